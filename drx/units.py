@@ -1,0 +1,78 @@
+"""Durations and sizes as people write them: 90s, 1h30m, 16MiB. Text in, values out."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
+_DURATION_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_SIZE_UNITS = {
+    "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `1d`, `1h 30m`, `90s`, `250ms`.
+
+    Raises ValueError, which says how to write one.
+    """
+    compact = text.replace(" ", "")
+    if not compact or _DURATION_PART.sub("", compact):
+        raise ValueError(f"'{text}' is not a duration. Write it like 30s, 5m, 1h30m or 7d")
+    seconds = sum(float(amount) * _DURATION_UNITS[unit] for amount, unit in _DURATION_PART.findall(compact))
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        raise ValueError(f"'{text}' is longer than drx can count") from None
+
+
+def parse_size(text: str) -> int:
+    """Read `500MB` or `16MiB` as bytes.
+
+    Raises ValueError, which says how to write one.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"'{text}' is not a size. Write it like 500MB or 16MiB")
+    return int(float(match[1]) * _SIZE_UNITS[match[2]])
+
+
+def show_duration(value: timedelta) -> str:
+    """Write a duration for a person: `0.4s`, `41s`, `3m 12s`, `2h 00m`, `3d 4h`."""
+    seconds = abs(value.total_seconds())
+    sign = "-" if value.total_seconds() < 0 else ""
+    if seconds < 10:
+        return f"{sign}{seconds:.1f}s".replace(".0s", "s")
+    whole = round(seconds)
+    if whole < 60:
+        return f"{sign}{whole}s"
+    if whole < 3600:
+        return f"{sign}{whole // 60}m {whole % 60:02d}s"
+    if whole < 86400:
+        return f"{sign}{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{sign}{whole // 86400}d {whole % 86400 // 3600}h"
+
+
+def show_clock(value: timedelta) -> str:
+    """Write a duration as a clock shows it: `00:14:32`."""
+    whole = int(abs(value.total_seconds()))
+    sign = "-" if value.total_seconds() <= -1 else ""
+    return f"{sign}{whole // 3600:02d}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+
+
+def show_time(value: datetime) -> str:
+    """Write a moment as stored: UTC, ISO 8601, milliseconds, `Z`."""
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read an ISO 8601 moment; without a zone it is UTC.
+
+    Raises ValueError.
+    """
+    try:
+        value = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"'{text}' is not a time. Write it like 2026-11-21T08:00:00Z (UTC)") from None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
