@@ -48,7 +48,7 @@ def split(batch: bytes) -> list[bytes]:
 
     Raises DamagedDocument where a length does not fit.
     """
-    documents = []
+    documents: list[bytes] = []
     append = documents.append
     position, end = 0, len(batch)
     while position < end:

@@ -1,0 +1,61 @@
+"""Find bases and slices in a store by their keys. Never writes; a base without a manifest is not there."""
+
+from bson import Timestamp
+
+from drx.backup.manifest import Manifest, SliceManifest, from_json, show_timestamp
+from drx.backup.stores.base import Store
+from drx.errors import StoreError
+
+MANIFEST = "manifest.json"
+
+
+def base_prefix(service: str, backup_id: str) -> str:
+    """Where one base lies; its manifest and its dump come below."""
+    return f"{service}/base/{backup_id}/"
+
+
+def slice_keys(service: str, start: Timestamp, end: Timestamp) -> tuple[str, str]:
+    """Where one slice and its manifest lie; sorted keys are sorted times."""
+    name = f"{service}/oplog/{show_timestamp(start)}-{show_timestamp(end)}"
+    return f"{name}.bson.gz", f"{name}.json"
+
+
+def load_manifest(store: Store, service: str, backup_id: str) -> Manifest:
+    """Read one base's manifest.
+
+    Raises StoreError when there is none, when it cannot be read, or when it names another base.
+    """
+    key = base_prefix(service, backup_id) + MANIFEST
+    manifest = from_json(Manifest, store.get(key), f"{store.describe()}/{key}")
+    if (manifest.service, manifest.id) != (service, backup_id):
+        raise StoreError(
+            f"{store.describe()}/{key} describes {manifest.service}/{manifest.id}",
+            "It was moved: use another base",
+        )
+    return manifest
+
+
+def list_bases(store: Store, service: str) -> tuple[Manifest, ...]:
+    """Read every base of a service, oldest first by the moment it is consistent at."""
+    prefix = f"{service}/base/"
+    found = []
+    for entry in store.list(prefix):
+        backup_id, _, rest = entry.key.removeprefix(prefix).partition("/")
+        if rest == MANIFEST:
+            found.append(load_manifest(store, service, backup_id))
+    return tuple(sorted(found, key=lambda manifest: (manifest.end, manifest.id)))
+
+
+def newest_base(store: Store, service: str, before: Timestamp) -> Manifest | None:
+    """Choose the newest base that is consistent before a moment (exclusive); None when there is none."""
+    earlier = [manifest for manifest in list_bases(store, service) if manifest.end < before]
+    return earlier[-1] if earlier else None
+
+
+def list_slices(store: Store, service: str) -> tuple[SliceManifest, ...]:
+    """Read every slice of a service, oldest first."""
+    return tuple(
+        from_json(SliceManifest, store.get(entry.key), f"{store.describe()}/{entry.key}")
+        for entry in store.list(f"{service}/oplog/")
+        if entry.key.endswith(".json")
+    )

@@ -1,0 +1,69 @@
+"""Fixtures every test may use: real servers, and a database and a bucket of one's own."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from tests import servers
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a server that takes writes; DRX_TEST_MONGO_URI names another one."""
+    given = os.environ.get("DRX_TEST_MONGO_URI")
+    if given:
+        yield given
+        return
+    with servers.mongo(tmp_path_factory.mktemp("mongo")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of an S3 server."""
+    with servers.s3(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def mongo_client(mongo_server: str) -> Iterator[MongoClient[dict[str, object]]]:
+    """A client of the server, closed at the end."""
+    with MongoClient[dict[str, object]](mongo_server, tz_aware=True) as client:
+        yield client
+
+
+@pytest.fixture
+def database(mongo_client: MongoClient[dict[str, object]]) -> Iterator[Database[dict[str, object]]]:
+    """An empty database, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    yield mongo_client[name]
+    mongo_client.drop_database(name)
+
+
+@pytest.fixture
+def bucket(s3_server: str) -> str:
+    """An empty bucket; the keys are `test` and `test`, the region us-east-1."""
+    import boto3  # noqa: PLC0415 - not every test needs it
+
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    client = boto3.client(
+        "s3", endpoint_url=s3_server, region_name="us-east-1",
+        aws_access_key_id="test", aws_secret_access_key="test",
+    )  # fmt: skip
+    client.create_bucket(Bucket=name)
+    client.close()
+    return name
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """Files written by stock tools and real servers; the test is skipped where they are not at hand."""
+    path = Path(os.environ.get("DRX_FIXTURES") or Path(__file__).parents[2] / "shared" / "fixtures") / "mongo-tools"
+    if not path.is_dir():
+        pytest.skip("no stock fixtures: set DRX_FIXTURES to the directory that holds mongo-tools")
+    return path
