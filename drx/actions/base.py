@@ -1,0 +1,149 @@
+"""What an action is: parameters, a result, a context, and the decorator that registers it."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypeVar, get_type_hints
+
+from pydantic import ConfigDict
+
+from drx.config import Target
+from drx.engine.events import Json
+from drx.fields import Model
+from drx.runbook.catalogue import ActionSpec, Effect
+
+
+class Params(Model):
+    """Base of every action's parameters: what a runbook writes under `with:`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an action achieved."""
+
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    """Values that later steps can use."""
+    lines: tuple[str, ...] = ()
+    """The last lines of output, for the journal and the report."""
+    artifacts: tuple[str, ...] = ()
+    """Names of files written under `context.artifacts`."""
+    proven_until: datetime | None = None
+    """Writes up to this moment are proven to be there: measures the RPA."""
+
+
+class Context(Protocol):
+    """What an action may use of the run it belongs to."""
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+
+    @property
+    def step_id(self) -> str:
+        """Id of the step, `outer/inner` in a nested runbook."""
+
+    @property
+    def target(self) -> Target:
+        """The environment's servers, with their secrets."""
+
+    @property
+    def artifacts(self) -> Path:
+        """A directory of this attempt's own, made on first use."""
+
+    @property
+    def created(self) -> frozenset[tuple[str, str]]:
+        """What this run has created so far: (target, resource)."""
+
+    def progress(self, done: int, total: int | None, unit: str) -> None:
+        """Tell how far the action is; cheap enough to call for every batch."""
+
+    def cancelled(self) -> bool:
+        """Whether the action has to stop: the run wants it to, or its deadline is over."""
+
+    def check(self) -> None:
+        """Raise Cancelled if the action has to stop."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than the action may go on; raises Cancelled when it has to stop."""
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline; None without one."""
+
+    def mask(self, text: str) -> str:
+        """The text with every known secret as `***`."""
+
+    def created_resource(self, target: str, resource: str) -> None:
+        """Say that the run made this resource, before it is filled."""
+
+    def lost_resource(self, target: str, resource: str) -> None:
+        """Say that this resource is what the disaster took."""
+
+    def call(self, action: str, parameters: Mapping[str, object]) -> Result:
+        """Run another action that only reads, past the same guard."""
+
+
+ParamsType = TypeVar("ParamsType", bound=Params)
+ByHand = Callable[[ParamsType], str]
+"""Gives the command that does the same with stock tools, as one shell line or several."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """A registered action: its description and the function that does it."""
+
+    spec: ActionSpec
+    run: Callable[[Params, Context], Result]
+    by_hand: Callable[[Params], str] | None
+    resource: Callable[[Params, Target], str | None] | None
+    """What it changes or destroys, by name, so that the guard can judge; e.g. a database."""
+
+
+REGISTERED = "__drx_action__"
+"""Attribute under which a decorated function carries its Action."""
+
+
+def action(
+    name: str,
+    *,
+    effect: Effect,
+    repeatable: bool = False,
+    targets: tuple[str, ...] = (),
+    outputs: Mapping[str, str] | None = None,
+    by_hand: ByHand[ParamsType] | None = None,
+    resource: Callable[[ParamsType, Target], str | None] | None = None,
+    accepts_probes: bool = False,
+) -> Callable[[Callable[[ParamsType, Context], Result]], Callable[[ParamsType, Context], Result]]:
+    """Register a function as an action; its docstring becomes the reference.
+
+    The function takes `(params, context)`, with params a Params subclass, and returns a Result. It raises StepError
+    where the effect was not achieved. Raises TypeError for a function without docstring or typed parameters.
+    """
+
+    def register(function: Callable[[ParamsType, Context], Result]) -> Callable[[ParamsType, Context], Result]:
+        documentation = inspect.getdoc(function)
+        if not documentation:
+            raise TypeError(f"action {name} has no docstring: it is what operators read")
+        parameters = get_type_hints(function)["params"]
+        if not issubclass(parameters, Params):
+            raise TypeError(f"action {name}: its first parameter must be a subclass of Params")
+        summary, _, description = documentation.partition("\n")
+        spec = ActionSpec(
+            name=name,
+            summary=summary,
+            description=description.strip(),
+            effect=effect,
+            repeatable=repeatable,
+            targets=targets,
+            parameters=parameters,
+            outputs=dict(outputs or {}),
+            has_by_hand=by_hand is not None,
+            accepts_probes=accepts_probes,
+        )
+        setattr(function, REGISTERED, Action(spec, function, by_hand, resource))  # type: ignore[arg-type]
+        return function
+
+    return register
