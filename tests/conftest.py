@@ -48,7 +48,7 @@ def database(mongo_client: MongoClient[dict[str, object]]) -> Iterator[Database[
 @pytest.fixture
 def bucket(s3_server: str) -> str:
     """An empty bucket; the keys are `test` and `test`, the region us-east-1."""
-    import boto3  # noqa: PLC0415 - not every test needs it
+    import boto3
 
     name = f"test-{uuid.uuid4().hex[:12]}"
     client = boto3.client(

@@ -9,11 +9,11 @@ def open_store(address: S3Address | DirectoryAddress) -> Store:
     """Open a store. Nothing is read or written yet."""
     match address:
         case S3Address():
-            from drx.backup.stores.s3 import S3Store  # noqa: PLC0415 - boto3 is slow to import
+            from drx.backup.stores.s3 import S3Store
 
             return S3Store(address)
         case DirectoryAddress():
-            from drx.backup.stores.directory import DirectoryStore  # noqa: PLC0415
+            from drx.backup.stores.directory import DirectoryStore
 
             return DirectoryStore(address)
         case _:

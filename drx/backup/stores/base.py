@@ -78,3 +78,6 @@ class Store(Protocol):
 
     def upload(self, key: str) -> Upload:
         """Begin an object of unknown size."""
+
+    def abandon(self, prefix: str) -> None:
+        """Remove unfinished uploads that a killed process left below `prefix`."""

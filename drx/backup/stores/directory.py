@@ -1,0 +1,156 @@
+"""Keep backups in a directory. Objects appear whole, on disk, or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from drx.backup.stores.base import DirectoryAddress, Entry
+from drx.errors import StoreError
+from drx.files import sync_directory
+
+_CHUNK = 1 << 20
+_UNFINISHED = ".drx-"
+
+
+class DirectoryStore:
+    """A store whose objects are files; see `Store`. The directory itself must exist: a disk may not be mounted."""
+
+    def __init__(self, address: DirectoryAddress) -> None:
+        self._root = address.path
+
+    def describe(self) -> str:
+        return str(self._root)
+
+    def put(self, key: str, data: bytes) -> None:
+        with self.upload(key) as upload:
+            upload.write(data)
+            upload.complete()
+
+    def create(self, key: str, data: bytes) -> bool:
+        with DirectoryUpload(self, key, replace=False) as upload:
+            upload.write(data)
+            try:
+                upload.complete()
+            except FileExistsError:
+                return False
+        return True
+
+    def get(self, key: str) -> bytes:
+        with self.failures(key):
+            return self.path(key).read_bytes()
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        with self.failures(key), self.path(key).open("rb") as file:
+            file.seek(start)
+            data = file.read(length)
+        if len(data) != length:
+            raise StoreError(f"{self._root}/{key} ends before byte {start + length}", "The object is cut short")
+        return data
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        with self.failures(key), self.path(key).open("rb") as file:
+            while data := file.read(_CHUNK):
+                yield data
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        with self.failures(prefix):
+            folder = prefix.rpartition("/")[0]
+            yield from self._walk(self.path(folder) if folder else self._root, f"{folder}/" if folder else "", prefix)
+
+    def delete(self, key: str) -> None:
+        with self.failures(key):
+            self.path(key).unlink(missing_ok=True)
+
+    def upload(self, key: str) -> "DirectoryUpload":
+        return DirectoryUpload(self, key, replace=True)
+
+    def abandon(self, prefix: str) -> None:
+        with self.failures(prefix):
+            for path in self.path(prefix.rstrip("/")).rglob(f"{_UNFINISHED}*"):
+                path.unlink(missing_ok=True)
+
+    def path(self, key: str) -> Path:
+        """Where an object lies.
+
+        Raises StoreError for a key that would leave the store, and when the directory is not there.
+        """
+        if any(part.startswith(".") or not part for part in key.split("/")) or "\0" in key:
+            raise StoreError(
+                f"'{key}' cannot be a key in {self._root}", "No part may be empty or begin with '.'"
+            )
+        if not self._root.is_dir():
+            raise StoreError(f"the directory {self._root} is not there", "Mount its disk, or create it")
+        return self._root / key
+
+    def _walk(self, folder: Path, path: str, prefix: str) -> Iterator[Entry]:
+        if not folder.is_dir():
+            return
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: f"{entry.name}/" if entry.is_dir() else entry.name)
+        for entry in entries:
+            key = path + entry.name
+            if entry.is_dir() and (key + "/").startswith(prefix[: len(key) + 1]):
+                yield from self._walk(folder / entry.name, f"{key}/", prefix)
+            elif entry.is_file() and key.startswith(prefix) and not entry.name.startswith("."):
+                yield Entry(key, entry.stat().st_size)
+
+    @contextmanager
+    def failures(self, key: str) -> Iterator[None]:
+        """Turn what the file system says into a StoreError that names the object."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise StoreError(f"{self._root}/{key} is not there", "Look for it in another copy") from None
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise StoreError(f"{self._root}/{key}: {error.strerror}", "Check the disk and its permissions") from error
+
+
+class DirectoryUpload:
+    """A file that takes its name only when it is complete and on disk."""
+
+    def __init__(self, store: DirectoryStore, key: str, *, replace: bool) -> None:
+        self._store, self._key, self._replace = store, key, replace
+        self._file: BinaryIO | None = None
+        self._unfinished = Path()
+
+    def __enter__(self) -> Self:
+        path = self._store.path(self._key)
+        with self._store.failures(self._key):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
+            self._file, self._unfinished = os.fdopen(descriptor, "wb"), Path(name)
+        return self
+
+    def write(self, data: bytes) -> None:
+        assert self._file
+        with self._store.failures(self._key):
+            self._file.write(data)
+
+    def complete(self) -> str | None:
+        assert self._file
+        path = self._store.path(self._key)
+        with self._store.failures(self._key):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            if self._replace:
+                self._unfinished.replace(path)
+            else:
+                path.hardlink_to(self._unfinished)
+            sync_directory(path.parent)
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._file
+        with self._store.failures(self._key):
+            try:
+                self._file.close()
+            finally:
+                self._unfinished.unlink(missing_ok=True)

@@ -1,0 +1,256 @@
+"""Keep backups in an S3 bucket. Stages nothing on disk and leaves no unfinished upload behind."""
+
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypedDict
+from urllib.parse import urlsplit
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drx.backup.stores.base import Entry, S3Address
+from drx.errors import DrxError, StoreError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+_CHUNK = 1 << 20
+_FIRST_PART = 8 << 20
+_SMALLEST_PART = 5 << 20  # S3 refuses smaller ones, but for the last
+_PARTS_PER_SIZE = 1000
+_REMEDIES = {
+    "NoSuchBucket": "Create the bucket, or correct its name and region",
+    "NoSuchKey": "Look for it in another copy",
+    "404": "Look for it in another copy",
+    "AccessDenied": "Check the credentials, their policy and the bucket's owner",
+    "403": "Check the credentials, their policy and the bucket's owner",
+    "InvalidAccessKeyId": "Check the credentials",
+    "SignatureDoesNotMatch": "Check the credentials",
+    "ExpiredToken": "Renew the credentials",
+}
+_TAKEN, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
+
+
+class _Owner(TypedDict, total=False):
+    ExpectedBucketOwner: str
+
+
+def part_size(number: int) -> int:
+    """How large part `number` (from 1) is at least: it doubles each 1,000 parts, so that 10,000 reach 8 TiB."""
+    return _FIRST_PART << ((number - 1) // _PARTS_PER_SIZE)
+
+
+class S3Store:
+    """A store whose objects lie in a bucket below a prefix; see `Store`."""
+
+    def __init__(self, address: S3Address) -> None:
+        import boto3
+
+        self._address = address
+        self._prefix = f"{address.prefix.strip('/')}/" if address.prefix.strip("/") else ""
+        self.owner: _Owner = {"ExpectedBucketOwner": address.owner} if address.owner else {}
+        with self.failures(""):
+            self.client: S3Client = boto3.session.Session().client(
+                "s3",
+                region_name=address.region,
+                endpoint_url=address.endpoint,
+                aws_access_key_id=address.access_key_id,
+                aws_secret_access_key=address.secret_access_key,
+                config=Config(
+                    retries={"mode": "standard", "total_max_attempts": 4},
+                    connect_timeout=10,
+                    read_timeout=60,
+                    max_pool_connections=16,
+                    # Stores that do not know AWS's checksum trailers keep them inside the object.
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                    s3={"addressing_style": "path" if address.endpoint else "auto"},
+                ),
+            )
+
+    @property
+    def bucket(self) -> str:
+        return self._address.bucket
+
+    def describe(self) -> str:
+        name = f"s3://{self.bucket}/{self._prefix}".rstrip("/")
+        endpoint = urlsplit(self._address.endpoint or "")
+        return f"{name} at {endpoint.hostname}:{endpoint.port or endpoint.scheme}" if endpoint.hostname else name
+
+    def put(self, key: str, data: bytes) -> None:
+        self.put_checked(key, data)
+
+    def put_checked(self, key: str, data: bytes) -> str | None:
+        """Write one object; the store compares it with its SHA-256 and returns what it keeps."""
+        with self.failures(key):
+            reply = self.client.put_object(
+                Bucket=self.bucket, Key=self.key(key), Body=data, ChecksumSHA256=checksum(data), **self.owner
+            )
+        return reply.get("ChecksumSHA256") or reply["ETag"]
+
+    def create(self, key: str, data: bytes) -> bool:
+        for wait in (0.1, 0.3, 1.0, None):
+            try:
+                with self.failures(key):
+                    self.client.put_object(
+                        Bucket=self.bucket, Key=self.key(key), Body=data, IfNoneMatch="*", **self.owner
+                    )
+                return True
+            except _Conflict as conflict:
+                if conflict.code == _TAKEN:
+                    return False
+                if wait is None:
+                    raise
+                time.sleep(wait)  # another writer is between its request and its answer
+        raise AssertionError("the last wait is None")
+
+    def get(self, key: str) -> bytes:
+        return b"".join(self.stream(key))
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        with self.failures(key):
+            reply = self.client.get_object(
+                Bucket=self.bucket, Key=self.key(key), Range=f"bytes={start}-{start + length - 1}", **self.owner
+            )
+            data = reply["Body"].read()
+        if len(data) != length:
+            raise StoreError(f"{self.describe()}/{key} ends before byte {start + length}", "The object is cut short")
+        return data
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        with self.failures(key):
+            reply = self.client.get_object(Bucket=self.bucket, Key=self.key(key), **self.owner)
+            yield from reply["Body"].iter_chunks(_CHUNK)
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        with self.failures(prefix):
+            pages = self.client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.key(prefix), **self.owner):
+                for found in page.get("Contents", ()):
+                    yield Entry(found["Key"].removeprefix(self._prefix), found["Size"])
+
+    def delete(self, key: str) -> None:
+        with self.failures(key):
+            self.client.delete_object(Bucket=self.bucket, Key=self.key(key), **self.owner)
+
+    def upload(self, key: str) -> "S3Upload":
+        return S3Upload(self, key)
+
+    def abandon(self, prefix: str) -> None:
+        with self.failures(prefix):
+            pages = self.client.get_paginator("list_multipart_uploads")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.key(prefix), **self.owner):
+                for found in page.get("Uploads", ()):
+                    self.client.abort_multipart_upload(
+                        Bucket=self.bucket, Key=found["Key"], UploadId=found["UploadId"], **self.owner
+                    )
+
+    def key(self, key: str) -> str:
+        """The key as the bucket knows it."""
+        return self._prefix + key
+
+    @contextmanager
+    def failures(self, key: str) -> Iterator[None]:
+        """Turn what boto3 raises into a StoreError that names the object."""
+        try:
+            yield
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", "unknown"))
+            text = str(error.response.get("Error", {}).get("Message", ""))
+            message = f"{self.describe()}/{key}: {code}: {text}".rstrip(": ")
+            if code in (_TAKEN, _BUSY):
+                raise _Conflict(message, code) from None
+            raise StoreError(message, _REMEDIES.get(code, "Try again; if it stays, ask the store's operator")) from None
+        except BotoCoreError as error:
+            remedy = "Check the endpoint, the network and that credentials are configured"
+            raise StoreError(f"{self.describe()}/{key}: {error}", remedy) from None
+
+
+class _Conflict(StoreError):
+    """A conditional write was refused: there is an object already, or another write is under way."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message, "Try again")
+        self.code = code
+
+
+class S3Upload:
+    """A multipart upload, or one plain write when all of it fits in a part."""
+
+    def __init__(self, store: S3Store, key: str) -> None:
+        self._store, self._key = store, key
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._upload_id: str | None = None
+        self._parts: list[CompletedPartTypeDef] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, data: bytes) -> None:
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+        if self._pending_bytes >= part_size(len(self._parts) + 1):
+            self._send(last=False)
+
+    def complete(self) -> str | None:
+        if self._upload_id is None:
+            return self._store.put_checked(self._key, self._take())
+        if self._pending:
+            self._send(last=True)
+        with self._store.failures(self._key):
+            reply = self._store.client.complete_multipart_upload(
+                Bucket=self._store.bucket, Key=self._store.key(self._key), UploadId=self._upload_id,
+                MultipartUpload={"Parts": self._parts}, **self._store.owner,
+            )  # fmt: skip
+        self._upload_id = None
+        return reply.get("ChecksumSHA256") or reply["ETag"]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pending.clear()
+        if self._upload_id is None:
+            return
+        try:
+            with self._store.failures(self._key):
+                self._store.client.abort_multipart_upload(
+                    Bucket=self._store.bucket, Key=self._store.key(self._key), UploadId=self._upload_id,
+                    **self._store.owner,
+                )  # fmt: skip
+        except StoreError as failure:
+            if not isinstance(error, DrxError):
+                raise
+            error.message += f"; an unfinished upload stays behind ({failure.message})"
+
+    def _send(self, *, last: bool) -> None:
+        data = self._take()
+        assert last or len(data) >= _SMALLEST_PART, "S3 refuses a small part before the last"
+        bucket, key = self._store.bucket, self._store.key(self._key)
+        with self._store.failures(self._key):
+            if self._upload_id is None:
+                self._upload_id = self._store.client.create_multipart_upload(
+                    Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256", **self._store.owner
+                )["UploadId"]
+            number, digest = len(self._parts) + 1, checksum(data)
+            reply = self._store.client.upload_part(
+                Bucket=bucket, Key=key, UploadId=self._upload_id, PartNumber=number, Body=data,
+                ChecksumSHA256=digest, **self._store.owner,
+            )  # fmt: skip
+        self._parts.append({"PartNumber": number, "ETag": reply["ETag"], "ChecksumSHA256": digest})
+
+    def _take(self) -> bytes:
+        data = b"".join(self._pending)
+        self._pending.clear()
+        self._pending_bytes = 0
+        return data
+
+
+def checksum(data: bytes) -> str:
+    """SHA-256 as S3 writes it, which lets the store refuse bytes that changed on the way."""
+    return b64encode(sha256(data).digest()).decode()

@@ -1,0 +1,169 @@
+"""Stores, against a real S3 server and a real file system."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from drx.backup.stores import open_store
+from drx.backup.stores.base import DirectoryAddress, Entry, S3Address, Store
+from drx.backup.stores.s3 import S3Store, part_size
+from drx.errors import StoreError
+from tests import servers
+
+MEGABYTE = 1 << 20
+
+
+def s3_address(endpoint: str, bucket: str, prefix: str = "some/where") -> S3Address:
+    return S3Address(bucket, prefix, endpoint=endpoint, access_key_id="test", secret_access_key="test")
+
+
+@pytest.fixture(params=["directory", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "directory":
+        return open_store(DirectoryAddress(tmp_path))
+    return open_store(s3_address(request.getfixturevalue("s3_server"), request.getfixturevalue("bucket")))
+
+
+def test_objects_are_read_as_written(store: Store) -> None:
+    store.put("a/b.json", b"one")
+    store.put("a/b.json", b"two, longer")
+    assert store.get("a/b.json") == b"two, longer"
+    assert store.read("a/b.json", 5, 4) == b"long"
+    assert b"".join(store.stream("a/b.json")) == b"two, longer"
+
+
+def test_listing_is_sorted_and_holds_only_the_prefix(store: Store) -> None:
+    for key in ("a/c/2", "a/b", "a.b", "a/c/1", "b/a", "a/c.x"):
+        store.put(key, b"12")
+    assert [entry.key for entry in store.list("a/")] == ["a/b", "a/c.x", "a/c/1", "a/c/2"]
+    assert [entry.key for entry in store.list("a/c")] == ["a/c.x", "a/c/1", "a/c/2"]
+    assert [entry.key for entry in store.list("")] == ["a.b", "a/b", "a/c.x", "a/c/1", "a/c/2", "b/a"]
+    assert list(store.list("b")) == [Entry("b/a", 2)]
+    assert not list(store.list("nothing/here/"))
+
+
+def test_deleting_twice_is_no_error(store: Store) -> None:
+    store.put("a/b", b"1")
+    store.delete("a/b")
+    store.delete("a/b")
+    assert not list(store.list(""))
+
+
+@pytest.mark.parametrize(
+    "read", [lambda s: s.get("a/b"), lambda s: s.read("a/b", 0, 1), lambda s: list(s.stream("a/b"))]
+)
+def test_a_missing_object_is_named(store: Store, read) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(StoreError, match="a/b"):
+        read(store)
+
+
+def test_a_range_past_the_end_is_an_error(store: Store) -> None:
+    store.put("a", b"12345")
+    with pytest.raises(StoreError, match="cut short"):
+        store.read("a", 3, 5)
+
+
+def test_of_eight_creators_one_wins(store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda number: store.create("lock", b"%d" % number), range(8)))
+    assert won.count(True) == 1
+    assert store.get("lock") == b"%d" % won.index(True)
+
+
+def test_a_large_upload_arrives_whole(store: Store) -> None:
+    pieces = [bytes([number]) * (5 * MEGABYTE + number) for number in range(5)]
+    with store.upload("large") as upload:
+        for piece in pieces:
+            upload.write(piece)
+        upload.complete()
+    assert store.get("large") == b"".join(pieces)
+    assert [entry.key for entry in store.list("")] == ["large"]
+
+
+def test_an_empty_upload_is_an_empty_object(store: Store) -> None:
+    with store.upload("empty") as upload:
+        upload.complete()
+    assert store.get("empty") == b""
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_an_upload_that_fails_leaves_nothing(store: Store, tmp_path: Path, pieces: int) -> None:
+    def fail() -> None:
+        with store.upload("large") as upload:
+            for _ in range(pieces):
+                upload.write(b"x" * (5 * MEGABYTE))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert not list(store.list(""))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not unfinished(store)
+
+
+def test_what_a_killed_process_left_can_be_abandoned(store: Store, tmp_path: Path) -> None:
+    with suppress(StoreError), store.upload("mine/a/b") as mine, store.upload("other/c") as other:
+        for upload in (mine, other):
+            upload.write(b"x" * (9 * MEGABYTE))
+        store.abandon("mine/")
+        left = unfinished(store) or [path.parent.name for path in tmp_path.rglob(".drx-*")]
+    assert left in (["some/where/other/c"], ["other"])
+
+
+def unfinished(store: Store) -> list[str]:
+    if not isinstance(store, S3Store):
+        return []
+    reply = store.client.list_multipart_uploads(Bucket=store.bucket)
+    return [upload["Key"] for upload in reply.get("Uploads", ())]
+
+
+def test_ten_thousand_parts_hold_the_largest_object() -> None:
+    assert sum(part_size(number) for number in range(1, 10_001)) > 5 << 40
+    assert min(part_size(number) for number in range(1, 10_001)) == 8 * MEGABYTE
+
+
+def test_keys_stay_inside_a_directory(tmp_path: Path) -> None:
+    store = open_store(DirectoryAddress(tmp_path / "in"))
+    (tmp_path / "in").mkdir()
+    for key in ("../out", "/etc/out", "a/../../out", "a//b", ""):
+        with pytest.raises(StoreError, match="cannot be a key"):
+            store.put(key, b"1")
+    assert [path.name for path in tmp_path.rglob("*")] == ["in"]
+
+
+def test_an_unmounted_directory_is_not_created(tmp_path: Path) -> None:
+    store = open_store(DirectoryAddress(tmp_path / "disk"))
+    with pytest.raises(StoreError, match="disk is not there"):
+        store.put("a", b"1")
+    with pytest.raises(StoreError, match="disk is not there"):
+        list(store.list("a/"))
+
+
+def test_a_missing_bucket_is_named(s3_server: str) -> None:
+    store = open_store(s3_address(s3_server, "no-such-bucket"))
+    with pytest.raises(StoreError, match=r"no-such-bucket.*Create the bucket") as caught:
+        store.put("a", b"1")
+    assert "127.0.0.1" in str(caught.value)
+
+
+def test_secrets_are_not_printed() -> None:
+    address = S3Address("b", access_key_id="AKIAXYZ", secret_access_key="hush", endpoint="http://u:hush@localhost:1")
+    assert "hush" not in f"{address!r:.60}"
+    assert "hush" not in S3Store(address).describe()
+
+
+def test_a_store_that_disappears_half_way_is_named(tmp_path: Path) -> None:
+    with servers.s3(tmp_path) as endpoint:
+        store = S3Store(s3_address(endpoint, "backups"))
+        store.client.create_bucket(Bucket="backups")
+        upload = store.upload("base/a")
+        upload.write(b"x" * (9 * MEGABYTE))
+
+    def go_on() -> None:
+        with upload:
+            upload.write(b"x" * (9 * MEGABYTE))
+
+    with pytest.raises(StoreError, match=r"backups/some/where.*base/a.*an unfinished upload stays behind"):
+        go_on()
