@@ -1,0 +1,252 @@
+"""Turn bytes into plain values with positions, within fixed limits. Never raises on bad input; never builds objects."""
+
+import re
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from drx.yaml_source.problems import Path, Problem, shown
+from drx.yaml_source.scalars import explain_syntax_error, read_scalar
+
+MAX_BYTES = 1024 * 1024
+MAX_NODES = 50_000
+"""Values in a document, each alias counted as all that it stands for."""
+MAX_DEPTH = 40
+MAX_PROBLEMS = 50
+"""Problems reported before reading stops."""
+
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(slots=True)
+class Node:
+    """A value of the document and where it stands; lines and columns count from 1."""
+
+    line: int
+    column: int
+    value: object = None
+    plain: str | None = None
+    """What was written, where it stands without quotes."""
+    children: dict[str | int, "Node"] = field(default_factory=dict)
+    keys: dict[str | int, tuple[int, int]] = field(default_factory=dict)
+    size: int = 1
+    height: int = 0
+
+
+@dataclass(frozen=True)
+class Document:
+    """A mapping read from a file."""
+
+    source: str
+    data: dict[str, object]
+    root: Node
+
+    def node(self, path: Path) -> Node:
+        """Find the value at `path`, or the innermost one that exists on the way there."""
+        node = self.root
+        for step in path:
+            if step not in node.children:
+                break
+            node = node.children[step]
+        return node
+
+    def where(self, path: Path) -> tuple[int, int]:
+        """Give the line and column of the value at `path`."""
+        node = self.node(path)
+        return node.line, node.column
+
+    def problem(self, path: Path, message: str, remedy: str) -> Problem:
+        """Describe an error of the value at `path`."""
+        return Problem(self.source, *self.where(path), message, remedy)
+
+    def problem_at_key(self, path: Path, message: str, remedy: str) -> Problem:
+        """Describe an error of the key itself."""
+        line, column = self.node(path[:-1]).keys.get(path[-1], self.where(path)) if path else (1, 1)
+        return Problem(self.source, line, column, message, remedy)
+
+    def warning(self, path: Path, message: str, remedy: str) -> Problem:
+        """Describe something doubtful at `path`."""
+        return Problem(self.source, *self.where(path), message, remedy, "warning")
+
+
+def read_document(data: bytes, source: str) -> tuple[Document | None, list[Problem]]:
+    """Read one YAML mapping; the document is None where any problem was found."""
+    problem = _refuse(data, source)
+    if problem:
+        return None, [problem]
+    builder = _Builder(source)
+    root = builder.build(data.decode("utf-8-sig"))
+    if root is None or builder.problems:
+        return None, builder.problems
+    if not isinstance(root.value, dict):
+        found = "is empty" if root.value is None else "does not hold keys and values"
+        return None, [Problem(source, root.line, root.column, f"the file {found}", "Write `key: value` lines")]
+    return Document(source, root.value, root), []
+
+
+def _refuse(data: bytes, source: str) -> Problem | None:
+    if len(data) > MAX_BYTES:
+        message = f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read"
+        return Problem(source, 1, 1, message, "Split it, or check that this is the right file")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        return Problem(source, line, column, "the file is not UTF-8 text", "Save it as UTF-8, or check the file's name")
+    match = _UNPRINTABLE.search(text)
+    if match is None:
+        return None
+    line = text.count("\n", 0, match.start()) + 1
+    column = match.start() - text.rfind("\n", 0, match.start())
+    message = f"the control character U+{ord(match[0]):04X} cannot stand in YAML"
+    return Problem(source, line, column, message, "Remove it")
+
+
+class _Stop(Exception):
+    """Reading cannot go on."""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A list or mapping that is being read; `key` waits for its value."""
+
+    node: Node
+    is_mapping: bool
+    anchor: str | None
+    key: str | None = None
+    has_key: bool = False
+
+
+class _Builder:
+    """Builds nodes from parser events, with a stack of its own instead of recursion."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.root: Node | None = None
+        self.stack: list[_Frame] = []
+        self.anchors: dict[str, Node] = {}
+        self.count = 0
+
+    def build(self, text: str) -> Node | None:
+        import yaml
+
+        try:
+            for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+                self._take(event)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line, column = (mark.line, mark.column) if mark else (0, 0)
+            self._report(line + 1, column + 1, *explain_syntax_error(error.problem or "", text, line))
+        except _Stop:
+            return None
+        return self.root or Node(1, 1)
+
+    def _take(self, event: object) -> None:
+        from yaml import events
+
+        match event:
+            case events.ScalarEvent():
+                self._take_scalar(event)
+            case events.MappingStartEvent() | events.SequenceStartEvent():
+                self._refuse_tag(event)
+                is_mapping = isinstance(event, events.MappingStartEvent)
+                node = self._node(event, {} if is_mapping else [])
+                self.stack.append(_Frame(node, is_mapping, event.anchor))
+                self._bound(event, len(self.stack))
+            case events.CollectionEndEvent():
+                frame = self.stack.pop()
+                self._place(frame.node, frame.anchor)
+            case events.AliasEvent():
+                self._take_alias(event)
+            case events.DocumentStartEvent() if self.root is not None:
+                self._stop(event, "a second document starts here", "Keep one document in a file: remove the `---`")
+
+    def _take_scalar(self, event) -> None:  # type: ignore[no-untyped-def]  # PyYAML's events have no types
+        self._refuse_tag(event)
+        node = self._node(event, event.value)
+        if "\0" in event.value:
+            self._report(node.line, node.column, "text cannot hold a NUL character", "Remove the escape that writes it")
+        is_key = bool(self.stack) and self.stack[-1].is_mapping and not self.stack[-1].has_key
+        if event.implicit[0]:
+            node.plain = event.value
+            if not is_key:
+                node.value, trap = read_scalar(event.value)
+                if trap:
+                    self._report(node.line, node.column, *trap)
+        self._bound(event, len(self.stack))
+        self._place(node, event.anchor)
+
+    def _take_alias(self, event) -> None:  # type: ignore[no-untyped-def]
+        target = self.anchors.get(event.anchor)
+        if target is None:
+            inside = any(frame.anchor == event.anchor for frame in self.stack)
+            message = f"*{shown(event.anchor)} " + ("stands inside of itself" if inside else "is not defined above")
+            self._stop(event, message, "Write the value out, or put text that begins with * in quotes")
+        self.count += target.size
+        self._bound(event, len(self.stack) + target.height)
+        self._place(target, None)
+
+    def _node(self, event, value: object) -> Node:  # type: ignore[no-untyped-def]
+        self.count += 1
+        return Node(event.start_mark.line + 1, event.start_mark.column + 1, value)
+
+    def _place(self, node: Node, anchor: str | None) -> None:
+        if anchor:
+            self.anchors[anchor] = node
+        if not self.stack:
+            self.root = node
+            return
+        frame = self.stack[-1]
+        parent = frame.node
+        if frame.is_mapping and not frame.has_key:
+            frame.key, frame.has_key = self._key(parent, node), True
+            return
+        parent.size += node.size
+        parent.height = max(parent.height, node.height + 1)
+        if isinstance(parent.value, list):
+            parent.children[len(parent.value)] = node
+            parent.value.append(node.value)
+        elif frame.key is not None and isinstance(parent.value, dict):
+            parent.children[frame.key] = node
+            parent.value[frame.key] = node.value
+        frame.has_key = False
+
+    def _key(self, parent: Node, node: Node) -> str | None:
+        """Take a key as text, whatever it looks like; None where the pair is to be dropped."""
+        key = node.value
+        if not isinstance(key, str):
+            message, remedy = "a key must be text", 'Put an expression in quotes: "{{ ... }}"'
+        elif key == "<<" and node.plain:
+            message, remedy = "merge keys (<<) are not read", "Write the keys out"
+        elif key in parent.keys:
+            message = f"the key '{shown(key)}' stands here twice, first on line {parent.keys[key][0]}"
+            remedy = "Remove one of the two"
+        else:
+            parent.keys[key] = (node.line, node.column)
+            return key
+        self._report(node.line, node.column, message, remedy)
+        return None
+
+    def _refuse_tag(self, event) -> None:  # type: ignore[no-untyped-def]
+        if event.tag is not None:
+            line, column = event.start_mark.line + 1, event.start_mark.column + 1
+            self._report(
+                line, column, f"the tag {shown(event.tag)} is not read", "Remove it, or put the text in quotes"
+            )
+
+    def _bound(self, event: object, depth: int) -> None:
+        if self.count > MAX_NODES:
+            message = f"the file holds more than {MAX_NODES:,} values once aliases are written out"
+            self._stop(event, message, "Split it, and use fewer aliases")
+        if depth > MAX_DEPTH:
+            self._stop(event, f"values are nested more than {MAX_DEPTH} deep", "Close a bracket, or split the file")
+
+    def _report(self, line: int, column: int, message: str, remedy: str) -> None:
+        self.problems.append(Problem(self.source, line, column, message, remedy))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise _Stop
+
+    def _stop(self, event, message: str, remedy: str) -> NoReturn:  # type: ignore[no-untyped-def]
+        self._report(event.start_mark.line + 1, event.start_mark.column + 1, message, remedy)
+        raise _Stop
