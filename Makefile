@@ -17,6 +17,7 @@ help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## create .venv with the locked dependencies and drx itself
+	@:
 
 drill: $(READY) ## lose the images of a sandbox for real, and recover them against the clock
 	@$(BIN)/drx drill db-drop --env sandbox
