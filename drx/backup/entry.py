@@ -1,0 +1,94 @@
+"""Read one oplog entry out of raw BSON, decoding only what a replay needs. Pure; judges nothing."""
+
+from dataclasses import dataclass
+
+from bson import Timestamp
+
+from drx.backup.documents import DamagedDocument, elements
+
+_UINT64_BYTES = 8
+
+
+@dataclass(slots=True)
+class Entry:
+    """One operation: `position` orders entries, `o` and `o2` stay raw.
+
+    `position` is the timestamp as one integer, seconds in the upper 32 bits. Children of applyOps have none of their
+    own (0). `transaction` tells transactions apart: lsid and txnNumber, raw. `continues` says that an earlier entry of
+    the same session leads to this one. Source: the servers' `OplogEntryBase`.
+    """
+
+    op: str
+    namespace: str
+    position: int
+    o: bytes
+    o2: bytes | None
+    uuid: bytes | None
+    transaction: bytes | None
+    continues: bool
+    vectored: bool
+
+    @property
+    def database(self) -> str:
+        """The part of the namespace before the first dot."""
+        return self.namespace.partition(".")[0]
+
+    @property
+    def collection(self) -> str:
+        """The part of the namespace after the first dot; `$cmd` for commands."""
+        return self.namespace.partition(".")[2]
+
+
+def position_of(timestamp: Timestamp) -> int:
+    """Pack a timestamp into one integer that sorts the same way."""
+    return (timestamp.time << 32) | timestamp.inc
+
+
+def timestamp_of(position: int) -> Timestamp:
+    """Unpack what `position_of` packed."""
+    return Timestamp(position >> 32, position & 0xFFFFFFFF)
+
+
+def parse(raw: bytes) -> Entry:
+    """Read one entry.
+
+    Raises DamagedDocument when the bytes are no document, or no oplog entry.
+    """
+    found = {name: (start, end) for name, _, start, end in elements(raw)}
+    try:
+        op, namespace, o = found[b"op"], found[b"ns"], found[b"o"]
+    except KeyError as error:
+        raise DamagedDocument(f"an oplog entry has no field {error.args[0].decode()}") from None
+    ts, o2, uuid = found.get(b"ts"), found.get(b"o2"), found.get(b"ui")
+    entry = Entry(
+        raw[op[0] + 4 : op[1] - 1].decode(),
+        raw[namespace[0] + 4 : namespace[1] - 1].decode(),
+        int.from_bytes(raw[ts[0] : ts[1]], "little") if ts else 0,
+        raw[o[0] : o[1]],
+        raw[o2[0] : o2[1]] if o2 else None,
+        raw[uuid[0] + 5 : uuid[1]] if uuid else None,
+        None, False, False,
+    )  # fmt: skip
+    if b"txnNumber" in found and b"lsid" in found:
+        lsid, number = found[b"lsid"], found[b"txnNumber"]
+        entry.transaction = raw[lsid[0] : lsid[1]] + raw[number[0] : number[1]]
+        entry.continues = b"prevOpTime" in found and _points_back(raw[slice(*found[b"prevOpTime"])])
+        entry.vectored = b"multiOpType" in found and raw[found[b"multiOpType"][0]] == 1
+    return entry
+
+
+def position_in(raw: bytes) -> int:
+    """Read only the position of an entry."""
+    for name, _, start, end in elements(raw):
+        if name == b"ts" and end - start == _UINT64_BYTES:
+            return int.from_bytes(raw[start:end], "little")
+    raise DamagedDocument("an oplog entry has no field ts")
+
+
+def first_field(document: bytes) -> str:
+    """Name the first field: the name of a command; empty for an empty document."""
+    return document[5 : document.index(b"\0", 5)].decode() if len(document) > 5 else ""
+
+
+def _points_back(optime: bytes) -> bool:
+    return any(name == b"ts" and any(optime[start:end]) for name, _, start, end in elements(optime))

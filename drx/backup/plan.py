@@ -1,0 +1,136 @@
+"""What the oplog makes of a base: the collections at a target time, and the net change of their documents. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bson import decode
+from bson.json_util import CANONICAL_JSON_OPTIONS, dumps
+
+from drx.backup.diffs import apply_update, is_replacement
+from drx.backup.documents import id_element
+from drx.backup.entry import timestamp_of
+from drx.errors import StepError
+
+
+@dataclass(frozen=True, slots=True)
+class BaseCollection:
+    """A collection or view as the base holds it; `type` is None, `view` or `timeseries`."""
+
+    name: str
+    uuid: bytes | None
+    options: Mapping[str, object]
+    indexes: tuple[Mapping[str, object], ...]
+    type: str | None = None
+
+
+@dataclass(slots=True)
+class _Chain:
+    """Updates to a document that only the base holds, in order."""
+
+    updates: list[bytes] = field(default_factory=list)
+    last: int = 0
+    seen: bool = False
+
+
+class Changes:
+    """The net effect of the oplog on one collection, by `_id`.
+
+    While folding: `insert`, `update`, `delete`. Then every document of the base goes once through `apply`, from any
+    thread, and what the base never held comes out of `born`, in the order in which it was inserted. A document that
+    was inserted within the oplog is always born, even where the base caught it too.
+    """
+
+    def __init__(self, namespace: str, consistent_from: int) -> None:
+        self.namespace = namespace
+        self._consistent_from = consistent_from
+        self._effects: dict[bytes, bytes | _Chain | None] = {}
+
+    def insert(self, document: bytes) -> None:
+        """Take a whole document; one that is already there gives way."""
+        identity = id_element(document)
+        if not isinstance(self._effects.get(identity), bytes):
+            self._effects.pop(identity, None)  # a re-inserted document goes to the end
+        self._effects[identity] = document
+
+    def update(self, identity: bytes, update: bytes, position: int) -> None:
+        """Take an update of the document with this `_id` element.
+
+        Raises StepError where the document cannot be there.
+        """
+        effect = self._effects.get(identity, _UNTOUCHED)
+        if isinstance(effect, bytes):
+            self._effects[identity] = apply_update(effect, update)
+        elif isinstance(effect, _Chain):
+            if is_replacement(update):
+                effect.updates.clear()
+            effect.updates.append(update)
+            effect.last = position
+        elif effect is None:
+            self._refuse_missing(identity, position)
+        else:
+            self._effects[identity] = _Chain([update], position)
+
+    def delete(self, identity: bytes) -> None:
+        """Take a delete; a document that is not there is no damage."""
+        self._effects[identity] = None
+
+    def apply(self, document: bytes) -> bytes | None:
+        """Bring a document of the base to its final state: None when it is gone, the same object when untouched."""
+        if not self._effects:
+            return document
+        effect = self._effects.get(id_element(document), _UNTOUCHED)
+        if effect is _UNTOUCHED:
+            return document
+        if not isinstance(effect, _Chain):
+            return None
+        effect.seen = True
+        for update in effect.updates:
+            document = apply_update(document, update)
+        return document
+
+    def born(self) -> Iterator[bytes]:
+        """Give the documents inserted since the base; call it after the whole base went through `apply`.
+
+        Raises StepError where an update after the base's end met a document that neither base nor oplog holds.
+        """
+        for identity, effect in self._effects.items():
+            if isinstance(effect, bytes):
+                yield effect
+            elif isinstance(effect, _Chain) and not effect.seen:
+                self._refuse_missing(identity, effect.last)
+
+    def _refuse_missing(self, identity: bytes, position: int) -> None:
+        if position <= self._consistent_from:
+            return  # deleted before the dump reached it
+        at = timestamp_of(position)
+        raise StepError(
+            f"the oplog updates {self.namespace} {show_id(identity)} at {at.time}.{at.inc}, "
+            "but neither the base nor the oplog before it holds that document",
+            "The base or the archived oplog is damaged: restore from an earlier base",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionPlan:
+    """One collection that exists at the target: `origin` names the base's collection that streams through `changes`."""
+
+    name: str
+    options: Mapping[str, object]
+    indexes: tuple[Mapping[str, object], ...]
+    type: str | None
+    origin: str | None
+    changes: Changes
+
+
+def show_id(identity: bytes) -> str:
+    """Write an `_id` element (type byte and value) as canonical Extended JSON."""
+    size = len(identity) + 9
+    raw = size.to_bytes(4, "little") + identity[:1] + b"_id\0" + identity[1:] + b"\0"
+    return dumps(decode(raw), json_options=CANONICAL_JSON_OPTIONS)
+
+
+class _Untouched:
+    """Marks an `_id` the oplog never named; None marks a deleted one."""
+
+
+_UNTOUCHED = _Untouched()
