@@ -50,7 +50,17 @@ class InvalidInput(DrxError):
 
 
 class StepError(DrxError):
-    """An action did not achieve its effect; the engine decides what follows."""
+    """An action did not achieve its effect; the engine decides what follows.
+
+    `lines` are the last lines of its output and `artifacts` the files it left, for the journal.
+    """
+
+    def __init__(
+        self, message: str, remedy: str = "", *, lines: tuple[str, ...] = (), artifacts: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, remedy)
+        self.lines = lines
+        self.artifacts = artifacts
 
 
 class Cancelled(StepError):

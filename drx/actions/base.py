@@ -13,6 +13,7 @@ from drx.config import Target
 from drx.engine.events import Json
 from drx.fields import Model
 from drx.runbook.catalogue import ActionSpec, Effect
+from drx.secrets import Masker
 
 
 class Params(Model):
@@ -72,6 +73,10 @@ class Context(Protocol):
 
     def remaining(self) -> float | None:
         """Seconds until the deadline; None without one."""
+
+    @property
+    def masker(self) -> Masker:
+        """Knows every secret of the run; for streams, see MaskingStream."""
 
     def mask(self, text: str) -> str:
         """The text with every known secret as `***`."""
