@@ -1,0 +1,167 @@
+"""What a run knows of its environment: addresses with their secrets, resolved. Shapes only: nothing is read here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+
+from drx.secrets import HIDDEN, Secret, secrets_of
+
+
+@dataclass(frozen=True)
+class MongoTarget:
+    """A database on a MongoDB server."""
+
+    uri: Secret
+    database: str
+    replica_set_id: str | None = None
+    """The `replicaSetId` that the server has to report, where drx.yaml states it."""
+
+
+@dataclass(frozen=True)
+class BucketTarget:
+    """The bucket with the files that documents refer to. Without keys, boto3 looks for them where it always does."""
+
+    bucket: str
+    region: str
+    endpoint: str | None = None
+    """None is AWS itself."""
+    owner: str | None = None
+    """The AWS account that has to own the bucket."""
+    access_key_id: str | None = None
+    secret_access_key: Secret | None = None
+
+
+@dataclass(frozen=True)
+class HostTarget:
+    """Where the application runs."""
+
+    provider: str
+    directory: Path
+
+
+@dataclass(frozen=True)
+class BucketStore:
+    """A backup store in a bucket; the fields mean what they mean in BucketTarget."""
+
+    bucket: str
+    region: str
+    prefix: str = ""
+    endpoint: str | None = None
+    owner: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: Secret | None = None
+
+
+@dataclass(frozen=True)
+class DirectoryStore:
+    """A backup store in a directory."""
+
+    path: Path
+
+
+StoreTarget = BucketStore | DirectoryStore
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Which backups are kept: all within a span, then so many of each period, and never fewer than `minimum`."""
+
+    within: timedelta
+    daily: int
+    weekly: int
+    monthly: int
+    yearly: int
+    minimum: int
+
+
+@dataclass(frozen=True)
+class BackupTarget:
+    """Where backups lie and how long they are kept."""
+
+    primary: StoreTarget
+    copies: tuple[StoreTarget, ...]
+    retention: Retention
+
+
+@dataclass(frozen=True)
+class Target:
+    """An environment, ready for use."""
+
+    name: str
+    service: str
+    protected: bool = False
+    """Production: no drill touches it."""
+    sandbox: bool = False
+    """Servers that drx itself started to practise on."""
+    mongo: MongoTarget | None = None
+    uploads: BucketTarget | None = None
+    host: HostTarget | None = None
+    health_url: str | None = None
+    app_url: str | None = None
+    backups: BackupTarget | None = None
+
+    def expression_scope(self, reveal: bool) -> Mapping[str, object]:
+        """Give what expressions see as `target`; a part that drx.yaml does not state is missing.
+
+        Without `reveal`, secrets are `***`: for everything that is shown or kept.
+        """
+        scope = _scope(self, reveal)
+        del scope["backups"]
+        return {name: value for name, value in scope.items() if value is not None}
+
+    def secrets(self) -> Iterator[str]:
+        """List every text that must not be shown; the sandbox's made-up passwords are no secrets."""
+        if not self.sandbox:
+            yield from _secrets(self)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a dotted name of the expression language holds a secret: `target.mongo.uri`."""
+    return name in SECRET_NAMES
+
+
+def _secret_names() -> frozenset[str]:
+    parts = {"mongo": MongoTarget, "uploads": BucketTarget, "host": HostTarget}
+    return frozenset(
+        f"target.{part}.{field.name}"
+        for part, shape in parts.items()
+        for field in fields(shape)
+        if field.type in (Secret, Secret | None)
+    )
+
+
+SECRET_NAMES = _secret_names()
+
+
+def _scope(value: object, reveal: bool) -> dict[str, object]:
+    scope: dict[str, object] = {}
+    for field in fields(value):  # type: ignore[arg-type]  # only dataclasses come here
+        scope[field.name] = _shown(getattr(value, field.name), reveal)
+    return scope
+
+
+def _shown(value: object, reveal: bool) -> object:
+    match value:
+        case Secret():
+            return value.reveal() if reveal else HIDDEN
+        case Path():
+            return str(value)
+        case MongoTarget() | BucketTarget() | HostTarget():
+            return {name: part for name, part in _scope(value, reveal).items() if part is not None}
+        case _:
+            return value
+
+
+def _secrets(value: object) -> Iterator[str]:
+    match value:
+        case Secret():
+            yield from secrets_of(value.reveal())
+        case tuple():
+            for item in value:
+                yield from _secrets(item)
+        case Target() | MongoTarget() | BucketTarget() | BackupTarget() | BucketStore():
+            for field in fields(value):
+                yield from _secrets(getattr(value, field.name))
+        case _:
+            return
