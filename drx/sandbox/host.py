@@ -1,0 +1,86 @@
+"""The application host's variables: what the PixelCraft application is deployed with. One JSON file; no processes."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from drx.errors import DrxError
+from drx.files import write_atomically
+from drx.sandbox.state import ACCESS_KEY, DATABASE, SECRET_KEY, UPLOADS_BUCKET, SandboxState
+
+DATABASE_URL = "DATABASE_URL"
+_BUCKET = "UPLOADS_BUCKET"
+_ENDPOINT = "AWS_ENDPOINT_URL_S3"
+_REGION = "AWS_REGION"
+_KEY = "AWS_ACCESS_KEY_ID"
+_SECRET = "AWS_SECRET_ACCESS_KEY"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the application reads from its variables."""
+
+    database_url: str
+    bucket: str
+    endpoint: str
+    region: str
+    access_key: str
+    secret_key: str
+
+
+def variables_path(directory: Path) -> Path:
+    """Where the host keeps the variables of the application."""
+    return directory / "host" / "variables.json"
+
+
+def read_settings(directory: Path) -> Settings:
+    """The application's settings as they stand on the host; raises DrxError where they are missing or unreadable."""
+    path = variables_path(directory)
+    variables = _read(path)
+    try:
+        return Settings(
+            database_url=variables[DATABASE_URL],
+            bucket=variables[_BUCKET],
+            endpoint=variables[_ENDPOINT],
+            region=variables[_REGION],
+            access_key=variables[_KEY],
+            secret_key=variables[_SECRET],
+        )
+    except KeyError as error:
+        raise DrxError(f"{path} lacks {error.args[0]}", "Start the sandbox anew with 'drx sandbox up'") from None
+
+
+def write_settings(state: SandboxState, database: str | None = None) -> bool:
+    """Point the application at this sandbox's servers; whether that changed anything.
+
+    Without `database` it keeps the one it has. Other variables on the host stay as they are.
+    """
+    path = variables_path(state.directory)
+    before = _read(path) if path.exists() else {}
+    name = database or _database_name(before.get(DATABASE_URL, "")) or DATABASE
+    after = before | {
+        DATABASE_URL: state.database_url(name),
+        _BUCKET: UPLOADS_BUCKET,
+        _ENDPOINT: state.s3["us-east-1"],
+        _REGION: "us-east-1",
+        _KEY: ACCESS_KEY,
+        _SECRET: SECRET_KEY,
+    }
+    if after == before:
+        return False
+    write_atomically(path, json.dumps(after, indent=2).encode())
+    return True
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DrxError(f"{path} cannot be read: {error}", "Start the sandbox with 'drx sandbox up'") from error
+    if not isinstance(content, dict):
+        raise DrxError(f"{path} holds no variables", "Write it as a JSON object of names and values")
+    return {str(name): str(value) for name, value in content.items()}
+
+
+def _database_name(url: str) -> str:
+    return url.partition("://")[2].partition("/")[2].partition("?")[0]

@@ -1,0 +1,81 @@
+"""Which programs make up a sandbox and how each is started. Knows commands and environments, starts nothing."""
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import drx
+from drx.errors import DrxError
+from drx.sandbox.state import APP, MONGO, REGIONS, Region, s3_name
+
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True)
+class Program:
+    """How to start a member: arguments for Python, and its whole environment."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def require_servers() -> None:
+    """Raise DrxError unless the servers of the `sandbox` extra are installed."""
+    missing = [name for name in ("secantus", "ministack") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise DrxError(
+            f"the sandbox's servers are not installed ({', '.join(missing)} missing)",
+            "Install them: pip install 'drx[sandbox]', or pipx inject drx secantusdb ministack",
+        )
+
+
+def programs(directory: Path, ports: Mapping[str, int]) -> tuple[Program, ...]:
+    """Every member, on its port of last time, or on one that the system chooses."""
+    return (
+        _mongo(directory, ports.get(MONGO, 0)),
+        *(_s3(directory, region, ports.get(s3_name(region), 0)) for region in REGIONS),
+        own_program(APP, directory, "--port", str(ports.get(APP, 0))),
+    )
+
+
+def own_program(name: str, directory: Path, *arguments: str) -> Program:
+    """A program of this package, `drx.sandbox.<name>`, imported from where this very drx lies."""
+    source = str(Path(drx.__file__).parents[1])
+    environment = _environment(directory) | {"PYTHONPATH": source}
+    return Program(name, ("-m", f"drx.sandbox.{name}", "--directory", str(directory), *arguments), environment)
+
+
+def _mongo(directory: Path, port: int) -> Program:
+    settings = directory / MONGO / "secantusd.toml"  # empty: without it the server reads settings of the user's home
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.touch()
+    data = str(directory / MONGO / "data")
+    arguments = ("--config", str(settings), "--host", "127.0.0.1", "--port", str(port), "--storage-path", data)
+    return Program(MONGO, ("-m", "secantus", *arguments), _environment(directory))
+
+
+def _s3(directory: Path, region: Region, port: int) -> Program:
+    name = s3_name(region)
+    environment = _environment(directory) | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "SERVICES": "s3,iam,sts,route53",
+        "MINISTACK_REGION": region,
+        "LOG_LEVEL": "WARNING",
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(directory / name / "objects"),
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(directory / name / "state"),
+    }
+    return Program(name, ("-m", "ministack"), environment)
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    """What a child sees: no credentials, proxies or settings of the person who started it."""
+    temporary = directory / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return kept | {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}

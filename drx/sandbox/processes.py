@@ -1,0 +1,120 @@
+"""Start, recognise and end processes by pid and start time. Ends nothing that was not started here. Linux only."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_LISTENING = "0A"
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that cannot be mistaken for a later one with the same pid."""
+
+    pid: int
+    started: str
+
+
+def start_python(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+    """Start a Python program in a session of its own, so that a Ctrl-C here does not reach it.
+
+    `-P` keeps modules lying in the current directory out. Output is appended to `log`.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-P", *arguments],
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    status = _read_status(pid)
+    return Process(pid, status.started if status else "")
+
+
+def is_alive(process: Process) -> bool:
+    """Whether this very process still runs; one that ended and waits to be reaped does not."""
+    _reap(process.pid)
+    status = _read_status(process.pid)
+    return status is not None and status.started == process.started and status.state not in "ZX"
+
+
+def listening_port(pid: int) -> int | None:
+    """The TCP port on IPv4 at which this process listens, or None while it does not.
+
+    Source: proc(5), /proc/net/tcp: local address, state, inode.
+    """
+    sockets = set()
+    try:
+        for descriptor in (_PROC / str(pid) / "fd").iterdir():
+            sockets.add(os.readlink(descriptor))
+    except OSError:  # the process, or one of its files, has just gone: asked again soon
+        return None
+    for line in (_PROC / "net" / "tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == _LISTENING and f"socket:[{fields[9]}]" in sockets:
+            return int(fields[1].rpartition(":")[2], 16)
+    return None
+
+
+def end(processes: Iterable[Process], grace_seconds: float) -> None:
+    """End processes and whatever they started: SIGTERM, a wait, then SIGKILL. Those already gone are left alone."""
+    remaining = [process for process in processes if _signal(process, signal.SIGTERM)]
+    ended = wait_until(lambda: not any(is_alive(process) for process in remaining), grace_seconds)
+    if not ended:
+        remaining = [process for process in remaining if _signal(process, signal.SIGKILL)]
+        wait_until(lambda: not any(is_alive(process) for process in remaining), grace_seconds)
+
+
+def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
+    """Look again and again until something holds; whether it did in time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+@dataclass(frozen=True)
+class _Status:
+    state: str
+    started: str
+
+
+def _signal(process: Process, number: signal.Signals) -> bool:
+    if not is_alive(process):
+        return False
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # a child of an earlier drx: init reaps it
+        return
+
+
+def _read_status(pid: int) -> _Status | None:
+    try:
+        text = (_PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()  # from field 3, state; field 22 is the start time (proc(5))
+    boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+    return _Status(fields[0], f"{boot}/{fields[19]}")

@@ -1,0 +1,200 @@
+"""Bring a sandbox up, tell how it is, take it down. Ends only processes that this sandbox started."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from drx.errors import DrxError, LockedError
+from drx.sandbox.buckets import make_buckets
+from drx.sandbox.host import write_settings
+from drx.sandbox.members import Program, programs, require_servers
+from drx.sandbox.processes import Process, end, is_alive, listening_port, start_python, wait_until
+from drx.sandbox.state import (
+    APP,
+    MONGO,
+    Member,
+    SandboxState,
+    load_state,
+    log_path,
+    read_state,
+    remove_state,
+    write_state,
+)
+
+_START_SECONDS = 60.0
+_END_SECONDS = 10.0
+_LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class MemberStatus:
+    """How one process of a sandbox is."""
+
+    member: Member
+    condition: Literal["running", "not answering", "dead"]
+
+
+def up(directory: Path) -> SandboxState:
+    """Start every server that does not run, side by side, and wait until all of them answer.
+
+    A second call changes nothing; a member that died is started again on its data and, if it is free, on its port.
+    Raises DrxError with the end of the log if a member does not start; what this call started is ended again.
+    """
+    directory = directory.resolve()
+    require_servers()
+    with locked(directory):
+        before = read_state(directory) or SandboxState(directory=directory, members=())
+        alive = tuple(member for member in before.members if is_alive(process_of(member)))
+        started: list[Process] = []
+        try:
+            state = _start_missing(SandboxState(directory=directory, members=alive), before, started)
+            make_buckets(state)
+            if write_settings(state) and state.member(APP) in alive:
+                _restart_app(state.member(APP))
+            _await_answers(state)
+            write_state(state)
+        except BaseException:
+            end(started, _END_SECONDS)
+            raise
+    return state
+
+
+def status(directory: Path) -> tuple[MemberStatus, ...]:
+    """How every member is; empty where no sandbox runs."""
+    state = read_state(directory.resolve())
+    return tuple(MemberStatus(member, _condition(member)) for member in state.members) if state else ()
+
+
+def down(directory: Path, *, remove_data: bool = False) -> None:
+    """End every process of the sandbox; with `remove_data`, remove its directory too."""
+    directory = directory.resolve()
+    if not directory.exists():
+        return
+    with locked(directory):
+        state = read_state(directory)
+        if state:
+            end([process_of(member) for member in state.members], _END_SECONDS)
+            remove_state(directory)
+    if remove_data:
+        shutil.rmtree(directory)
+
+
+def deploy(directory: Path, database: str | None = None) -> None:
+    """Make the application read its variables again, after pointing it at `database` if that is given.
+
+    Returns when the application answers with the new variables in force.
+    """
+    state = load_state(directory.resolve())
+    write_settings(state, database)
+    if not _restart_app(state.member(APP)):
+        raise DrxError(f"the application did not come back{_log_end(state.directory, APP)}", "Run 'drx sandbox up'")
+
+
+def process_of(member: Member) -> Process:
+    """The process behind a member."""
+    return Process(member.pid, member.started)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Keep a second command off the same sandbox; raises LockedError when it takes too long."""
+    from filelock import FileLock, Timeout
+
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with FileLock(directory / ".lock", timeout=2 * _START_SECONDS):
+            yield
+    except Timeout:
+        raise LockedError(f"another command works on the sandbox in {directory}", "Wait until it is done") from None
+
+
+def _start_missing(state: SandboxState, before: SandboxState, started: list[Process]) -> SandboxState:
+    ports = {member.name: member.port for member in before.members}
+    missing = [program for program in programs(state.directory, ports) if state.find(program.name) is None]
+    processes = {program.name: _start(program, state.directory, started) for program in missing}
+    for name, process in processes.items():
+        if not _await_port(process) and ports.get(name):  # somebody else has taken its port meanwhile
+            anew = next(program for program in programs(state.directory, {}) if program.name == name)
+            processes[name] = _start(anew, state.directory, started)
+            _await_port(processes[name])
+    for name, process in processes.items():
+        port = listening_port(process.pid)
+        if port is None:
+            raise DrxError(f"'{name}' of the sandbox did not start{_log_end(state.directory, name)}", "Read its log")
+        state = state.with_member(Member(name=name, pid=process.pid, started=process.started, port=port))
+    return state
+
+
+def _start(program: Program, directory: Path, started: list[Process]) -> Process:
+    process = start_python(program.arguments, program.environment, log_path(directory, program.name))
+    started.append(process)
+    return process
+
+
+def _await_port(process: Process) -> bool:
+    wait_until(lambda: listening_port(process.pid) is not None or not is_alive(process), _START_SECONDS)
+    return is_alive(process)
+
+
+def _await_answers(state: SandboxState) -> None:
+    answers = {MONGO: lambda: _mongo_answers(state), APP: lambda: _deployment(state.member(APP).port) is not None}
+    for name, answers_now in answers.items():
+        if not wait_until(answers_now, _START_SECONDS):
+            raise DrxError(f"'{name}' of the sandbox does not answer{_log_end(state.directory, name)}", "Read its log")
+
+
+def _mongo_answers(state: SandboxState) -> bool:
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    try:
+        with MongoClient[dict[str, object]](state.mongo_uri, serverSelectionTimeoutMS=2000) as client:
+            client.admin.command("ping")
+    except PyMongoError:
+        return False
+    return True
+
+
+def _restart_app(app: Member) -> bool:
+    """Have the application read its variables again; whether it then answered as a new deployment."""
+    before = _deployment(app.port)
+    os.kill(app.pid, signal.SIGHUP)
+    return wait_until(lambda: (_deployment(app.port) or before) != before, _START_SECONDS)
+
+
+def _deployment(port: int) -> str | None:
+    """Which deployment of the application answers, or None if none does."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/version")
+        content = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return str(content["deployment"])
+
+
+def _condition(member: Member) -> Literal["running", "not answering", "dead"]:
+    if not is_alive(process_of(member)):
+        return "dead"
+    if member.port:
+        try:
+            socket.create_connection(("127.0.0.1", member.port), timeout=2).close()
+        except OSError:
+            return "not answering"
+    return "running"
+
+
+def _log_end(directory: Path, name: str) -> str:
+    path = log_path(directory, name)
+    lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES:] if path.exists() else []
+    return "\n".join(["; the end of its log:", *lines]) if lines else f"; its log, {path}, is empty"

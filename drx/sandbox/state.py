@@ -1,0 +1,143 @@
+"""What a sandbox consists of and where its files lie. Reads and writes the state file; starts and ends nothing."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import ValidationError
+
+from drx.errors import DrxError
+from drx.fields import Model
+from drx.files import write_atomically
+
+DATABASE = "pixelcraft"
+UPLOADS_BUCKET = "pixelcraft-uploads"
+ACCESS_KEY = SECRET_KEY = "test"  # the stand-in server's own, of no use anywhere else
+
+MONGO = "mongo"
+APP = "app"
+WRITER = "writer"
+Region = Literal["us-east-1", "eu-west-1"]
+REGIONS: tuple[Region, ...] = get_args(Region)
+
+
+class Bucket(Model):
+    """A bucket that every sandbox has."""
+
+    name: str
+    region: Region
+    versioned: bool = False
+
+
+BUCKETS = (
+    Bucket(name=UPLOADS_BUCKET, region="us-east-1", versioned=True),
+    Bucket(name="pixelcraft-backups", region="us-east-1"),
+    Bucket(name="pixelcraft-backups-eu", region="eu-west-1"),
+)
+
+
+class Member(Model):
+    """A process of the sandbox, told apart from a later one with the same pid by when it started."""
+
+    name: str
+    pid: int
+    started: str
+    """Boot id and clock tick of the start, as the kernel tells them."""
+    port: int = 0
+    """Where it listens on 127.0.0.1; 0 for a process that does not listen."""
+
+
+class SandboxState(Model):
+    """A running sandbox: its directory, its processes, their addresses."""
+
+    directory: Path
+    members: tuple[Member, ...]
+
+    @property
+    def mongo_uri(self) -> str:
+        """Address of the database server, without a database name."""
+        return f"mongodb://127.0.0.1:{self.member(MONGO).port}/?directConnection=true"
+
+    @property
+    def s3(self) -> dict[str, str]:
+        """Endpoint of the object store, by region."""
+        return {region: f"http://127.0.0.1:{self.member(s3_name(region)).port}" for region in REGIONS}
+
+    @property
+    def app_url(self) -> str:
+        """Address of the PixelCraft application."""
+        return f"http://127.0.0.1:{self.member(APP).port}"
+
+    def database_url(self, database: str) -> str:
+        """Address of one database, as the application is given it."""
+        return f"mongodb://127.0.0.1:{self.member(MONGO).port}/{database}?directConnection=true"
+
+    def find(self, name: str) -> Member | None:
+        """The member of that name, if the sandbox has one."""
+        return next((member for member in self.members if member.name == name), None)
+
+    def member(self, name: str) -> Member:
+        """The member of that name; raises DrxError where there is none."""
+        found = self.find(name)
+        if found is None:
+            raise DrxError(f"the sandbox in {self.directory} has no '{name}'", "Start it with 'drx sandbox up'")
+        return found
+
+    def with_member(self, member: Member) -> "SandboxState":
+        """The same sandbox with this member in place of one of its name."""
+        return SandboxState(directory=self.directory, members=(*self.without(member.name).members, member))
+
+    def without(self, name: str) -> "SandboxState":
+        """The same sandbox without the member of that name."""
+        others = tuple(member for member in self.members if member.name != name)
+        return SandboxState(directory=self.directory, members=others)
+
+
+def s3_name(region: Region) -> str:
+    """Name of the member that serves a region's buckets."""
+    return f"s3-{region}"
+
+
+def ledger_path(directory: Path) -> Path:
+    """Where seeder and writer log what they wrote."""
+    return directory / "ledger.jsonl"
+
+
+def log_path(directory: Path, name: str) -> Path:
+    """Where a member's output goes."""
+    return directory / "logs" / f"{name}.log"
+
+
+def read_state(directory: Path) -> SandboxState | None:
+    """The sandbox last started there, or None; its processes may have died since.
+
+    Raises DrxError for a state file that cannot be read.
+    """
+    path = _state_path(directory)
+    try:
+        return SandboxState.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise DrxError(f"{path} cannot be read: {error}", "Remove the sandbox's directory and start anew") from error
+
+
+def load_state(directory: Path) -> SandboxState:
+    """The sandbox started there; raises DrxError where there is none."""
+    state = read_state(directory)
+    if state is None:
+        raise DrxError(f"no sandbox runs in {directory}", "Start it with 'drx sandbox up'")
+    return state
+
+
+def write_state(state: SandboxState) -> None:
+    """Put the state on disk, in one step."""
+    write_atomically(_state_path(state.directory), state.model_dump_json(indent=2).encode())
+
+
+def remove_state(directory: Path) -> None:
+    """Forget the sandbox; its data stay."""
+    _state_path(directory).unlink(missing_ok=True)
+
+
+def _state_path(directory: Path) -> Path:
+    return directory / "state.json"
