@@ -1,4 +1,4 @@
-"""What runbooks know of actions: their names, parameters and effects. Passed in, so that runbook/ never imports actions/."""
+"""What runbooks know of actions: names, parameters, effects. Passed in, so that runbook/ never imports actions/."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

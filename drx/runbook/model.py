@@ -139,9 +139,9 @@ class RunbookStep(StepFields):
 
 
 def _kind_of_step(value: object) -> str | None:
-    if isinstance(value, Mapping):
-        return next((kind for kind in STEP_KINDS if kind in value), None)
-    return next((kind for kind in STEP_KINDS if hasattr(value, kind)), None)
+    """Tell the kind by its key; none or two of them make no step."""
+    kinds = [kind for kind in STEP_KINDS if (kind in value if isinstance(value, Mapping) else hasattr(value, kind))]
+    return kinds[0] if len(kinds) == 1 else None
 
 
 Step = Annotated[
@@ -151,7 +151,12 @@ Step = Annotated[
     | Annotated[ApproveStep, Tag("approve")]
     | Annotated[ParallelStep, Tag("parallel")]
     | Annotated[RunbookStep, Tag("runbook")],
-    Discriminator(_kind_of_step),
+    Discriminator(
+        _kind_of_step,
+        custom_error_type="step_kind",
+        custom_error_message="a step has exactly one of the keys action, confirm, ask, approve, parallel and runbook. "
+        "Add the one that is meant, or make two steps of it",
+    ),
 ]
 
 
