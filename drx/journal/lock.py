@@ -1,0 +1,61 @@
+"""Let one process write a record, and tell the others who it is. Only the kernel's lock counts, never the text."""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+
+from drx.engine.events import Author
+from drx.errors import LockedError
+
+_TEXT_LIMIT_BYTES = 4096
+
+
+class Lock:
+    """An advisory lock on a file, let go by the kernel when its holder dies."""
+
+    def __init__(self, path: Path, holder: Author, since: str) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            text = os.pread(self._descriptor, _TEXT_LIMIT_BYTES, 0)
+            os.close(self._descriptor)
+            raise LockedError(
+                f"{path.parent} is in use by {_describe(text)}",
+                "Wait for it to end, or follow it with 'drx show --follow'",
+            ) from None
+        self._say(holder, since)
+
+    def _say(self, holder: Author, since: str) -> None:
+        text = json.dumps({"user": holder.user, "host": holder.host, "pid": holder.pid, "since": since})
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, text.encode(), 0)
+        except OSError:
+            # The text is a courtesy: a full disk must not keep anybody from holding the lock.
+            return
+
+    def release(self) -> None:
+        """Let go. The file stays: removing it would let two processes hold two different locks."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def _describe(text: bytes) -> str:
+    try:
+        holder = json.loads(text)
+        return f"{holder['user']} on {holder['host']}, process {holder['pid']}, since {holder['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,86 @@
+"""Read a journal and prove it whole. It never writes and needs no lock."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from drx.engine.events import Event, Fact, NoteAdded, ReportWritten, ReviewAnswered, RunFinished, RunStarted
+from drx.errors import JournalError
+from drx.journal.line import GENESIS, read_line
+
+AFTER_THE_END = (NoteAdded, ReviewAnswered, ReportWritten)
+"""What may still follow once RunFinished has sealed the run."""
+
+_REMEDY = "Nothing after this line can be trusted. Keep the file as evidence and restore it from a copy"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A journal as it stands on disk."""
+
+    events: tuple[Event, ...]
+    size_bytes: int
+    """Length of the whole lines."""
+    torn_bytes: int
+    """Length of a last line that was being written when its process or machine died; it is dropped."""
+    head: str
+    """Hash of the last whole line."""
+
+
+def read_journal(path: Path) -> list[Event]:
+    """Every whole event of a journal; a torn last line is left out.
+
+    Raises JournalError with the line number for any other damage.
+    """
+    return list(read_recorded(path).events)
+
+
+def read_recorded(path: Path) -> Recorded:
+    """Read a journal and say what was torn. Raises JournalError with the line number for damage."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise JournalError(
+            f"{path}: the journal cannot be read: {error.strerror}", "Check the path and its owner"
+        ) from None
+    *lines, tail = data.split(b"\n")
+    events: list[Event] = []
+    head = GENESIS
+    order = Order()
+    for number, line in enumerate(lines, start=1):
+        try:
+            event, head = read_line(line, number, head)
+            order.admit(event.fact)
+        except ValueError as error:
+            raise JournalError(f"{path}:{number}: the journal is damaged: {error}", _REMEDY) from None
+        events.append(event)
+    if tail and _is_whole(tail[:-1], len(events) + 1, head):
+        # A process that dies leaves less than a line, never a whole one with something else in place of the newline.
+        raise JournalError(f"{path}:{len(events) + 1}: the journal is damaged: the line does not end", _REMEDY)
+    return Recorded(tuple(events), len(data) - len(tail), len(tail), head)
+
+
+def _is_whole(line: bytes, seq: int, previous: str) -> bool:
+    try:
+        read_line(line, seq, previous)
+    except ValueError:
+        return False
+    return True
+
+
+class Order:
+    """Holds the two rules of order: RunStarted comes first and only there; RunFinished seals."""
+
+    def __init__(self) -> None:
+        self._started = False
+        self._sealed = False
+
+    def admit(self, fact: Fact) -> None:
+        """Take note of the next fact. Raises ValueError where it may not stand here."""
+        if isinstance(fact, RunStarted) is self._started:
+            raise ValueError(
+                "RunStarted may only be the first event" if self._started else "the first event must be RunStarted"
+            )
+        if self._sealed and not isinstance(fact, AFTER_THE_END):
+            raise ValueError(f"{fact.type} after the end of the run")
+        self._started = True
+        self._sealed = self._sealed or isinstance(fact, RunFinished)
