@@ -104,6 +104,11 @@ class PlannedStep:
     requires: str = ""
     """A cleanup step of a nested runbook runs only where that runbook's step has started."""
 
+    @property
+    def is_group(self) -> bool:
+        """Whether it only holds other steps."""
+        return isinstance(self.work, Group)
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -116,6 +121,22 @@ class InputSpec:
     choices: tuple[str, ...] = ()
     default: object = None
     starts_clock: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a step stands: the sequence, its index there, and the group around it."""
+
+    sequence: str
+    index: int
+    group: str | None
+
+
+MAIN = "main"
+"""Name of the sequence that holds set-up to pass."""
+
+CLEANUP = "cleanup"
+"""Name of the sequence that always runs at the end."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +163,27 @@ class Plan:
     def steps(self) -> Mapping[str, PlannedStep]:
         """Every step by its full id, in the order of the plan."""
         return {step.id: step for step in walk((*self.main, *self.cleanup))}
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        """Where each step stands, by its full id."""
+        places: dict[str, Place] = {}
+        _place(self.main, MAIN, None, places)
+        _place(self.cleanup, CLEANUP, None, places)
+        return places
+
+
+def branch_name(group: str, branch: str) -> str:
+    """Name of the sequence of one branch of a group."""
+    return f"{group}:{branch}"
+
+
+def _place(steps: tuple[PlannedStep, ...], sequence: str, group: str | None, places: dict[str, Place]) -> None:
+    for index, step in enumerate(steps):
+        places[step.id] = Place(sequence, index, group)
+        if isinstance(step.work, Group):
+            for branch, inner in step.work.branches.items():
+                _place(inner, branch_name(step.id, branch), step.id, places)
 
 
 def walk(steps: tuple[PlannedStep, ...]) -> Iterator[PlannedStep]:

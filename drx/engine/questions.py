@@ -1,0 +1,89 @@
+"""What a person is asked, in which words, with which choices. Pure."""
+
+from drx.engine.commands import Question
+from drx.engine.events import Choice, FailureKind, QuestionKind, StepFailed
+from drx.engine.plan import CLEANUP, Human, InputSpec, Phase, Plan, PlannedStep
+from drx.engine.visit import Visit
+
+
+def about_input(spec: InputSpec) -> Question:
+    """Ask for a value that the runbook needs."""
+    return Question(QuestionKind.INPUT, spec.name, 0, spec.question or spec.name, (Choice.ANSWER,), spec.choices)
+
+
+def about_step(step: PlannedStep, work: Human, visit: Visit) -> Question:
+    """Ask a person to do, to answer or to approve something."""
+    choices = {
+        "confirm": (Choice.DONE, Choice.WENT_WRONG, Choice.SKIP),
+        "ask": (Choice.ANSWER, Choice.WENT_WRONG, Choice.SKIP),
+        "approve": (Choice.APPROVE, Choice.REJECT),
+    }[work.kind]
+    details: tuple[str, ...] = ()
+    if work.kind == "approve":
+        details = (f"{len(visit.approvals)} of {work.approvals} approvals", *visit.approvals)
+    return Question(QuestionKind.STEP, step.id, visit.number, work.prompt, choices, work.choices, details)
+
+
+def about_failure(plan: Plan, step: PlannedStep, visit: Visit) -> Question:
+    """Ask what follows a final failure."""
+    return Question(
+        QuestionKind.FAILURE,
+        step.id,
+        visit.number,
+        f"{step.title or step.id} failed",
+        (Choice.RETRY, Choice.GOTO, Choice.DONE, Choice.SKIP),
+        goto_options(plan, step),
+        failure_details(visit),
+    )
+
+
+def about_interruption(step: PlannedStep, visit: Visit) -> Question:
+    """Ask how an attempt ended whose outcome nobody recorded."""
+    text = f"{step.title or step.id} was interrupted, and nobody knows how it ended"
+    choices = (Choice.DONE, Choice.RETRY, Choice.SKIP)
+    return Question(QuestionKind.INTERRUPTED, step.id, visit.number, text, choices, details=failure_details(visit))
+
+
+def about_name(step: PlannedStep, visit: Visit, failure: StepFailed) -> Question:
+    """Ask a person to type the name of what would be destroyed."""
+    text = f"{step.title or step.id} would destroy {failure.resource}. Type its name to allow it"
+    choices = (Choice.NAMED, Choice.SKIP)
+    return Question(QuestionKind.NAME, step.id, visit.number, text, choices, (failure.resource,))
+
+
+def goto_options(plan: Plan, step: PlannedStep) -> tuple[str, ...]:
+    """Steps of the same sequence at which the run can go on instead; never set-up or the fault again."""
+    here = plan.places[step.id]
+    if here.sequence == CLEANUP:
+        return ()
+    allowed = {Phase.PRECHECK, Phase.STEP}
+    return tuple(
+        other.id
+        for other in plan.steps.values()
+        if other.phase in allowed
+        and other.id != step.id
+        and plan.places[other.id].sequence == here.sequence
+        and (plan.places[other.id].index < here.index or other.phase is step.phase)
+    )
+
+
+def failure_details(visit: Visit) -> tuple[str, ...]:
+    """What failed, the remedy, and the last lines of output."""
+    failure = visit.failure
+    if isinstance(failure, StepFailed):
+        return tuple(line for line in (failure.error, failure.remedy, *failure.lines) if line)
+    if failure is None:
+        return ()
+    words = "It took too long" if failure.type == "StepTimedOut" else "It was stopped"
+    return (f"{words}, did not end when told to, and may still be going on" if failure.abandoned else words,)
+
+
+def failure_text(visit: Visit) -> str:
+    """The failure in one line."""
+    return next(iter(failure_details(visit)), visit.status.value)
+
+
+def needs_name(visit: Visit) -> StepFailed | None:
+    """The failure, where typing a name would allow the step."""
+    failure = visit.failure
+    return failure if isinstance(failure, StepFailed) and failure.kind is FailureKind.NEEDS_NAME else None

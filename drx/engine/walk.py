@@ -1,0 +1,35 @@
+"""What every decision about a step needs: the plan, the state, and the draft it adds to. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from drx.engine.draft import Draft
+from drx.engine.events import AbortRequested, FailureKind, Part, StepFailed
+from drx.engine.plan import Plan, PlannedStep
+from drx.engine.scope import scope_for
+from drx.engine.state import State
+from drx.engine.visit import Visit
+from drx.errors import DrxError
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One walk over the plan at one moment."""
+
+    plan: Plan
+    state: State
+    draft: Draft
+
+    def scope(self, step: PlannedStep) -> Mapping[str, object]:
+        """What the step's expressions see."""
+        return scope_for(self.plan, self.state, step.scope)
+
+
+def failed(visit: Visit, error: DrxError, kind: FailureKind) -> StepFailed:
+    """The fact that a visit failed without an action having said so."""
+    return StepFailed(visit.step, visit.number, visit.attempt, Part.WORK, error.message, remedy=error.remedy, kind=kind)
+
+
+def give_up(reason: str) -> AbortRequested:
+    """The fact that the runbook's own rules end the run."""
+    return AbortRequested(reason, source="policy")
