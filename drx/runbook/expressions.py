@@ -265,4 +265,7 @@ def _known(value: object) -> str:
 
 def _whole_number(value: object) -> int:
     """Read a whole number, and fail where there is none: a silent 0 would hide it."""
-    return int(value) if isinstance(value, int | float) else int(str(value))
+    text = str(value)
+    if not text.removeprefix("-").isdecimal():
+        raise ValueError("`int` needs a whole number")
+    return int(text)

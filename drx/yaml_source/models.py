@@ -60,9 +60,23 @@ def read_model(document: Document, model: type[M]) -> tuple[M | None, list[Probl
         return None, explain(document, (), error, model)
 
 
-def explain(document: Document, base: Path, error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Put what pydantic says of the value at `base` in words, in the order of the file."""
-    found = [_locate(document, base, details, model) for details in error.errors(include_url=False)]
+def explain(
+    document: Document,
+    base: Path,
+    error: ValidationError,
+    model: type[BaseModel],
+    unknown: Iterable[tuple[str | int, ...]] = (),
+) -> list[Problem]:
+    """Put what pydantic says of the value at `base` in words, in the order of the file.
+
+    At `unknown` stand values that are not known yet: complaints about them, or about what holds them, are left out.
+    """
+    open_paths = {path[:length] for path in unknown for length in range(len(path) + 1)}
+    found = [
+        (details, place)
+        for details, place in (_locate(base, details, model) for details in error.errors(include_url=False))
+        if details["type"] == "extra_forbidden" or place.path not in open_paths
+    ]
     problems = {
         (place.path, details["type"] == "extra_forbidden"): _describe(document, details, place)
         for details, place in _without_echoes(document, found)
@@ -85,9 +99,7 @@ class _Place:
     """How the model branches of that union are written."""
 
 
-def _locate(
-    document: Document, base: Path, details: ErrorDetails, model: type[BaseModel]
-) -> tuple[ErrorDetails, _Place]:
+def _locate(base: Path, details: ErrorDetails, model: type[BaseModel]) -> tuple[ErrorDetails, _Place]:
     """Follow pydantic's location along the types: it names union branches, which the document does not have."""
     place = _Place(tuple(base), model)
     current: list[Any] = [model]
