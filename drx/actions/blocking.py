@@ -1,0 +1,48 @@
+"""Wait for library calls that cannot be interrupted, and leave them behind when the step has to stop."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from drx.actions.base import Context
+
+_T = TypeVar("_T")
+_LOOK_SECONDS = 0.2
+
+
+def call_blocking(
+    context: Context, function: Callable[[], _T], stop: Callable[[], None], seconds: float = math.inf
+) -> _T:
+    """Give what the function gives, or raise what it raises.
+
+    It runs in a thread of its own. When the step has to stop, `stop` is called, which should make the function end
+    soon, and Cancelled is raised at once: only for work that does no harm when it goes on for a moment. TimeoutError
+    is raised, in the same way, after so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    results: list[_T] = []
+    failures: list[BaseException] = []
+    ended = threading.Event()
+
+    def work() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:  # handed to the caller below
+            failures.append(error)
+        finally:
+            ended.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        while not ended.wait(max(min(_LOOK_SECONDS, deadline - time.monotonic()), 0.0)):
+            context.check()
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+    except BaseException:
+        stop()
+        raise
+    if failures:
+        raise failures[0]
+    return results[0]

@@ -1,0 +1,74 @@
+"""Find actions by name, importing only the family that is asked for. Runs none."""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+from drx.actions.base import REGISTERED, Action
+from drx.errors import InvalidInput
+from drx.runbook.catalogue import ActionSpec
+
+ENTRY_POINTS = "drx.actions"
+"""Entry-point group of further families: `name = "module"`, the name being the actions' first word."""
+
+_FAMILIES = {
+    "assert": "drx.actions.asserts",
+    "backup": "drx.actions.backup",
+    "host": "drx.actions.host",
+    "http": "drx.actions.http",
+    "mongo": "drx.actions.mongo",
+    "s3": "drx.actions.s3",
+    "shell": "drx.actions.shell",
+    "verify": "drx.actions.verify",
+    "wait": "drx.actions.wait",
+}
+
+
+def find_action(name: str) -> Action | None:
+    """Look up an action; None where there is no such one.
+
+    Raises InvalidInput where the package that should hold it cannot be imported.
+    """
+    family, dot, _ = name.partition(".")
+    return _family(family).get(name) if dot else None
+
+
+def catalogue(name: str) -> ActionSpec | None:
+    """Look up what runbooks know of an action."""
+    found = find_action(name)
+    return found.spec if found else None
+
+
+def all_actions() -> tuple[Action, ...]:
+    """Load every family and list its actions by name."""
+    families = sorted({*_FAMILIES, *_installed()})
+    return tuple(found for family in families for _, found in sorted(_family(family).items()))
+
+
+@cache
+def _family(family: str) -> dict[str, Action]:
+    module = _FAMILIES.get(family) or _installed().get(family)
+    if module is None:
+        return {}
+    try:
+        loaded = import_module(module)
+    except ImportError as error:
+        raise InvalidInput(
+            f"the actions {family}.* cannot be loaded from {module}: {error}", "Install or remove that package"
+        ) from error
+    return {found.spec.name: found for found in _registered(loaded) if found.spec.name.startswith(f"{family}.")}
+
+
+@cache
+def _installed() -> dict[str, str]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _registered(module: ModuleType) -> Iterator[Action]:
+    for value in vars(module).values():
+        found = getattr(value, REGISTERED, None)
+        if isinstance(found, Action):
+            yield found
