@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hmac import compare_digest
 from typing import Final
 from urllib.parse import unquote
@@ -72,7 +73,8 @@ class _Form:
 
     probes: tuple[bytes, ...]
     """One of these stands in every occurrence: a quick way to rule it out."""
-    pattern: re.Pattern[bytes]
+    pattern: bytes
+    """A regular expression; compiled when a probe was found."""
     longest: int
 
 
@@ -81,6 +83,8 @@ class Masker:
 
     def __init__(self, secrets: Iterable[str | Secret] = ()) -> None:
         self._forms: dict[bytes, tuple[_Form, ...]] = {}
+        self.longest = 0
+        """The most bytes that one hidden occurrence can take."""
         for secret in secrets:
             self.add(secret)
 
@@ -95,11 +99,7 @@ class Masker:
             for piece in _pieces(line):
                 forms.setdefault(_encode(piece), tuple(_forms_of(piece)))
         self._forms = forms
-
-    @property
-    def longest(self) -> int:
-        """The most bytes that one hidden occurrence can take."""
-        return max((form.longest for forms in self._forms.values() for form in forms), default=0)
+        self.longest = max((form.longest for each in forms.values() for form in each), default=0)
 
     def mask(self, text: str) -> str:
         """Give the text with `***` in place of secrets."""
@@ -126,7 +126,7 @@ class Masker:
             for forms in self._forms.values()
             for form in forms
             if any(probe in data for probe in form.probes)
-            for match in form.pattern.finditer(data, start)
+            for match in re.compile(form.pattern).finditer(data, start)
         ]
         spans: list[tuple[int, int]] = []
         for begin, end in sorted(found):
@@ -194,14 +194,14 @@ def _forms_of(text: str) -> Iterator[_Form]:
     data = _encode(text)
     if len(text) < _SHORT:
         pattern = rb"(?<![A-Za-z0-9])" + re.escape(data) + rb"(?![A-Za-z0-9])"
-        yield _Form((data,), re.compile(pattern), len(data))
+        yield _Form((data,), pattern, len(data))
         return
     probe = _longest_word(data)
     patterns = {
         b"".join(_one_of(write(character)) for character in text) for write in (_in_addresses, _in_json, _in_json_twice)
     }
     for pattern in patterns:
-        yield _Form((probe,), re.compile(pattern), 7 * len(data))
+        yield _Form((probe,), pattern, 7 * len(data))
     for offset in range(3):
         yield _base64_form(data, offset)
 
@@ -256,16 +256,17 @@ def _base64_form(data: bytes, offset: int) -> _Form:
     # Lines of base64 have at least _WRAP characters, so that a line break spares one of two neighbouring halves.
     probes = (_longest_word(known[:half]), _longest_word(known[half : 2 * half]))
     pattern = rb"(?:\r?\n|\\n)?".join(map(_base64_digit, digits))
-    return _Form(probes, re.compile(pattern), 8 * len(digits))
+    return _Form(probes, pattern, 8 * len(digits))
 
 
+@cache
 def _base64_digit(bits: str) -> bytes:
     """Match one character of base64 of which some bits may be unknown."""
     fits = re.compile(bits).fullmatch
     characters = [_BASE64[value] for value in range(64) if fits(f"{value:06b}")]
-    ways = [_BASE64_SIGNS.get(character, b"") for character in characters]
     plain = bytes(character for character in characters if character not in _BASE64_SIGNS)
-    return b"(?:" + b"|".join(filter(None, [plain and b"[" + plain + b"]", *ways])) + b")"
+    signs = [_BASE64_SIGNS[character] for character in characters if character in _BASE64_SIGNS]
+    return b"(?:" + b"|".join([b"[" + plain + b"]"] * bool(plain) + signs) + b")"
 
 
 _BASE64_SIGNS = {ord("+"): rb"[+-]|%2[bB]|\\u002[bB]", ord("/"): rb"[/_]|%2[fF]|\\/|\\u002[fF]"}

@@ -1,5 +1,37 @@
 """drx.yaml and what it means: `load_config` reads it, `resolve_target` makes one environment ready for use."""
 
-from drx.config.target import Target
+from drx.config.load import Config, find_config, load_config, read_config
+from drx.config.model import Settings
+from drx.config.resolve import SandboxAddresses, resolve_target
+from drx.config.target import (
+    BackupTarget,
+    BucketStore,
+    BucketTarget,
+    DirectoryStore,
+    HostTarget,
+    MongoTarget,
+    Retention,
+    StoreTarget,
+    Target,
+    is_secret_name,
+)
 
-__all__ = ["Target"]
+__all__ = [
+    "BackupTarget",
+    "BucketStore",
+    "BucketTarget",
+    "Config",
+    "DirectoryStore",
+    "HostTarget",
+    "MongoTarget",
+    "Retention",
+    "SandboxAddresses",
+    "Settings",
+    "StoreTarget",
+    "Target",
+    "find_config",
+    "is_secret_name",
+    "load_config",
+    "read_config",
+    "resolve_target",
+]

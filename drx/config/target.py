@@ -41,16 +41,11 @@ class HostTarget:
 
 
 @dataclass(frozen=True)
-class BucketStore:
-    """A backup store in a bucket; the fields mean what they mean in BucketTarget."""
+class BucketStore(BucketTarget):
+    """A backup store in a bucket."""
 
-    bucket: str
-    region: str
     prefix: str = ""
-    endpoint: str | None = None
-    owner: str | None = None
-    access_key_id: str | None = None
-    secret_access_key: Secret | None = None
+    """Keys of everything in the store begin with this."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +155,7 @@ def _secrets(value: object) -> Iterator[str]:
         case tuple():
             for item in value:
                 yield from _secrets(item)
-        case Target() | MongoTarget() | BucketTarget() | BackupTarget() | BucketStore():
+        case Target() | MongoTarget() | BucketTarget() | BackupTarget():
             for field in fields(value):
                 yield from _secrets(getattr(value, field.name))
         case _:

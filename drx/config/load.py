@@ -1,0 +1,158 @@
+"""Find drx.yaml, read it with all its problems, and make the copy that a record keeps. Resolves no reference."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from drx.config.model import FILE, REFERENCE, Settings, is_reference
+from drx.errors import UsageError
+from drx.secrets import secrets_of
+from drx.yaml_source import Document, InvalidDocument, Problem, nearest, read_document, read_model
+
+FILE_NAME = "drx.yaml"
+REFERENCING = ("environments", "backups", "notify", "records")
+"""The parts in which `${NAME}` and `file:` are references."""
+
+ValuePath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Config:
+    """drx.yaml as it was read: what it says, and where each value stands."""
+
+    settings: Settings
+    document: Document
+    directory: Path
+    """What relative paths start from."""
+
+    def frozen(self) -> dict[str, object]:
+        """Give a drx.yaml that means the same when read from any directory; secrets stay references.
+
+        All environments are in it: to know production is what protects it. Written as JSON with
+        `ensure_ascii=False`, `read_config` reads it back.
+        """
+        data = copy.deepcopy(self.document.data)
+        for key in ("notify", "schedules", "records"):
+            data.pop(key, None)
+        return {
+            key: _anchored(value, key, self.directory) if key in ("environments", "backups") else value
+            for key, value in data.items()
+        }
+
+
+def find_config(start: Path) -> Path:
+    """Find drx.yaml in `start` or the nearest directory above it.
+
+    Raises UsageError where there is none.
+    """
+    for directory in (start.absolute(), *start.absolute().parents):
+        candidate = directory / FILE_NAME
+        if candidate.is_file():
+            return candidate
+    raise UsageError(f"there is no {FILE_NAME} in {start} or above", "Make one; the README shows how it looks")
+
+
+def load_config(path: Path) -> Config:
+    """Read drx.yaml.
+
+    Raises UsageError where it cannot be read, InvalidDocument with every problem found in it.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", "Name a drx.yaml that you may read") from error
+    return read_config(data, _shown_path(path), path.absolute().parent)
+
+
+def read_config(data: bytes, source: str, directory: Path) -> Config:
+    """Read the text of a drx.yaml, or the copy in a record; `source` stands in messages.
+
+    Raises InvalidDocument with every problem found.
+    """
+    document, problems = read_document(data, source)
+    if document is None:
+        raise InvalidDocument(problems)
+    settings, problems = read_model(document, Settings)
+    problems += _check_references(document)
+    if settings is not None:
+        problems += _check_schedules(settings, document)
+    if settings is None or problems:
+        raise InvalidDocument(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+    return Config(settings, document, directory)
+
+
+def texts(value: object, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:
+    """List every text below a value, with the way to it."""
+    match value:
+        case str():
+            yield path, value
+        case Mapping():
+            for key, part in value.items():
+                yield from texts(part, (*path, key))
+        case list():
+            for index, part in enumerate(value):
+                yield from texts(part, (*path, index))
+
+
+def _check_references(document: Document) -> Iterator[Problem]:
+    for part in REFERENCING:
+        for path, text in texts(document.data.get(part), (part,)):
+            if "${" in REFERENCE.sub("", text):
+                yield document.problem(path, "a reference is not complete", "Write it like ${DATABASE_URL}")
+            elif text == FILE:
+                yield document.problem(path, "the name of the file is missing", "Write it like file:secrets/database")
+            elif not is_reference(text) and _holds_secret(path, text):
+                message = f"'{_name(path)}' holds a secret"
+                yield document.problem(path, message, "Keep it out of this file: write ${NAME} or file:PATH instead")
+
+
+def _holds_secret(path: ValuePath, text: str) -> bool:
+    name = path[-1]
+    return name == "secret_access_key" or (name == "uri" and len(secrets_of(text)) > 0)
+
+
+def _name(path: ValuePath) -> str:
+    return next((key for key in reversed(path) if isinstance(key, str)), "")
+
+
+def _check_schedules(settings: Settings, document: Document) -> Iterator[Problem]:
+    for index, schedule in enumerate(settings.schedules):
+        name = schedule.environment
+        if name is None:
+            continue
+        path = ("schedules", index, "environment")
+        if name not in settings.environments:
+            yield document.problem(path, f"there is no environment '{name}'", suggest_environment(settings, name))
+        elif schedule.drill and settings.environments[name].protected:
+            message = f"'{name}' is protected: no drill runs there"
+            yield document.problem(path, message, "Name another environment")
+
+
+def suggest_environment(settings: Settings, name: str) -> str:
+    """Say which environment may be meant, and which there are."""
+    match = nearest(name, settings.environments)
+    return f"Did you mean '{match}'?" if match else f"There are: {', '.join(settings.environments)}"
+
+
+def _anchored(value: object, key: str, directory: Path) -> object:
+    """Make relative paths absolute: values of `directory`, and files that hold secrets."""
+    match value:
+        case dict():
+            return {name: _anchored(part, name, directory) for name, part in value.items()}
+        case list():
+            return [_anchored(part, key, directory) for part in value]
+        case str() if value.startswith(FILE):
+            return FILE + str(directory / value.removeprefix(FILE))
+        case str() if key == "directory" and not value.startswith("${"):
+            return str(directory / value)
+        case _:
+            return value
+
+
+def _shown_path(path: Path) -> str:
+    """Name a file the short way, as seen from the current directory."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

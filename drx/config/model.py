@@ -1,0 +1,231 @@
+"""What drx.yaml may say. Shapes only: values may still be references such as `${DATABASE_URL}`."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from drx.fields import Duration, Identifier, Model, Name, Text
+
+REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""`${NAME}`: the value of an environment variable, anywhere in a text."""
+FILE = "file:"
+"""A text that begins so is the content of that file."""
+
+
+def is_reference(value: str) -> bool:
+    """Whether the value stands somewhere else: in the environment or in a file."""
+    return value.startswith(FILE) or REFERENCE.search(value) is not None
+
+
+def _check_mongo_uri(value: str) -> str:
+    if not is_reference(value) and not value.startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("this is no address of a MongoDB server. It begins with mongodb:// or mongodb+srv://")
+    return value
+
+
+def _check_database(value: str) -> str:
+    if not is_reference(value) and not re.fullmatch(r'[^/\\. "$*<>:|?\x00]{1,63}', value):
+        raise ValueError("this cannot be the name of a database. Leave out spaces, dots, slashes and quotes")
+    if value in ("admin", "config", "local"):
+        raise ValueError("this database belongs to the server. Name the one that holds the service's data")
+    return value
+
+
+def _check_url(value: str) -> str:
+    if not is_reference(value) and not value.startswith(("http://", "https://")):
+        raise ValueError("this is no web address. It begins with http:// or https://")
+    return value
+
+
+def _check_cron(value: str) -> str:
+    if len(value.split()) != 5:
+        raise ValueError("a schedule has five parts: minute, hour, day, month, weekday. Write it like 0 3 * * *")
+    return value
+
+
+MongoUri = Annotated[Text, AfterValidator(_check_mongo_uri)]
+Database = Annotated[Text, AfterValidator(_check_database)]
+Url = Annotated[Text, AfterValidator(_check_url)]
+Cron = Annotated[Text, AfterValidator(_check_cron)]
+
+
+class Objectives(Model):
+    """The promise to the business, where a runbook states none of its own."""
+
+    rto: Duration
+    """Recovery time objective: the service is back within this time."""
+    rpo: Duration
+    """Recovery point objective: at most this much of the newest data is lost."""
+
+
+class Mongo(Model):
+    """A database on a MongoDB server."""
+
+    uri: MongoUri
+    """Address of the server, with user and password."""
+    database: Database
+    """The service's database."""
+    replica_set_id: Text | None = None
+    """The server's `replicaSetId`, if `drx trust` is not to be asked for it."""
+
+
+class Bucket(Model):
+    """A bucket at AWS, or at another S3 endpoint."""
+
+    bucket: Text
+    """Name of the bucket."""
+    region: Text = "us-east-1"
+    """Region of the bucket."""
+    endpoint: Url | None = None
+    """Address of an S3-compatible server; without it, AWS."""
+    owner: Text | None = None
+    """AWS account id that has to own the bucket."""
+    access_key_id: Text | None = None
+    """Without it, boto3 looks for keys where it always does."""
+    secret_access_key: Text | None = None
+    """The secret that belongs to `access_key_id`."""
+
+    @model_validator(mode="after")
+    def _both_keys(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key belong together. Write both, or neither")
+        return self
+
+
+class StoreBucket(Bucket):
+    """A bucket that holds backups."""
+
+    prefix: str = ""
+    """Keys of everything in the store begin with this."""
+
+
+class Store(Model):
+    """Where backups lie: exactly one of the two."""
+
+    s3: StoreBucket | None = None
+    """In a bucket."""
+    directory: Text | None = None
+    """In a directory, relative to drx.yaml."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.s3 is None) == (self.directory is None):
+            raise ValueError("a store is a bucket or a directory. Write either s3: {bucket: ...} or directory: ...")
+        return self
+
+
+class Host(Model):
+    """Where the application runs."""
+
+    provider: Literal["local"]
+    """How drx reaches it."""
+    directory: Text
+    """Directory of the application, relative to drx.yaml."""
+
+
+class Environment(Model):
+    """The servers of production, of staging, or of the sandbox."""
+
+    protected: bool = False
+    """Production: no drill touches it."""
+    sandbox: bool = False
+    """The servers that `drx sandbox up` starts; nothing else is stated then."""
+    mongo: Mongo | None = None
+    """The database."""
+    uploads: Bucket | None = None
+    """The files that documents refer to."""
+    host: Host | None = None
+    """Where the application runs."""
+    health_url: Url | None = None
+    """Answers 2xx only while the service works."""
+    app_url: Url | None = None
+    """Address of the application."""
+
+    @model_validator(mode="after")
+    def _sandbox_states_nothing(self) -> Self:
+        if self.sandbox and self.model_fields_set != {"sandbox"}:
+            raise ValueError("a sandbox's servers are its own. Write only sandbox: true")
+        return self
+
+
+class Retention(Model):
+    """How long backups are kept."""
+
+    within: Duration = Field(default="7d", validate_default=True)
+    """Any second within this span can be restored."""
+    daily: int = Field(default=0, ge=0)
+    """How many days keep one backup."""
+    weekly: int = Field(default=0, ge=0)
+    """How many weeks keep one backup."""
+    monthly: int = Field(default=0, ge=0)
+    """How many months keep one backup."""
+    yearly: int = Field(default=0, ge=0)
+    """How many years keep one backup."""
+    minimum: int = Field(default=3, ge=1)
+    """Never keep fewer backups than this."""
+
+
+class Backups(Model):
+    """Where backups lie and how long they are kept."""
+
+    primary: Store
+    """The store that backups are written to and restored from."""
+    copies: tuple[Store, ...] = ()
+    """Stores that hold a copy of everything."""
+    retention: Retention = Retention()
+    """How long backups are kept."""
+
+
+class Notify(Model):
+    """Who is told, when."""
+
+    on_failure: tuple[Text, ...] = ()
+    """Web hooks that are called when a run failed."""
+
+
+class Schedule(Model):
+    """A runbook or a drill that runs by itself."""
+
+    run: Identifier | None = None
+    """Id of the runbook."""
+    drill: Identifier | None = None
+    """Id of the drill."""
+    environment: Identifier | None = None
+    """Where it runs."""
+    cron: Cron
+    """When, in UTC: minute, hour, day, month, weekday."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.run is None) == (self.drill is None):
+            raise ValueError("a schedule runs one thing. Write either run: RUNBOOK or drill: DRILL")
+        return self
+
+
+class Records(Model):
+    """Where else records go, so that they outlive the machine."""
+
+    s3: StoreBucket
+    """The bucket."""
+
+
+class Settings(Model):
+    """drx.yaml: one service, its objectives, where it runs and where its backups lie."""
+
+    service: Identifier
+    """Name of the service; the first part of every key in a store."""
+    objectives: Objectives
+    """RTO and RPO."""
+    environments: Annotated[dict[Identifier, Environment], Field(min_length=1)]
+    """Named places where the service runs."""
+    backups: Backups | None = None
+    """Where backups lie and how long they are kept."""
+    contacts: dict[Name, Text | dict[Name, Text]] = Field(default_factory=dict)
+    """Names, numbers and channels that runbooks use as `contacts.<name>`."""
+    notify: Notify = Notify()
+    """Who is told, when."""
+    schedules: tuple[Schedule, ...] = ()
+    """What runs by itself."""
+    records: Records | None = None
+    """Where else records go."""

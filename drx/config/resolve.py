@@ -1,0 +1,212 @@
+"""Make one environment of drx.yaml ready for use: references read, the sandbox's addresses put in. Connects nowhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeVar
+
+from drx.config.load import Config, ValuePath, suggest_environment
+from drx.config.model import FILE, REFERENCE, Backups, Bucket, Environment, Store
+from drx.config.target import (
+    BackupTarget,
+    BucketStore,
+    BucketTarget,
+    DirectoryStore,
+    HostTarget,
+    MongoTarget,
+    Retention,
+    StoreTarget,
+    Target,
+)
+from drx.errors import UsageError
+from drx.fields import Model
+from drx.secrets import Secret
+from drx.yaml_source import InvalidDocument, Problem, explain
+
+_MAX_FILE_BYTES = 64 * 1024
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class SandboxAddresses:
+    """Where the servers of the running sandbox answer; its keys are made up, and no secrets."""
+
+    directory: Path
+    mongo_uri: str
+    database: str
+    bucket: str
+    region: str
+    endpoints: Mapping[str, str]
+    """S3 endpoint by region."""
+    backup_buckets: Mapping[str, str]
+    """A bucket for backups, by region."""
+    access_key_id: str
+    secret_access_key: str
+    app_url: str
+    health_url: str
+    host_directory: Path
+
+
+def resolve_target(
+    config: Config, environment: str, environ: Mapping[str, str], sandbox: SandboxAddresses | None = None
+) -> Target:
+    """Read the references of an environment and of the stores, from `environ` and from files.
+
+    Raises UsageError for an unknown environment, or one that needs a running sandbox; InvalidDocument with every
+    variable and file that is missing.
+    """
+    settings = config.settings
+    if environment not in settings.environments:
+        remedy = suggest_environment(settings, environment)
+        raise UsageError(f"{config.document.source} has no environment '{environment}'", remedy)
+    if settings.environments[environment].sandbox:
+        if sandbox is None:
+            raise UsageError(f"the sandbox of '{environment}' is not running", "Start it with `drx sandbox up`")
+        return _in_sandbox(config, environment, sandbox)
+    reader = _Reader(config, environ)
+    stated = reader.read(("environments", environment), Environment)
+    backups = reader.read(("backups",), Backups) if settings.backups else None
+    if reader.problems:
+        raise InvalidDocument(reader.problems)
+    assert stated is not None
+    return _target(stated, environment, config, _backups(backups, config.directory) if backups else None)
+
+
+class _Reader:
+    """Reads parts of drx.yaml with their references resolved, and collects what is missing."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+        self.document = config.document
+        self.directory = config.directory
+        self.environ = environ
+        self.problems: list[Problem] = []
+
+    def read(self, path: ValuePath, model: type[M]) -> M | None:
+        from pydantic import ValidationError
+
+        before = len(self.problems)
+        value = self._resolved(self.document.node(path).value, path)
+        if len(self.problems) > before:
+            return None
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            self.problems += explain(self.document, path, error, model)
+            return None
+
+    def _resolved(self, value: object, path: ValuePath) -> object:
+        match value:
+            case str():
+                return self._resolve_text(value, path)
+            case dict():
+                return {key: self._resolved(part, (*path, key)) for key, part in value.items()}
+            case list():
+                return [self._resolved(part, (*path, index)) for index, part in enumerate(value)]
+            case _:
+                return value
+
+    def _resolve_text(self, text: str, path: ValuePath) -> str:
+        if text.startswith(FILE):
+            return self._read_file(text.removeprefix(FILE), path)
+        for name in dict.fromkeys(REFERENCE.findall(text)):
+            if not self.environ.get(name):
+                found = "is empty" if name in self.environ else "is not set"
+                remedy = f"Set it, for example: export {name}=..."
+                self.problems.append(self.document.problem(path, f"the variable {name} {found}", remedy))
+        return REFERENCE.sub(lambda match: self.environ.get(match[1], ""), text)
+
+    def _read_file(self, name: str, path: ValuePath) -> str:
+        file = self.directory / name
+        try:
+            with file.open("rb") as stream:
+                data = stream.read(_MAX_FILE_BYTES + 1)
+            text = data.decode().rstrip("\r\n")
+        except OSError as error:
+            message = f"the file {file} cannot be read: {error.strerror}"
+        except UnicodeDecodeError:
+            message = f"the file {file} is not UTF-8 text"
+        else:
+            if text and len(data) <= _MAX_FILE_BYTES:
+                return text
+            message = f"the file {file} {'is too long' if text else 'is empty'}"
+        self.problems.append(self.document.problem(path, message, "Put the value there, and nothing else"))
+        return ""
+
+
+def _target(stated: Environment, name: str, config: Config, backups: BackupTarget | None) -> Target:
+    mongo, host = stated.mongo, stated.host
+    return Target(
+        name=name,
+        service=config.settings.service,
+        protected=stated.protected,
+        mongo=MongoTarget(Secret(mongo.uri), mongo.database, mongo.replica_set_id) if mongo else None,
+        uploads=BucketTarget(*_bucket(stated.uploads)) if stated.uploads else None,
+        host=HostTarget(host.provider, config.directory / host.directory) if host else None,
+        health_url=stated.health_url,
+        app_url=stated.app_url,
+        backups=backups,
+    )
+
+
+def _bucket(stated: Bucket) -> tuple[str, str, str | None, str | None, str | None, Secret | None]:
+    secret = Secret(stated.secret_access_key) if stated.secret_access_key else None
+    return stated.bucket, stated.region, stated.endpoint, stated.owner, stated.access_key_id, secret
+
+
+def _backups(stated: Backups, directory: Path) -> BackupTarget:
+    return BackupTarget(
+        primary=_store(stated.primary, directory),
+        copies=tuple(_store(copy, directory) for copy in stated.copies),
+        retention=_retention(stated),
+    )
+
+
+def _store(stated: Store, directory: Path) -> StoreTarget:
+    if stated.s3:
+        return BucketStore(*_bucket(stated.s3), prefix=stated.s3.prefix)
+    return DirectoryStore(directory / (stated.directory or ""))
+
+
+def _retention(stated: Backups) -> Retention:
+    return Retention(**{field.name: getattr(stated.retention, field.name) for field in fields(Retention)})
+
+
+def _in_sandbox(config: Config, environment: str, sandbox: SandboxAddresses) -> Target:
+    stated = config.settings.backups
+    return Target(
+        name=environment,
+        service=config.settings.service,
+        sandbox=True,
+        mongo=MongoTarget(Secret(sandbox.mongo_uri), sandbox.database),
+        uploads=BucketTarget(
+            bucket=sandbox.bucket,
+            region=sandbox.region,
+            endpoint=sandbox.endpoints[sandbox.region],
+            access_key_id=sandbox.access_key_id,
+            secret_access_key=Secret(sandbox.secret_access_key),
+        ),
+        host=HostTarget("local", sandbox.host_directory),
+        health_url=sandbox.health_url,
+        app_url=sandbox.app_url,
+        backups=_sandbox_backups(stated, sandbox) if stated else None,
+    )
+
+
+def _sandbox_backups(stated: Backups, sandbox: SandboxAddresses) -> BackupTarget:
+    """Put every store of drx.yaml inside the sandbox, so that practice never reaches a real one."""
+    copies = tuple(_sandbox_store(copy, f"copy-{number}", sandbox) for number, copy in enumerate(stated.copies, 1))
+    return BackupTarget(_sandbox_store(stated.primary, "primary", sandbox), copies, _retention(stated))
+
+
+def _sandbox_store(stated: Store, label: str, sandbox: SandboxAddresses) -> StoreTarget:
+    if stated.s3 is None:
+        return DirectoryStore(sandbox.directory / "stores" / label)
+    region = stated.s3.region if stated.s3.region in sandbox.backup_buckets else sandbox.region
+    return BucketStore(
+        bucket=sandbox.backup_buckets[region],
+        region=region,
+        endpoint=sandbox.endpoints[region],
+        access_key_id=sandbox.access_key_id,
+        secret_access_key=Secret(sandbox.secret_access_key),
+        prefix=label,
+    )
