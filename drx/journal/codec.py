@@ -70,7 +70,7 @@ def encode(thing: Fact | Author) -> str:
     Raises ValueError or TypeError for what JSON cannot hold, a NaN included.
     """
     fields = {name: getattr(thing, name) for name in _names(type(thing).__name__)}
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)
+    return _ENCODER.encode(fields)
 
 
 def encode_event(event: Event) -> str:
@@ -131,3 +131,6 @@ def _model(kind: Any) -> "type[BaseModel]":
 
 def _plain(value: object) -> Json:
     return value.isoformat() if isinstance(value, datetime) else as_json(value)
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)

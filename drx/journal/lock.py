@@ -7,17 +7,23 @@ from pathlib import Path
 from types import TracebackType
 
 from drx.engine.events import Author
-from drx.errors import LockedError
+from drx.errors import JournalError, LockedError
 
 _TEXT_LIMIT_BYTES = 4096
 
 
 class Lock:
-    """An advisory lock on a file, let go by the kernel when its holder dies."""
+    """An advisory lock on a file, let go by the kernel when its holder dies.
+
+    Raises LockedError where another process has it, JournalError where the file cannot be opened.
+    """
 
     def __init__(self, path: Path, holder: Author, since: str) -> None:
-        self._path = path
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            remedy = "Check that the record exists and that you may write to it"
+            raise JournalError(f"{path}: the record cannot be locked: {error.strerror}", remedy) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -1,0 +1,43 @@
+"""A small journal that every test may damage."""
+
+from pathlib import Path
+
+from drx.engine.events import (
+    Author,
+    Fact,
+    Mode,
+    NoteAdded,
+    Outcome,
+    Part,
+    ReportWritten,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepStarted,
+    StepSucceeded,
+)
+from drx.journal import JOURNAL, Journal
+
+BY = Author("ada", "bastion", 4711)
+STARTED = RunStarted(
+    "2026-11-21T0800Z-db-drop-7f3a", Mode.DRILL, "db-drop", "sandbox", True, "0.1.0", {"runbook": "ab"}
+)
+FACTS: tuple[Fact, ...] = (
+    STARTED,
+    StepStarted("restore", 1, 1, Part.WORK, {"into": "images_recovered", "limit": 3}),
+    StepFailed("restore", 1, 1, Part.WORK, "no space left", lines=("größe", 'a "quoted" line')),
+    StepSucceeded("restore", 1, 2, Part.WORK, {"documents": 50_000, "ratio": 0.5, "nested": [{"a": None}]}),
+    RunFinished(Outcome.SUCCEEDED),
+    NoteAdded("it was the cron job"),
+    ReportWritten({"report.md": "cd"}),
+)
+
+
+def write(directory: Path, facts: tuple[Fact, ...] = FACTS) -> Path:
+    """Write a journal of these facts and give its path."""
+    path = directory / JOURNAL
+    with Journal.create(path, BY) as journal:
+        for fact in facts:
+            journal.append(fact, BY)
+        journal.sync()
+    return path
