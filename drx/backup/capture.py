@@ -111,12 +111,12 @@ class Capture:
         """Start reading."""
         self._thread.start()
 
-    def finish(self) -> Captured:
-        """Read on to the majority's last write before this call, and give what was captured.
+    def finish(self, end: Timestamp | None = None) -> Captured:
+        """Read on to `end`, or to the majority's last write before this call, and give what was captured.
 
         Raises RolledOver when the oplog no longer reaches back to the start: the capture is then worthless.
         """
-        end = newest_position(self._client)
+        end = end or newest_position(self._client)
         self._end = position_of(end)
         self._reading.wait()  # from here on the cursor itself notices when entries are lost
         start = position_of(self._start)

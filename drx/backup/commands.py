@@ -3,15 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from bson import decode
-from bson.codec_options import CodecOptions, DatetimeConversion
 
 from drx.backup.entry import Entry, first_field, timestamp_of
+from drx.backup.manifest import PLAIN
 from drx.backup.namespaces import BUCKETS, Collection, Namespaces
 from drx.errors import StepError
-
-OPTIONS: CodecOptions[dict[str, object]] = CodecOptions(
-    document_class=dict, datetime_conversion=DatetimeConversion.DATETIME_AUTO
-)
 
 # They change no document, no option and no finished index.
 _SKIPPED = {
@@ -40,7 +36,7 @@ def apply_command(namespaces: Namespaces, entry: Entry) -> None:
     handler = _HANDLERS.get(name)
     if handler is None:
         raise _unknown(entry, f"the command {name}")
-    command = decode(entry.o, OPTIONS)
+    command = decode(entry.o, PLAIN)
     handler(namespaces, entry, command)
 
 

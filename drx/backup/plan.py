@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bson import decode
-from bson.codec_options import CodecOptions, DatetimeConversion
-from bson.json_util import CANONICAL_JSON_OPTIONS, dumps
+from bson.json_util import dumps
 
 from drx.backup.diffs import apply_update, is_replacement
 from drx.backup.documents import id_element
@@ -127,12 +126,7 @@ def show_id(identity: bytes) -> str:
     """Write an `_id` element (type byte and value) as canonical Extended JSON."""
     size = len(identity) + 9
     raw = size.to_bytes(4, "little") + identity[:1] + b"_id\0" + identity[1:] + b"\0"
-    return dumps(decode(raw, _ANY_DATE), json_options=CANONICAL_JSON_OPTIONS)
-
-
-_ANY_DATE: CodecOptions[dict[str, object]] = CodecOptions(
-    document_class=dict, datetime_conversion=DatetimeConversion.DATETIME_AUTO
-)
+    return dumps(decode(raw, PLAIN), json_options=CANONICAL)
 
 
 class _Untouched:

@@ -1,0 +1,195 @@
+"""Archive pieces of oplog in a store, and read a base's oplog and the pieces after it as one unbroken chain."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from bson import Timestamp
+from isal import isal_zlib
+
+from drx.backup.capture import Capture, Captured, Client, RolledOver, newest_position, oldest_position
+from drx.backup.catalog import list_slices, slice_keys
+from drx.backup.documents import DamagedDocument, split
+from drx.backup.entry import position_in, position_of
+from drx.backup.manifest import FileManifest, Manifest, SliceManifest, show_timestamp, to_json
+from drx.backup.members import MemberBuffer, MemberWriter, read_member
+from drx.backup.stores.base import Store
+from drx.errors import StepError, StoreError
+
+_GZIP = 31  # window bits that mean a gzip header
+_LARGEST_MEMBER = 64 << 20
+_InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub takes it for an instance
+
+
+def take_slice(client: Client, database: str, store: Store, service: str, *, after: Timestamp) -> SliceManifest | None:
+    """Archive the oplog from `after`, inclusive, up to now; None when nothing was written since.
+
+    Where the oplog no longer reaches back, what is left is archived and the gap is named in the manifest.
+    """
+    end = newest_position(client)
+    if end <= after:
+        return None
+    try:
+        return _archive(client, database, store, service, after, end, None)
+    except RolledOver:
+        oldest = oldest_position(client)
+        gap = f"the oplog rolled over before the entries from {show_timestamp(after)} on were archived"
+        return _archive(client, database, store, service, oldest, end, gap)
+
+
+def _archive(
+    client: Client, database: str, store: Store, service: str, start: Timestamp, end: Timestamp, gap: str | None
+) -> SliceManifest:
+    key, manifest_key = slice_keys(service, start, end)
+    with store.upload(key) as upload:
+        writer = MemberWriter(upload, key)
+        buffer = MemberBuffer(writer, with_ids=False)
+        captured = _capture(client, database, start, end, buffer)
+        buffer.flush()
+        file = writer.finish()
+    manifest = _describe(service, database, captured, file, gap)
+    store.put(manifest_key, to_json(manifest))
+    return manifest
+
+
+def _capture(client: Client, database: str, start: Timestamp, end: Timestamp, buffer: MemberBuffer) -> Captured:
+    def sink(entries: bytes) -> None:
+        buffer.add(entries)
+
+    capture = Capture(client, database, start, sink)
+    capture.begin()
+    try:
+        return capture.finish(end)
+    finally:
+        capture.stop()
+
+
+def _describe(service: str, database: str, captured: Captured, file: FileManifest, gap: str | None) -> SliceManifest:
+    return SliceManifest(
+        service, database, captured.start, captured.end, captured.entries, file.size_bytes, file.sha256, gap
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A base and the slices that continue it without a gap; every moment up to `end` can be restored.
+
+    `gap` says why it goes no further although later slices exist.
+    """
+
+    manifest: Manifest
+    slices: tuple[SliceManifest, ...]
+    end: Timestamp
+    gap: str | None
+
+
+def find_chain(manifest: Manifest, slices: Iterable[SliceManifest]) -> Chain:
+    """Choose the slices that continue a base, as far as they reach. Pure."""
+    end = manifest.end
+    chosen: list[SliceManifest] = []
+    for piece in sorted(slices, key=lambda piece: (piece.start, piece.end)):
+        if piece.database != manifest.database or piece.end <= end:
+            continue
+        if piece.start > end:
+            reason = f": {piece.gap}" if piece.gap else ""
+            gap = f"no slice holds the oplog between {show_timestamp(end)} and {show_timestamp(piece.start)}{reason}"
+            return Chain(manifest, tuple(chosen), end, gap)
+        chosen.append(piece)
+        end = piece.end
+    return Chain(manifest, tuple(chosen), end, None)
+
+
+def read_chain(store: Store, service: str, manifest: Manifest, until: Timestamp) -> Iterator[bytes]:
+    """Give every entry from the base's start to just before `until`, in order, each once.
+
+    Objects are checked before their entries come out, and read to their end even where `until` comes before it.
+
+    Raises StepError when `until` lies outside what the chain covers, naming the gap; StoreError, while it is read,
+    naming the object that is damaged.
+    """
+    chain = find_chain(manifest, list_slices(store, service))
+    if until <= manifest.end:
+        raise StepError(
+            f"the base {manifest.id} is consistent from {show_timestamp(manifest.end)} on, "
+            f"which is not before {show_timestamp(until)}",
+            "Choose an earlier base",
+        )
+    if position_of(chain.end) < position_of(until) - 1:
+        raise StepError(
+            f"the archived oplog that continues the base {manifest.id} ends at {show_timestamp(chain.end)}"
+            + (f": {chain.gap}" if chain.gap else "")
+            + f"; {show_timestamp(until)} was asked for",
+            "Ask for a moment up to there, take a slice first, or choose another base",
+        )
+    return _chain_entries(store, service, chain, position_of(until))
+
+
+def _chain_entries(store: Store, service: str, chain: Chain, limit: int) -> Iterator[bytes]:
+    """Read source after source; where two overlap, the later one speaks, for it was read later."""
+    starts = [max(position_of(piece.start), position_of(chain.manifest.start)) for piece in chain.slices]
+    ends = [position_of(chain.manifest.end), *(position_of(piece.end) for piece in chain.slices)]
+    ends = [end + 1 for end in ends]
+    limits = [min(end, nxt, limit) for end, nxt in zip(ends, [*starts, limit], strict=True)]
+    yield from _between(_base_entries(store, chain.manifest), 0, limits[0])
+    for piece, start, stop in zip(chain.slices, starts, limits[1:], strict=True):
+        if start < limit:
+            yield from _between(_slice_entries(store, service, piece), start, stop)
+
+
+def _between(entries: Iterator[Sequence[bytes]], start: int, stop: int) -> Iterator[bytes]:
+    for documents in entries:
+        for raw in documents:
+            if start <= position_in(raw) < stop:
+                yield raw
+
+
+def _base_entries(store: Store, manifest: Manifest) -> Iterator[list[bytes]]:
+    if manifest.oplog is None:
+        return
+    file = manifest.file(manifest.oplog)
+    for member in file.members:
+        yield read_member(store, manifest.prefix + file.path, member)
+
+
+def _slice_entries(store: Store, service: str, piece: SliceManifest) -> Iterator[list[bytes]]:
+    """Read the entries of a slice, a whole gzip member at a time."""
+    key, _ = slice_keys(service, piece.start, piece.end)
+    where = f"{store.describe()}/{key}"
+    remedy = "Use another copy of it, or restore to a moment before it"
+    checksum, count = sha256(), 0
+
+    def pieces() -> Iterator[bytes]:
+        for data in store.stream(key):
+            checksum.update(data)
+            yield data
+
+    try:
+        for raw in _members(pieces()):
+            documents = split(raw)
+            count += len(documents)
+            yield documents
+    except (_InflateError, EOFError, DamagedDocument) as error:
+        raise StoreError(f"{where} is damaged: {error}", remedy) from None
+    if checksum.hexdigest() != piece.sha256 or count != piece.entries:
+        raise StoreError(f"{where} is damaged: it is not what its manifest says", remedy)
+
+
+def _members(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Inflate gzip members laid end to end; each comes out only after its own check sum held."""
+    inflater = isal_zlib.decompressobj(_GZIP)
+    raw = bytearray()
+    begun = False
+    for piece in pieces:
+        data = piece
+        while data:
+            begun = True
+            raw += inflater.decompress(data)
+            if len(raw) > _LARGEST_MEMBER:
+                raise EOFError("a gzip member does not end")
+            if not inflater.eof:
+                break
+            yield bytes(raw)
+            data = inflater.unused_data
+            inflater, raw, begun = isal_zlib.decompressobj(_GZIP), bytearray(), False
+    if begun:
+        raise EOFError("its last gzip member is cut off")
