@@ -9,6 +9,7 @@ from bson.json_util import dumps
 from drx.backup.diffs import apply_update, is_replacement
 from drx.backup.documents import id_element
 from drx.backup.entry import timestamp_of
+from drx.backup.manifest import CANONICAL, PLAIN
 from drx.errors import StepError
 
 
