@@ -1,0 +1,129 @@
+"""What differed from the runbook. Pure: a script's answer in a drill is part of the plan and no deviation."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import pairwise
+
+from drx.engine.events import (
+    Answered,
+    Choice,
+    ClockDiverged,
+    ClockStarted,
+    Event,
+    Part,
+    PauseRequested,
+    QuestionKind,
+    RetryScheduled,
+    RunPaused,
+    RunResumed,
+    StepCancelled,
+    StepFailed,
+    StepIgnored,
+    StepTimedOut,
+)
+from drx.engine.plan import Phase, Plan
+from drx.reports.shapes import Deviation, DeviationKind, StepTiming
+from drx.reports.text import plural
+from drx.units import show_duration, show_time
+
+OVERRUN_SHARE = 1.2
+OVERRUN_LEAST = timedelta(seconds=5)
+"""A step overran when it took this share of its planned time and this much more than it."""
+
+
+def deviations(plan: Plan, events: Sequence[Event], steps: Sequence[StepTiming]) -> tuple[Deviation, ...]:
+    """Every deviation, in the order of time."""
+    found = [*_of_facts(plan, events), *_resumes(events), *_retries(events), *_overruns(steps)]
+    return tuple(sorted(found, key=lambda deviation: deviation.at))
+
+
+def _of_facts(plan: Plan, events: Sequence[Event]) -> Iterator[Deviation]:
+    for event in events:
+        match event.fact:
+            case Answered() as fact if not fact.scripted and fact.question is not QuestionKind.INPUT:
+                yield from _of_answer(fact, event)
+            case StepFailed() | StepTimedOut() | StepCancelled():
+                yield from _of_ending(plan, event.fact, event)
+            case StepIgnored() as fact if fact.goto:
+                yield Deviation(DeviationKind.GOTO, event.at, f"failed, and the run went on at {fact.goto}", fact.step)
+            case StepIgnored() as fact:
+                yield Deviation(DeviationKind.IGNORED, event.at, "failed, and the run went on", fact.step)
+            case ClockDiverged() as fact:
+                text = f"the wall clock moved by {fact.seconds:+.1f}s against the steady clock"
+                yield Deviation(DeviationKind.CLOCK_MOVED, event.at, text)
+            case ClockStarted(source="person") as fact:
+                text = f"the start of the clock was set to {show_time(fact.moment)}"
+                yield Deviation(DeviationKind.CLOCK_CORRECTED, event.at, text, by=event.by.user)
+            case PauseRequested() as fact:
+                yield Deviation(DeviationKind.PAUSED, event.at, fact.reason or "paused", by=event.by.user)
+            case _:
+                pass
+
+
+def _of_answer(fact: Answered, event: Event) -> Iterator[Deviation]:
+    kind, text = DeviationKind.SKIPPED, fact.reason or "no reason given"
+    match fact.choice:
+        case Choice.SKIP:
+            pass
+        case Choice.DONE if fact.question is not QuestionKind.STEP:
+            kind = DeviationKind.BY_HAND
+        case Choice.RETRY:
+            kind, text = DeviationKind.REPEATED, fact.reason or "run again after a failure or an interruption"
+        case Choice.GOTO:
+            kind, text = (
+                DeviationKind.GOTO,
+                f"the run went on at {fact.value}" + (f": {fact.reason}" * bool(fact.reason)),
+            )
+        case _:
+            return
+    yield Deviation(kind, event.at, text, fact.step, event.by.user)
+
+
+def _of_ending(plan: Plan, fact: StepFailed | StepTimedOut | StepCancelled, event: Event) -> Iterator[Deviation]:
+    if isinstance(fact, StepTimedOut):
+        allowed = plan.steps[fact.step].timeout
+        text = f"ended after {show_duration(allowed)}" if allowed else "ended: it took too long"
+        yield Deviation(DeviationKind.TIMED_OUT, event.at, text, fact.step)
+    if isinstance(fact, StepTimedOut | StepCancelled) and fact.abandoned:
+        text = "did not end when told to, and may still be going on"
+        yield Deviation(DeviationKind.ABANDONED, event.at, text, fact.step)
+    error = fact.error if isinstance(fact, StepFailed) else "it did not end by itself"
+    if fact.part is Part.ROLLBACK:
+        yield Deviation(DeviationKind.ROLLBACK_FAILED, event.at, error, fact.step)
+    elif plan.steps[fact.step].phase is Phase.CLEANUP:
+        yield Deviation(DeviationKind.CLEANUP_FAILED, event.at, error, fact.step)
+
+
+def _resumes(events: Sequence[Event]) -> Iterator[Deviation]:
+    """A run that was paused in order is no surprise; one that just stopped is."""
+    paused = False
+    for before, event in pairwise(events):
+        paused = paused or isinstance(before.fact, RunPaused)
+        if isinstance(event.fact, RunResumed):
+            if not paused:
+                text = f"nobody held the run for {show_duration(event.at - before.at)}"
+                yield Deviation(DeviationKind.KILLED, event.at, text, by=event.by.user)
+            paused = False
+
+
+def _retries(events: Sequence[Event]) -> Iterator[Deviation]:
+    """One line for each visit, however often it was tried."""
+    first: dict[tuple[str, int], Event] = {}
+    times: dict[tuple[str, int], int] = {}
+    for event in events:
+        if isinstance(event.fact, RetryScheduled):
+            key = (event.fact.step, event.fact.visit)
+            first.setdefault(key, event)
+            times[key] = times.get(key, 0) + 1
+    for key, event in first.items():
+        text = f"failed and was tried again {plural(times[key], 'time')}"
+        yield Deviation(DeviationKind.RETRIED, event.at, text, key[0])
+
+
+def _overruns(steps: Sequence[StepTiming]) -> Iterator[Deviation]:
+    for step in steps:
+        if step.expected is None or step.group:
+            continue
+        if step.actual > step.expected * OVERRUN_SHARE and step.actual > step.expected + OVERRUN_LEAST:
+            text = f"took {show_duration(step.actual)} where {show_duration(step.expected)} were expected"
+            yield Deviation(DeviationKind.OVERRUN, step.ended or step.started + step.actual, text, step.step)

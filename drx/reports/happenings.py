@@ -1,0 +1,129 @@
+"""Single things that happened: failures, notes, approvals, reviews, and who and what took part. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from drx.engine.events import (
+    Answered,
+    Choice,
+    Event,
+    FailureKind,
+    NoteAdded,
+    Part,
+    QuestionKind,
+    ReviewAnswered,
+    RunStarted,
+    StepFailed,
+    StepSucceeded,
+    StepTimedOut,
+    TargetCreated,
+    TargetIdentified,
+    TargetLost,
+)
+from drx.engine.plan import Human, Plan
+from drx.reports.shapes import Approval, Evidence, Failure, Note, Review, Target
+from drx.units import show_duration
+
+
+def failures(plan: Plan, events: Sequence[Event]) -> tuple[Failure, ...]:
+    """Every attempt that failed, and every word of a person that something did; groups say nothing of their own."""
+    return tuple(failure for event in events if (failure := _failure(plan, event)))
+
+
+def _failure(plan: Plan, event: Event) -> Failure | None:
+    match event.fact:
+        case StepFailed() as fact if fact.kind is not FailureKind.BRANCH:
+            return Failure(
+                fact.step, _title(plan, fact.step), fact.visit, fact.attempt, fact.part, event.at,
+                fact.error, fact.remedy, fact.lines, fact.artifacts,
+            )  # fmt: skip
+        case StepTimedOut() as fact:
+            allowed = plan.steps[fact.step].timeout
+            error = "It took too long" + (f": {show_duration(allowed)} are allowed" if allowed else "")
+            remedy = "It did not end when told to: find out whether it still goes on" if fact.abandoned else ""
+            return Failure(
+                fact.step, _title(plan, fact.step), fact.visit, fact.attempt, fact.part, event.at,
+                error, remedy, fact.lines,
+            )  # fmt: skip
+        case Answered(choice=Choice.WENT_WRONG | Choice.REJECT) as fact if fact.question is not QuestionKind.INPUT:
+            who = "The drill's script" if fact.scripted else event.by.user
+            said = "rejected it" if fact.choice is Choice.REJECT else "says that it went wrong"
+            error = f"{who} {said}" + (f": {fact.reason}" if fact.reason else "")
+            return Failure(fact.step, _title(plan, fact.step), fact.visit, 0, Part.WORK, event.at, error)
+        case _:
+            return None
+
+
+def _title(plan: Plan, step: str) -> str:
+    return plan.steps[step].title or step
+
+
+def notes(events: Sequence[Event]) -> tuple[Note, ...]:
+    """What people wrote down, in the order of time."""
+    found = [Note(event.at, event.by.user, event.fact.text) for event in events if isinstance(event.fact, NoteAdded)]
+    return tuple(sorted(found, key=lambda note: note.at))
+
+
+def reviews(events: Sequence[Event]) -> tuple[Review, ...]:
+    """What people answered after the run; a later answer to the same question stands beside the earlier one."""
+    return tuple(
+        Review(event.fact.question, event.fact.answer, event.by.user, event.at)
+        for event in events
+        if isinstance(event.fact, ReviewAnswered)
+    )
+
+
+def approvals(plan: Plan, events: Sequence[Event]) -> tuple[Approval, ...]:
+    """Who agreed to what, and who did not."""
+    return tuple(approval for event in events for approval in _approvals(plan, event))
+
+
+def _approvals(plan: Plan, event: Event) -> Iterator[Approval]:
+    """A person's answer is a fact of its own; a script's yes, or a probe's, only shows as the step's success."""
+    match event.fact:
+        case Answered(choice=Choice.APPROVE | Choice.REJECT) as fact if fact.question is QuestionKind.STEP:
+            approved = fact.choice is Choice.APPROVE
+            by = "drill script" if fact.scripted else event.by.user
+            yield Approval(event.at, fact.step, _prompt(plan, fact.step), by, approved, fact.reason, fact.scripted)
+        case StepSucceeded() as fact if fact.step in plan.answers and _is_approval(plan, fact.step):
+            yield Approval(event.at, fact.step, _prompt(plan, fact.step), "drill script", approved=True, scripted=True)
+        case _:
+            return
+
+
+def _is_approval(plan: Plan, step: str) -> bool:
+    work = plan.steps[step].work
+    return isinstance(work, Human) and work.kind == "approve"
+
+
+def _prompt(plan: Plan, step: str) -> str:
+    work = plan.steps[step].work
+    return work.prompt if isinstance(work, Human) else _title(plan, step)
+
+
+def evidence(events: Sequence[Event], journal_head: str) -> Evidence:
+    """What ties a report to its record."""
+    start = cast(RunStarted, events[0].fact)
+    frozen: Mapping[str, str] = dict(sorted(start.frozen.items()))
+    targets = dict.fromkeys(target for event in events if (target := _target(event)))
+    return Evidence(
+        drx_version=start.drx_version,
+        unattended=start.unattended,
+        frozen=frozen,
+        targets=tuple(targets),
+        people=tuple(dict.fromkeys(f"{event.by.user}@{event.by.host}" for event in events)),
+        events=len(events),
+        journal_head=journal_head,
+    )
+
+
+def _target(event: Event) -> Target | None:
+    match event.fact:
+        case TargetIdentified() as fact:
+            return Target("identified", fact.target, fact.identity, fact.how)
+        case TargetCreated() as fact:
+            return Target("created", fact.target, fact.resource)
+        case TargetLost() as fact:
+            return Target("lost", fact.target, fact.resource)
+        case _:
+            return None

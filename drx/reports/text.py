@@ -1,0 +1,78 @@
+"""Words and figures as people read them. Pure: values in, text out."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from drx.engine.events import Json
+from drx.units import show_duration
+
+_DIRECTIONS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c"
+"""Characters that turn the direction of text, so that it reads other than it is."""
+
+_HARMFUL = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff{_DIRECTIONS}]")
+
+
+def visible(text: str) -> str:
+    """Replace what a terminal or a browser would obey instead of show; tabs and line ends stay."""
+    return _HARMFUL.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else f"<U+{code:04X}>"
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """Make harmless text of one line, cut at the limit."""
+    line = " ".join(visible(text).split())
+    return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def sentence(text: str) -> str:
+    """End a line as a sentence ends."""
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def show_target(value: timedelta) -> str:
+    """Write an objective as people say it: `2h`, `1h 30m`, `5m`."""
+    return re.sub(r"(?<=[dhm]) 0+[hms]$", "", show_duration(value))
+
+
+def show_moment(value: datetime) -> str:
+    """Write a moment for a reader: `2026-11-21 08:00:00 UTC`."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: `1 step`, `1,000 steps`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def counts(outputs: Mapping[str, Json]) -> str:
+    """Say what a check counted in one phrase.
+
+    An output named `summary` says it in the action's own words. Without one, numbers read `3 documents missing` and
+    truths `digest equal`, by the outputs' names; other outputs are left out.
+    """
+    summary = outputs.get("summary")
+    if isinstance(summary, str) and summary.strip():
+        return one_line(summary)
+    return ", ".join(phrase for name, value in outputs.items() if (phrase := _phrase(name.replace("_", " "), value)))
+
+
+def _phrase(words: str, value: Json) -> str:
+    match value:
+        case bool():
+            return words if value else f"not {words}"
+        case int() | float():
+            return f"{value:,} {words}"
+        case _:
+            return ""
+
+
+def join(parts: Iterable[str]) -> str:
+    """Join what there is with commas."""
+    return ", ".join(part for part in parts if part)
