@@ -25,6 +25,13 @@ class Digest:
             (self.total + other.total) % _MODULUS,
         )
 
+    def __sub__(self, other: "Digest") -> "Digest":
+        return Digest(
+            self.count - other.count,
+            self.size_bytes - other.size_bytes,
+            (self.total - other.total) % _MODULUS,
+        )
+
     def __str__(self) -> str:
         return f"{self.count:,} documents, {self.size_bytes:,} bytes, {self.total:032x}"
 

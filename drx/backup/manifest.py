@@ -191,11 +191,39 @@ class SliceManifest:
     format: Literal[1] = 1
 
 
-_M = TypeVar("_M", Manifest, SliceManifest)
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Manifest, SliceManifest)}
+@dataclass(frozen=True, slots=True)
+class RestoredCollection:
+    """What should stand at the target for one collection or view, by what was written there."""
+
+    __pydantic_config__ = _STRICT
+
+    name: str
+    type: str | None
+    options: Document
+    indexes: tuple[Document, ...]
+    digest: DigestField
 
 
-def to_json(manifest: Manifest | SliceManifest) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A finished restore: verification holds the target against it."""
+
+    __pydantic_config__ = _STRICT
+
+    database: str
+    collections: tuple[RestoredCollection, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """Add up the collections' digests."""
+        return sum((collection.digest for collection in self.collections), Digest())
+
+
+_M = TypeVar("_M", Manifest, SliceManifest, Restored)
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Manifest, SliceManifest, Restored)}
+
+
+def to_json(manifest: Manifest | SliceManifest | Restored) -> bytes:
     """Write a manifest; the same values give the same bytes."""
     return _ADAPTERS[type(manifest)].dump_json(manifest, indent=1) + b"\n"
 

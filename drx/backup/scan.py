@@ -1,0 +1,148 @@
+"""Read what a database holds: its collections as the server describes them, and their raw documents. Only reads."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from drx.backup.manifest import PLAIN
+from drx.errors import StepError
+
+Client = MongoClient[dict[str, Any]]
+
+RAW = CodecOptions(document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+_BATCH_BYTES = 4 << 20
+_SPLIT_FROM_BYTES = 64 << 20
+_ASSUMED_DOCUMENT_BYTES = 512  # where the server does not tell
+_SAMPLES_PER_RANGE = 20
+_MOVED = {26, 43, 175, 237}  # NamespaceNotFound, CursorNotFound, QueryPlanKilled, CursorKilled
+_REMEDY = "Check that the database answers, and that this user may do it"
+_PASSWORD = re.compile(r"(//[^:/@\s]*:)[^@\s]*@")
+
+
+class CollectionMoved(StepError):
+    """A collection was dropped or renamed while it was read: what was read of it is not whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One collection or view as the server describes it.
+
+    `type` is None, `view` or `timeseries`; `source` names the collection that holds the documents, None for a view.
+    """
+
+    name: str
+    type: str | None
+    uuid: bytes | None
+    options: Mapping[str, object]
+    indexes: tuple[Mapping[str, object], ...]
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Documents from `low` (inclusive) to `high` (exclusive) in the order of `_id`; without bounds, all of them."""
+
+    low: list[tuple[str, Any]] | None = None
+    high: list[tuple[str, Any]] | None = None
+
+
+@contextmanager
+def failures(doing: str) -> Iterator[None]:
+    """Turn what the driver raises into a StepError that says what was being done."""
+    try:
+        yield
+    except OperationFailure as error:
+        text = str((error.details or {}).get("errmsg", error))[:300]
+        kind = CollectionMoved if error.code in _MOVED else StepError
+        raise kind(f"{doing}: the server said: {text}", _REMEDY) from None
+    except PyMongoError as error:
+        text = _PASSWORD.sub(r"\1***@", str(error))[:300]
+        raise StepError(f"{doing}: {text}", _REMEDY) from None
+
+
+def describe(client: Client, database: str) -> tuple[Described, ...]:
+    """List what a backup of the database holds, by name: no `$` names and no system collections but `system.js`."""
+    with failures(f"listing the collections of {database}"):
+        source: Database[Any] = client.get_database(database, codec_options=PLAIN)
+        found = [
+            _described(source, item)
+            for item in source.list_collections()
+            if "$" not in item["name"] and (not item["name"].startswith("system.") or item["name"] == "system.js")
+        ]
+    return tuple(sorted(found, key=lambda collection: collection.name))
+
+
+def _described(database: Database[Any], item: Mapping[str, Any]) -> Described:
+    name, kind = item["name"], item["type"]
+    if kind == "view":
+        return Described(name, kind, None, item["options"], (), None)
+    indexes: Any = database.command("listIndexes", name, cursor={"batchSize": 1000}, codec_options=PLAIN)
+    return Described(
+        name,
+        None if kind == "collection" else kind,
+        bytes(item["info"]["uuid"]) if "uuid" in item.get("info", {}) else None,
+        item.get("options", {}),
+        tuple(indexes["cursor"]["firstBatch"]),
+        f"system.buckets.{name}" if kind == "timeseries" else name,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How to read one collection: its ranges, about how many documents it has, and how many to ask for at a time."""
+
+    collection: Collection[Any]
+    ranges: tuple[Range, ...]
+    estimated_count: int
+    batch_size: int
+
+    def batches(self, part: Range) -> Iterator[bytes]:
+        """Read a range as whole documents laid end to end."""
+        with failures(f"reading {self.collection.full_name}"):
+            cursor = self.collection.find_raw_batches(batch_size=self.batch_size)
+            if part.low or part.high:
+                cursor = cursor.hint([("_id", 1)])  # bounds compare ids of every type; a filter would not
+            if part.low:
+                cursor = cursor.min(part.low)
+            if part.high:
+                cursor = cursor.max(part.high)
+            with cursor:
+                yield from cursor
+
+
+def scan(client: Client, database: str, described: Described, workers: int) -> Scan:
+    """Plan the reading of one collection that has documents."""
+    assert described.source is not None, "a view has no documents of its own"
+    collection = client.get_database(database, codec_options=RAW, read_concern=ReadConcern("majority"))[
+        described.source
+    ]
+    with failures(f"measuring {collection.full_name}"):
+        found = client[database][described.source].aggregate([{"$collStats": {"storageStats": {}}}])
+        statistics = next(found, {}).get("storageStats", {})
+        count = int(statistics.get("count") or 0)
+        document_bytes = int(statistics.get("avgObjSize") or _ASSUMED_DOCUMENT_BYTES)
+        in_order = "capped" in described.options or "clusteredIndex" in described.options or described.type
+        large = count * document_bytes >= _SPLIT_FROM_BYTES
+        ranges = _cut(collection, workers * 4) if large and not in_order and workers > 1 else (Range(),)
+    return Scan(collection, ranges, count, max(1, _BATCH_BYTES // document_bytes))
+
+
+def _cut(collection: Collection[Any], parts: int) -> tuple[Range, ...]:
+    stages: list[dict[str, Any]] = [
+        {"$sample": {"size": parts * _SAMPLES_PER_RANGE}}, {"$project": {"_id": 1}}, {"$sort": {"_id": 1}},
+    ]  # fmt: skip
+    sampled = list({bytes(found.raw): found for found in collection.aggregate(stages)}.values())
+    step = max(1, len(sampled) // parts)
+    cuts = [[("_id", found["_id"])] for found in sampled[step::step]]
+    return tuple(Range(low, high) for low, high in pairwise([None, *cuts, None]))
