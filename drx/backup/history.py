@@ -17,6 +17,7 @@ KINDS = ("drop", "dropDatabase", "rename", "mass_delete", "mass_update")
 _COMMANDS = {"drop": "drop", "dropDatabase": "dropDatabase", "renameCollection": "rename"}
 _RUNS = {"d": "mass_delete", "u": "mass_update"}
 _PAUSE_SECONDS = 5
+_BUSY_SHARE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,55 @@ class Event:
 
 
 @dataclass(slots=True)
-class _Run:
-    """Deletes, or updates, that follow one another on one namespace."""
+class _Second:
+    """Deletes, or updates, on one namespace within one second."""
 
+    second: int
     first: int
-    last: int
-    count: int
+    count: int = 0
+
+
+class _Runs:
+    """Finds runs of busy seconds on one namespace, so that steady traffic before and after is left out."""
+
+    def __init__(self, kind: str, namespace: str, mass: int) -> None:
+        self._kind, self._namespace, self._mass = kind, namespace, mass
+        self._busy = max(1, mass // _BUSY_SHARE)
+        self._before = self._now = _Second(0, 0)
+        self._run: _Second | None = None  # `second` is its last busy one
+        self.events: list[Event] = []
+
+    def add(self, position: int) -> None:
+        """Count one operation."""
+        if position >> 32 != self._now.second:
+            self._close_second()
+            self._now = _Second(position >> 32, position)
+        self._now.count += 1
+
+    def finish(self) -> list[Event]:
+        """Give the runs that were large enough."""
+        self._close_second()
+        self._close_run()
+        return self.events
+
+    def _close_second(self) -> None:
+        now, before, run = self._now, self._before, self._run
+        if run and now.second - run.second > _PAUSE_SECONDS:
+            self._close_run()
+            run = None
+        if run:
+            run.count += now.count
+            run.second = now.second if now.count >= self._busy else run.second
+        elif now.count >= self._busy:
+            self._run = _Second(now.second, now.first, now.count)
+            if before.second == now.second - 1:  # it may have begun at the end of that second
+                self._run.first, self._run.count = before.first, before.count + now.count
+        self._before = now
+
+    def _close_run(self) -> None:
+        if self._run and self._run.count >= self._mass:
+            self.events.append(_event(self._run.first, self._kind, self._namespace, self._run.count))
+        self._run = None
 
 
 def find_events(
@@ -52,45 +96,32 @@ def find_events(
 ) -> list[Event]:
     """Find the events of these kinds that began at `since` or later, oldest first.
 
-    At least `mass` documents deleted (or updated) on one namespace with no pause of more than five seconds make a
-    mass delete (or update). Memory grows with the namespaces and the events, not with the entries.
+    At least `mass` documents deleted (or updated) on one namespace, at a sixtieth of that a second or faster and with
+    no pause of more than five seconds, make a mass delete (or update). Memory grows with the namespaces and the
+    events, not with the entries.
 
     Raises StepError for a kind that is none.
     """
     for kind in kinds:
         if kind not in KINDS:
             raise StepError(f"'{kind}' is no kind of event", f"Use {', '.join(KINDS)}")
-    runs: dict[tuple[str, str], _Run] = {}
+    runs: dict[tuple[str, str], _Runs] = {}
     events: list[Event] = []
     for entry in committed(map(parse, entries)):
         if entry.database != database or entry.position < position_of(since):
             continue
         if entry.op in _RUNS:
-            _extend(runs, events, entry, mass)
+            kind, namespace = _RUNS[entry.op], f"{database}.{logical_name(entry.collection)}"
+            if (kind, namespace) not in runs:
+                runs[kind, namespace] = _Runs(kind, namespace, mass)
+            runs[kind, namespace].add(entry.position)
         elif entry.op == "c":
             kind = _COMMANDS.get(first_field(entry.o), "")
             if kind:
                 events.append(_event(entry.position, kind, *_described(entry)))
-    for (op, namespace), run in runs.items():
-        _close(events, op, namespace, run, mass)
+    for found in runs.values():
+        events += found.finish()
     return sorted((event for event in events if event.kind in kinds), key=lambda event: (event.ts, event.kind))
-
-
-def _extend(runs: dict[tuple[str, str], _Run], events: list[Event], entry: Entry, mass: int) -> None:
-    key = (entry.op, f"{entry.database}.{logical_name(entry.collection)}")
-    run = runs.get(key)
-    if run and (entry.position >> 32) - (run.last >> 32) <= _PAUSE_SECONDS:
-        run.last = entry.position
-        run.count += 1
-        return
-    if run:
-        _close(events, *key, run, mass)
-    runs[key] = _Run(entry.position, entry.position, 1)
-
-
-def _close(events: list[Event], op: str, namespace: str, run: _Run, mass: int) -> None:
-    if run.count >= mass:
-        events.append(_event(run.first, _RUNS[op], namespace, run.count))
 
 
 def _described(entry: Entry) -> tuple[str, int | None]:
