@@ -1,0 +1,37 @@
+"""Stand between a run and the wrong target: who is this server, is it trusted, may the run touch it?"""
+
+from drx.guard.decide import (
+    AccessRequest,
+    Allowed,
+    Decision,
+    NeedsName,
+    Phase,
+    Refused,
+    RestoreRequest,
+    decide_access,
+    decide_restore,
+)
+from drx.guard.guard import Guard, NameNeeded
+from drx.guard.identity import Identity, UnknownIdentity, identify_bucket, identify_mongo
+from drx.guard.trust import Trust, read_trust, write_trust
+
+__all__ = [
+    "AccessRequest",
+    "Allowed",
+    "Decision",
+    "Guard",
+    "Identity",
+    "NameNeeded",
+    "NeedsName",
+    "Phase",
+    "Refused",
+    "RestoreRequest",
+    "Trust",
+    "UnknownIdentity",
+    "decide_access",
+    "decide_restore",
+    "identify_bucket",
+    "identify_mongo",
+    "read_trust",
+    "write_trust",
+]

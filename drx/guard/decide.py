@@ -1,0 +1,190 @@
+"""Decide whether a run may touch a target. Pure: every rule of the guard stands here, and nothing else does."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from drx.engine.events import Mode
+from drx.guard.identity import KINDS, Identity
+from drx.guard.trust import Trust
+from drx.runbook.catalogue import Effect
+
+Phase = Literal["setup", "fault", "runbook", "pass", "teardown"]
+
+
+@dataclass(frozen=True)
+class AccessRequest:
+    """What an action is about to do."""
+
+    mode: Mode
+    phase: Phase
+    environment: str
+    effect: Effect
+    target: str
+    """The part of the environment: `mongo`, `uploads`, `store`, `host`."""
+    resource: str | None = None
+    """What it changes or destroys, by name; `database` or `database.collection`."""
+    protected: bool = False
+    sandbox: bool = False
+    protected_environments: frozenset[str] = field(default_factory=frozenset)
+    """The protected environments that have this part."""
+    created: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    """What the run created: (target, resource)."""
+    lost: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    """What was declared lost: (target, resource)."""
+    named: str | None = None
+    """What a person typed to let it be destroyed or overwritten."""
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """A restore into a database."""
+
+    source: str
+    """The database it restores from."""
+    into: str
+    occupied: bool
+    """There are documents in it."""
+    replace: bool = False
+    """The runbook says `replace: true`."""
+    created_by_run: bool = False
+    named: str | None = None
+    """What a person typed."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """It may go on."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """It may not."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class NeedsName:
+    """It may go on only if a person types this name."""
+
+    resource: str
+    reason: str
+
+
+Decision = Allowed | Refused | NeedsName
+
+
+def decide_access(request: AccessRequest, identity: Identity | None, trust: Trust) -> Decision:
+    """Say whether the action may run. `identity` is what the server said of itself; None where it did not.
+
+    - What only reads is allowed.
+    - A tabletop touches nothing.
+    - A drill changes nothing of a protected environment, nor of a server that belongs to one under another name.
+    - What was declared lost is not written to again.
+    - A server that cannot say who it is, or that is not the environment's own, is left alone.
+    - Outside drills, only what the run created, what retention gives up, or what a person named is destroyed.
+    """
+    if request.effect == "read":
+        return Allowed()
+    refusal = _refuse_mode(request) or _refuse_lost(request) or _refuse_server(request, identity, trust)
+    return refusal or _decide_destruction(request)
+
+
+def decide_restore(request: RestoreRequest) -> Decision:
+    """Say whether a restore may write into a database."""
+    if not request.occupied or (request.created_by_run and request.into != request.source):
+        return Allowed()
+    if request.into == request.source:
+        reason = f"the restore would write into '{request.into}', the database it restores from"
+        return Refused(reason, "Restore into another name, check it, then point the application there")
+    if not request.replace:
+        reason = f"the database '{request.into}' is not empty"
+        return Refused(reason, "Restore into another name, or say replace: true in the runbook")
+    if request.named != request.into:
+        return NeedsName(request.into, f"everything in the database '{request.into}' is overwritten")
+    return Allowed()
+
+
+def _refuse_mode(request: AccessRequest) -> Refused | None:
+    if request.mode is Mode.TABLETOP:
+        return Refused("a tabletop touches nothing", "Use `drx drill` to really do it")
+    if request.mode is not Mode.DRILL:
+        if request.phase == "fault":
+            return Refused("only a drill has a fault", "Use `drx drill`")
+        return None
+    if request.protected:
+        return protected_refusal(request.environment)
+    if request.target == "store" and request.effect == "destroy" and not request.sandbox:
+        reason = f"the backup stores of '{request.environment}' are those of production too: a drill destroys none"
+        return Refused(reason, "Practise this in the sandbox")
+    return None
+
+
+def protected_refusal(environment: str) -> Refused:
+    """Say that no drill runs there."""
+    return Refused(f"'{environment}' is protected: no drill runs there", "Use --env with staging or the sandbox")
+
+
+def _refuse_lost(request: AccessRequest) -> Refused | None:
+    if request.resource is None:
+        return None
+    for target, resource in sorted(request.lost):
+        if target == request.target and (_covers(resource, request.resource) or _covers(request.resource, resource)):
+            reason = f"{target} '{resource}' was declared lost: nothing is written there again"
+            return Refused(reason, "Restore beside it, under another name")
+    return None
+
+
+def _refuse_server(request: AccessRequest, identity: Identity | None, trust: Trust) -> Refused | None:
+    kind = next((each for each in KINDS if each == request.target), None)
+    if kind is None:
+        return None
+    ask = f"run `drx trust {request.environment}`"
+    if identity is None or identity.kind != kind:
+        reason = f"{request.target} of '{request.environment}' did not say whose server it is"
+        return Refused(reason, f"See that it answers, then {ask}")
+    if request.mode is Mode.DRILL:
+        refusal = refuse_protected_server(request, identity, trust)
+        if refusal:
+            return refusal
+    if request.sandbox:
+        return None
+    owner = trust.owner(identity, frozenset(trust.environments) - {request.environment})
+    known = trust.marks(request.environment, kind)
+    if not known:
+        return Refused(f"nobody has trusted {request.target} of '{request.environment}' yet", ask.capitalize())
+    if not identity.is_one_of(known):
+        whose = f"belongs to '{owner}'" if owner else "is another one"
+        reason = f"{request.target} of '{request.environment}' is not the trusted server: this one {whose}"
+        return Refused(reason, f"Correct its address in drx.yaml; if it was really replaced, {ask}")
+    return None
+
+
+def refuse_protected_server(request: AccessRequest, identity: Identity, trust: Trust) -> Refused | None:
+    """Refuse a server of a protected environment, and any server while theirs are unknown."""
+    owner = trust.owner(identity, request.protected_environments)
+    if owner:
+        reason = f"{request.target} of '{request.environment}' is a server of '{owner}', which is protected"
+        return Refused(reason, f"Correct its address in drx.yaml, or the variable it comes from: {identity.value}")
+    for name in sorted(request.protected_environments):
+        if not trust.marks(name, identity.kind) and not request.sandbox:
+            reason = f"nobody has trusted {request.target} of '{name}' yet, so this server may be it"
+            return Refused(reason, f"Run `drx trust {name}` first")
+    return None
+
+
+def _decide_destruction(request: AccessRequest) -> Decision:
+    if request.effect != "destroy" or request.mode is Mode.DRILL:
+        return Allowed()
+    if request.target == "store" and request.resource is None:
+        return Allowed()  # retention decides which backups go, and keeps the last good one
+    name = request.resource or request.environment
+    created = any(target == request.target and _covers(resource, name) for target, resource in request.created)
+    if created or request.named == name:
+        return Allowed()
+    return NeedsName(name, f"'{name}' in {request.target} of '{request.environment}' would be destroyed")
+
+
+def _covers(outer: str, inner: str) -> bool:
+    return inner == outer or inner.startswith(f"{outer}.")

@@ -1,0 +1,167 @@
+"""The guard of one run: asks servers who they are, once each, and lets actions through or refuses. Journals nothing."""
+
+from typing import assert_never
+
+from drx.config import Settings, Target
+from drx.engine.events import Mode
+from drx.errors import RefusedError
+from drx.guard.decide import (
+    AccessRequest,
+    Allowed,
+    Decision,
+    NeedsName,
+    Phase,
+    Refused,
+    RestoreRequest,
+    decide_access,
+    decide_restore,
+    protected_refusal,
+    refuse_protected_server,
+)
+from drx.guard.identity import KINDS, REPLICA_SET_MARK, Identity, Kind, UnknownIdentity, identify_bucket, identify_mongo
+from drx.guard.trust import Trust
+from drx.runbook.catalogue import ActionSpec, Effect
+
+Resources = frozenset[tuple[str, str]]
+_NONE: Resources = frozenset()
+
+
+class NameNeeded(RefusedError):
+    """A person has to type the name of what would be destroyed."""
+
+    def __init__(self, resource: str, reason: str) -> None:
+        super().__init__(reason, f"Type '{resource}' to let it happen")
+        self.resource = resource
+
+
+class Guard:
+    """Lets a run touch the servers of its environment, and no others."""
+
+    def __init__(self, target: Target, settings: Settings, trust: Trust, mode: Mode) -> None:
+        self._target = target
+        self._settings = settings
+        self._trust = _with_stated(trust, target, settings)
+        self._mode = mode
+        self._identities: dict[Kind, Identity] = {}
+
+    def check_drill(self) -> tuple[Identity, ...]:
+        """Let a drill begin: call it before anything is written. Gives who the servers are.
+
+        Raises RefusedError for a protected environment, and for a server that belongs to one or may do so.
+        """
+        if self._target.protected:
+            _enforce(protected_refusal(self._target.name))
+        for kind in kinds_of(self._target):
+            identity = self._identify(kind)
+            refusal = refuse_protected_server(self._request("write", kind, "setup"), identity, self._trust)
+            _enforce(refusal or Allowed())
+        return tuple(self._identities.values())
+
+    def check(
+        self,
+        spec: ActionSpec,
+        resource: str | None,
+        phase: Phase,
+        *,
+        created: Resources = _NONE,
+        lost: Resources = _NONE,
+        named: str | None = None,
+    ) -> tuple[Identity, ...]:
+        """Let an action through, just before it starts. Gives the servers that were asked now, for the journal.
+
+        `created` and `lost` are what the journal says of this run; `named` is what a person typed for this step.
+        Raises RefusedError, or NameNeeded where a person may still allow it.
+        """
+        asked = []
+        for part in spec.targets or ("host",):
+            identity = None
+            if spec.effect != "read" and part in kinds_of(self._target):
+                fresh = part not in self._identities
+                identity = self._identify(part)
+                asked += [identity] if fresh else []
+            request = self._request(spec.effect, part, phase, resource, created, lost, named)
+            _enforce(decide_access(request, identity, self._trust))
+        return tuple(asked)
+
+    def check_restore(self, request: RestoreRequest) -> None:
+        """Let a restore write into a database, or raise RefusedError or NameNeeded."""
+        _enforce(decide_restore(request))
+
+    def forget(self) -> None:
+        """Ask every server anew: after a resume, somebody else may answer at the same address."""
+        self._identities.clear()
+
+    def _identify(self, kind: Kind) -> Identity:
+        if kind not in self._identities:
+            self._identities[kind] = identify(self._target, kind)
+        return self._identities[kind]
+
+    def _request(
+        self,
+        effect: Effect,
+        part: str,
+        phase: Phase,
+        resource: str | None = None,
+        created: Resources = _NONE,
+        lost: Resources = _NONE,
+        named: str | None = None,
+    ) -> AccessRequest:
+        return AccessRequest(
+            mode=self._mode,
+            phase=phase,
+            environment=self._target.name,
+            effect=effect,
+            target=part,
+            resource=resource,
+            protected=self._target.protected,
+            sandbox=self._target.sandbox,
+            protected_environments=frozenset(
+                name
+                for name, each in self._settings.environments.items()
+                if each.protected and getattr(each, part, None)
+            ),
+            created=created,
+            lost=lost,
+            named=named,
+        )
+
+
+def identify(target: Target, kind: Kind) -> Identity:
+    """Ask one server of an environment who it is.
+
+    Raises UnknownIdentity.
+    """
+    if kind == "mongo" and target.mongo:
+        return identify_mongo(target.mongo)
+    if kind == "uploads" and target.uploads:
+        return identify_bucket(target.uploads)
+    raise UnknownIdentity(f"'{target.name}' has no {kind}", f"State {kind} of '{target.name}' in drx.yaml")
+
+
+def kinds_of(target: Target) -> tuple[Kind, ...]:
+    """List the parts of an environment that can say who they are."""
+    return tuple(kind for kind in KINDS if getattr(target, kind) is not None)
+
+
+def _with_stated(trust: Trust, target: Target, settings: Settings) -> Trust:
+    """Add what drx.yaml itself says of servers: it settles whose the own server is, and adds to the protected ones."""
+    environments = {name: dict(marks) for name, marks in trust.environments.items()}
+    for name, each in settings.environments.items():
+        if each.mongo and each.mongo.replica_set_id:
+            stated = (f"{REPLICA_SET_MARK}{each.mongo.replica_set_id}",)
+            environments.setdefault(name, {})["mongo"] = (*trust.marks(name, "mongo"), *stated)
+    if target.mongo and target.mongo.replica_set_id:
+        environments.setdefault(target.name, {})["mongo"] = (f"{REPLICA_SET_MARK}{target.mongo.replica_set_id}",)
+    return Trust(environments)
+
+
+def _enforce(decision: Decision) -> None:
+    match decision:
+        case Allowed():
+            return
+        case Refused():
+            raise RefusedError(decision.reason, decision.remedy)
+        case NeedsName():
+            raise NameNeeded(decision.resource, decision.reason)
+        case _:
+            assert_never(decision)
