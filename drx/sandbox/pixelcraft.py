@@ -17,8 +17,12 @@ INDEXES = {
     USERS: (IndexModel([("email", ASCENDING)], name="email", unique=True),),
     IMAGES: (
         IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING)], name="of_user"),
-        IndexModel([("expires_at", ASCENDING)], name="expiry", expireAfterSeconds=0),
-        IndexModel([("reports", DESCENDING)], name="flagged", partialFilterExpression={"status": "flagged"}),
+        IndexModel(
+            [("expires_at", ASCENDING)],
+            name="expiry",
+            expireAfterSeconds=0,
+            partialFilterExpression={"expires_at": {"$exists": True}},
+        ),
     ),
 }
 
@@ -92,8 +96,6 @@ class PixelCraft:
             image["gps"] = [self._random.uniform(-180, 180), self._random.uniform(-90, 90)]
         if number % _EXPIRING_EACH == 0:
             image["expires_at"] = _NEVER
-        if image["status"] == "flagged":
-            image["reports"] = self._random.randint(1, 9)
         return image
 
     def _object_id(self) -> ObjectId:

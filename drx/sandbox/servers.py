@@ -95,7 +95,7 @@ def deploy(directory: Path, database: str | None = None) -> None:
     state = load_state(directory.resolve())
     write_settings(state, database)
     if not _restart_app(state.member(APP)):
-        raise DrxError(f"the application did not come back{_log_end(state.directory, APP)}", "Run 'drx sandbox up'")
+        raise DrxError(f"the application did not come back{log_end(state.directory, APP)}", "Run 'drx sandbox up'")
 
 
 def process_of(member: Member) -> Process:
@@ -116,6 +116,13 @@ def locked(directory: Path) -> Iterator[None]:
         raise LockedError(f"another command works on the sandbox in {directory}", "Wait until it is done") from None
 
 
+def log_end(directory: Path, name: str) -> str:
+    """The last lines of a member's log, to be put behind what went wrong."""
+    path = log_path(directory, name)
+    lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES:] if path.exists() else []
+    return "\n".join(["; the end of its log:", *lines]) if lines else f"; its log, {path}, is empty"
+
+
 def _start_missing(state: SandboxState, before: SandboxState, started: list[Process]) -> SandboxState:
     ports = {member.name: member.port for member in before.members}
     missing = [program for program in programs(state.directory, ports) if state.find(program.name) is None]
@@ -128,7 +135,7 @@ def _start_missing(state: SandboxState, before: SandboxState, started: list[Proc
     for name, process in processes.items():
         port = listening_port(process.pid)
         if port is None:
-            raise DrxError(f"'{name}' of the sandbox did not start{_log_end(state.directory, name)}", "Read its log")
+            raise DrxError(f"'{name}' of the sandbox did not start{log_end(state.directory, name)}", "Read its log")
         state = state.with_member(Member(name=name, pid=process.pid, started=process.started, port=port))
     return state
 
@@ -148,7 +155,7 @@ def _await_answers(state: SandboxState) -> None:
     answers = {MONGO: lambda: _mongo_answers(state), APP: lambda: _deployment(state.member(APP).port) is not None}
     for name, answers_now in answers.items():
         if not wait_until(answers_now, _START_SECONDS):
-            raise DrxError(f"'{name}' of the sandbox does not answer{_log_end(state.directory, name)}", "Read its log")
+            raise DrxError(f"'{name}' of the sandbox does not answer{log_end(state.directory, name)}", "Read its log")
 
 
 def _mongo_answers(state: SandboxState) -> bool:
@@ -192,9 +199,3 @@ def _condition(member: Member) -> Literal["running", "not answering", "dead"]:
         except OSError:
             return "not answering"
     return "running"
-
-
-def _log_end(directory: Path, name: str) -> str:
-    path = log_path(directory, name)
-    lines = path.read_text(errors="replace").splitlines()[-_LOG_LINES:] if path.exists() else []
-    return "\n".join(["; the end of its log:", *lines]) if lines else f"; its log, {path}, is empty"

@@ -1,0 +1,68 @@
+"""Start and stop the writer of a sandbox. Writes nothing itself."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from drx.errors import DrxError
+from drx.sandbox.ledger import read_history
+from drx.sandbox.members import own_program
+from drx.sandbox.processes import end, is_alive, start_python, wait_until
+from drx.sandbox.servers import locked, log_end, process_of
+from drx.sandbox.state import WRITER, Member, ledger_path, load_state, log_path, write_state
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the ledger holds after the writer has stopped."""
+
+    writes: int
+    in_flight: int
+    last_write_at: datetime | None
+
+
+def start_writing(directory: Path, rate: float) -> Member:
+    """Start the writer, `rate` writes a second; returns once it has written.
+
+    One that already runs is left as it is. Raises DrxError if it does not get to write.
+    """
+    directory = directory.resolve()
+    with locked(directory):
+        state = load_state(directory)
+        running = state.find(WRITER)
+        if running and is_alive(process_of(running)):
+            return running
+        ledger = ledger_path(directory)
+        before = _size(ledger)
+        program = own_program(WRITER, directory, "--rate", str(rate))
+        process = start_python(program.arguments, program.environment, log_path(directory, WRITER))
+        member = Member(name=WRITER, pid=process.pid, started=process.started)
+        write_state(state.with_member(member))
+        wait_until(lambda: not is_alive(process) or _size(ledger) > before, _START_SECONDS)
+        if not is_alive(process) or _size(ledger) <= before:
+            end([process], _STOP_SECONDS)
+            raise DrxError(f"the writer does not write{log_end(directory, WRITER)}", "Seed the sandbox first")
+    return member
+
+
+def stop_writing(directory: Path) -> Written:
+    """End the writer after the write in hand, and tell what was written; one that has ended already is no error.
+
+    Every write that the ledger calls done was acknowledged before this returns.
+    """
+    directory = directory.resolve()
+    with locked(directory):
+        state = load_state(directory)
+        running = state.find(WRITER)
+        if running:
+            end([process_of(running)], _STOP_SECONDS)
+            write_state(state.without(WRITER))
+    history = read_history(ledger_path(directory))
+    return Written(history.writes, history.in_flight, history.last_write_at)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
