@@ -42,6 +42,8 @@ class Library:
 
     files: Mapping[str, bytes]
     """What each file holds, by its path from the directory of drx.yaml."""
+    prefix: str = ""
+    """What leads from the reader's directory to that of drx.yaml; stands before paths in messages."""
     _runbooks: dict[str, Loaded[Runbook]] = field(default_factory=dict)
     _drills: dict[str, Loaded[Drill]] = field(default_factory=dict)
 
@@ -58,11 +60,11 @@ class Library:
 
     def loaded_runbook(self, reference: str) -> Loaded[Runbook]:
         """Give a runbook with its document; raises as `runbook` does."""
-        return _read_once(self.files, self.path(RUNBOOKS, reference), Runbook, self._runbooks)
+        return self._read_once(self.path(RUNBOOKS, reference), Runbook, self._runbooks)
 
     def loaded_drill(self, reference: str) -> Loaded[Drill]:
         """Give a drill with its document; raises as `runbook` does."""
-        return _read_once(self.files, self.path(DRILLS, reference), Drill, self._drills)
+        return self._read_once(self.path(DRILLS, reference), Drill, self._drills)
 
     def path(self, folder: str, reference: str) -> str:
         """Find the file that an id or a path means; raises InvalidInput where there is none."""
@@ -79,14 +81,13 @@ class Library:
             path.stem for path in map(PurePath, self.files) if str(path.parent) == folder and path.suffix == ".yaml"
         )
 
-
-def _read_once(files: Mapping[str, bytes], path: str, model: type[M], known: dict[str, Loaded[M]]) -> Loaded[M]:
-    if path not in known:
-        loaded, problems = _load(files[path], path, model)
-        if loaded is None:
-            raise InvalidDocument(problems)
-        known[path] = loaded
-    return known[path]
+    def _read_once(self, path: str, model: type[M], known: dict[str, Loaded[M]]) -> Loaded[M]:
+        if path not in known:
+            loaded, problems = _load(self.files[path], f"{self.prefix}{path}", model)
+            if loaded is None:
+                raise InvalidDocument(problems)
+            known[path] = loaded
+        return known[path]
 
 
 def _load(data: bytes, source: str, model: type[M]) -> tuple[Loaded[M] | None, list[Problem]]:

@@ -1,0 +1,175 @@
+"""`drx check`: find every problem of drx.yaml, runbooks and drills. Changes nothing, reaches no server."""
+
+import dataclasses
+import typing
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from drx.cli.library import read_bounded, read_library
+from drx.config import Config, Target, find_config, is_secret_name, read_config
+from drx.errors import DrxError, ExitCode, UsageError
+from drx.runbook.check import Surroundings, check_drill, check_runbook
+from drx.runbook.load import DRILLS, RUNBOOKS, Library
+from drx.runbook.model import Drill, Objectives, Runbook
+from drx.yaml_source import Document, InvalidDocument, Problem, read_document, read_model
+
+CONFIG = "drx.yaml"
+SUFFIXES = (".yaml", ".yml")
+
+
+def check(files: list[Path], as_json: bool = False) -> int:
+    """Print every problem of these files, or of drx.yaml and everything beside it; exit 0 or 3.
+
+    A file may be a path, a directory, or the id of a runbook or drill. Warnings alone leave the exit code at 0.
+    Raises UsageError where nothing is named and there is no drx.yaml.
+    """
+    project = _Project.find(required=not files)
+    paths = [path for file in files for path in project.expand(file)] or project.everything()
+    problems = [problem for path in paths for problem in project.check(path)]
+    errors = sum(problem.severity == "error" for problem in problems)
+    if as_json:
+        _print_json(paths, problems, errors)
+    else:
+        for problem in problems:
+            print(problem)
+        print(_summary(len(paths), errors, len(problems) - errors))
+    return ExitCode.INVALID if errors else ExitCode.OK
+
+
+class _Project:
+    """drx.yaml and what lies beside it, as far as it can be read."""
+
+    def __init__(self, root: Path, config: Config | None, problems: list[Problem]) -> None:
+        self.root = root
+        self.library: Library = read_library(root)
+        self.config_problems = problems
+        self.surroundings = _surroundings(config)
+
+    @classmethod
+    def find(cls, required: bool) -> "_Project":
+        try:
+            path = find_config(Path.cwd())
+        except UsageError:
+            if required:
+                raise
+            return cls(Path(), None, [])
+        root = _short(path.parent)
+        try:
+            return cls(root, read_config(read_bounded(path), str(root / CONFIG), path.parent), [])
+        except InvalidDocument as error:
+            return cls(root, None, list(error.problems))
+
+    def everything(self) -> list[Path]:
+        return [self.root / name for name in (CONFIG, *self.library.files)]
+
+    def expand(self, file: Path) -> list[Path]:
+        """Give the files that an argument means."""
+        if file.is_dir():
+            return sorted(path for path in file.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+        if file.exists() or file.suffix in SUFFIXES or "/" in str(file):
+            return [file]
+        named = [self.root / folder / f"{file}.yaml" for folder in (RUNBOOKS, DRILLS)]
+        return [path for path in named if path.is_file()] or [file]
+
+    def check(self, path: Path) -> list[Problem]:
+        """Find every problem of one file, whatever kind of document it is."""
+        try:
+            data = read_bounded(path)
+        except DrxError as error:
+            return [Problem(str(path), 1, 1, error.message, error.remedy)]
+        if path.name == CONFIG:
+            if path.absolute() == (self.root / CONFIG).absolute():
+                return self.config_problems
+            return _problems_of(lambda: read_config(data, str(path), path.absolute().parent))
+        document, problems = read_document(data, str(path))
+        return self._check_document(document) if document else problems
+
+    def _check_document(self, document: Document) -> list[Problem]:
+        from drx.actions.registry import catalogue
+
+        if "drill" in document.data:
+            drill, problems = read_model(document, Drill)
+            return problems or check_drill(_read(drill), document, catalogue, self.library, self.surroundings)
+        if "runbook" in document.data:
+            runbook, problems = read_model(document, Runbook)
+            return problems or check_runbook(_read(runbook), document, catalogue, self.library, self.surroundings)
+        message = "this is neither a runbook nor a drill"
+        return [document.problem((), message, "Begin it with `runbook: ID` or `drill: ID`")]
+
+
+M = typing.TypeVar("M", Runbook, Drill)
+
+
+def _read(model: M | None) -> M:
+    assert model is not None, "a model without problems was read"
+    return model
+
+
+def _problems_of(read: Callable[[], object]) -> list[Problem]:
+    try:
+        read()
+    except InvalidDocument as error:
+        return list(error.problems)
+    return []
+
+
+def _surroundings(config: Config | None) -> Surroundings:
+    if config is None:
+        return Surroundings(targets=_target_names(), action_names=_action_names, is_secret=is_secret_name)
+    settings = config.settings
+    contacts = {
+        f"{name}.{part}" if part else name
+        for name, value in settings.contacts.items()
+        for part in (value if isinstance(value, dict) else [""])
+    }
+    return Surroundings(
+        objectives=Objectives(rto=settings.objectives.rto, rpo=settings.objectives.rpo),
+        targets=_target_names(),
+        contacts=frozenset(contacts),
+        environments=frozenset(settings.environments),
+        protected=frozenset(name for name, one in settings.environments.items() if one.protected),
+        action_names=_action_names,
+        is_secret=is_secret_name,
+    )
+
+
+def _action_names() -> list[str]:
+    from drx.actions.registry import all_actions
+
+    return [action.spec.name for action in all_actions()]
+
+
+def _target_names() -> frozenset[str]:
+    """List every name that an environment can have below `target` in expressions."""
+    return frozenset(_fields(Target)) - {"backups"}
+
+
+def _fields(shape: type) -> Iterable[str]:
+    for name, kind in typing.get_type_hints(shape).items():
+        part = next((one for one in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(one)), None)
+        if isinstance(part, type) and name != "backups":
+            yield from (f"{name}.{inner}" for inner in _fields(part))
+        else:
+            yield name
+
+
+def _short(path: Path) -> Path:
+    """Name a directory as seen from the current one."""
+    import os
+
+    return Path(os.path.relpath(path))
+
+
+def _summary(files: int, errors: int, warnings: int) -> str:
+    def count(number: int, word: str) -> str:
+        return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+    found = ", ".join(count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number)
+    return f"{count(files, 'file')} checked: {found or 'no problems'}"
+
+
+def _print_json(paths: list[Path], problems: list[Problem], errors: int) -> None:
+    import json
+
+    found = [dataclasses.asdict(problem) for problem in problems]
+    print(json.dumps({"files": [str(path) for path in paths], "errors": errors, "problems": found}, indent=2))

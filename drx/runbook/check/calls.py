@@ -1,0 +1,134 @@
+"""Check every call of an action: that it exists, that its parameters fit, that what they name is there."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from drx.errors import DrxError
+from drx.runbook.catalogue import ActionSpec
+from drx.runbook.check.names import Visible, check_names
+from drx.runbook.check.review import Place, Review, walk
+from drx.runbook.expressions import ExpressionError, as_expression, names_in, texts
+from drx.runbook.model import ActionCall, ActionStep, HumanFields, ParallelStep, Probe, Runbook, RunbookStep, Step
+from drx.yaml_source import explain
+
+PROMPTS = ("title", "confirm", "ask", "approve")
+"""Texts for people, in which expressions may stand."""
+
+
+def check_runbook(review: Review, runbook: Runbook) -> None:
+    """Check the calls and expressions of a runbook, in the order in which steps run."""
+    for position, symptom in enumerate(runbook.symptoms):
+        if symptom.probe:
+            check_call(review, symptom.probe, ("symptoms", position, "probe"), Visible())
+    sections = {"prechecks": runbook.prechecks, "steps": runbook.steps, "cleanup": runbook.cleanup}
+    later = frozenset(placed.step.id for name, steps in sections.items() for placed in walk(steps, (name,)))
+    visible = Visible(frozenset(runbook.inputs), {}, later)
+    for name, steps in sections.items():
+        visible = check_sequence(review, steps, (name,), visible, in_plan=name != "cleanup")
+    for name, expression in runbook.outputs.items():
+        check_names(review, expression, ("outputs", name), visible)
+
+
+def check_sequence(
+    review: Review, steps: tuple[Step, ...], place: Place, visible: Visible, *, in_plan: bool = False
+) -> Visible:
+    """Check the steps one after the other; gives what can be named after them.
+
+    With `in_plan`, each action must say how to do the same by hand, since the plan shows it.
+    """
+    for position, step in enumerate(steps):
+        here = (*place, position)
+        if step.when is not None:
+            check_names(review, as_expression(step.when), (*here, "when"), visible)
+        for key in PROMPTS:
+            check_names(review, getattr(step, key, ""), (*here, key), visible)
+        if isinstance(step, ParallelStep):
+            ended = visible
+            for name, branch in step.parallel.items():
+                after = check_sequence(review, branch, (*here, "parallel", name), visible, in_plan=in_plan)
+                ended = replace(ended, steps={**ended.steps, **after.steps})
+            visible = ended
+        else:
+            _check_step(review, step, here, visible, in_plan=in_plan)
+        visible = visible.after(review, step)
+    return visible
+
+
+def _check_step(review: Review, step: Step, here: Place, visible: Visible, *, in_plan: bool) -> None:
+    match step:
+        case ActionStep():
+            spec = check_call(review, ActionCall(action=step.action, with_=step.with_), here, visible)
+            if in_plan and spec and not spec.has_by_hand:
+                message = f"{step.action} does not say how to do the same by hand"
+                review.error((*here, "action"), message, "Add `by_hand` to the action: the plan shows it")
+            own = visible.after(review, step)
+            for key, call in (("verify", step.verify), ("rollback", step.rollback)):
+                if call:
+                    check_call(review, call, (*here, key), own)
+        case RunbookStep():
+            check_names(review, step.inputs, (*here, "inputs"), visible)
+        case HumanFields(unattended=Probe(probe=probe)):
+            check_call(review, probe, (*here, "unattended", "probe"), visible)
+
+
+def check_call(review: Review, call: ActionCall, place: Place, visible: Visible) -> ActionSpec | None:
+    """Check one call of an action; gives what is known of the action."""
+    below = (*place, "with")
+    check_names(review, call.with_, below, visible)
+    _check_secrets(review, call.with_, below)
+    try:
+        spec = review.catalogue(call.action)
+    except DrxError as error:
+        review.error((*place, "action"), error.message, error.remedy)
+        return None
+    if spec is None:
+        names = review.surroundings.action_names()
+        review.unknown((*place, "action"), f"there is no action '{call.action}'", call.action, names)
+        return None
+    if spec.accepts_probes:
+        for path, probe in _probes(call.with_, below):
+            check_call(review, probe, path, visible)
+    try:
+        spec.parameters.model_validate(call.with_)
+    except ValidationError as error:
+        later = [path for path, _ in texts(call.with_, below)]
+        review.problems += explain(review.document, below, error, spec.parameters, later)
+    return spec
+
+
+def _probes(value: object, place: Place) -> Iterator[tuple[Place, ActionCall]]:
+    """Find the calls of further actions among an action's parameters."""
+    match value:
+        case {"action": str() as name}:
+            assert isinstance(value, Mapping)
+            parameters = value.get("with", {})
+            yield place, ActionCall(action=name, with_=parameters if isinstance(parameters, dict) else {})
+        case Mapping():
+            for key, entry in value.items():
+                yield from _probes(entry, (*place, key))
+        case list():
+            for position, entry in enumerate(value):
+                yield from _probes(entry, (*place, position))
+
+
+def _check_secrets(review: Review, parameters: Mapping[str, object], place: Place) -> None:
+    """Refuse secrets where every process on the machine, or every log on the way, can read them."""
+    for path, text in texts(parameters, place):
+        keys = [key for key in path[len(place) :] if isinstance(key, str)]
+        if not any(key == "command" or key.endswith("url") for key in keys):
+            continue
+        for chain in _readable_names(text):
+            name = ".".join(chain)
+            if review.surroundings.is_secret(name):
+                where = "an argument list" if "command" in keys else "a URL"
+                remedy = "Pass it by `env`, `stdin` or a header instead"
+                review.error(path, f"the secret {name} would stand in {where}, for others to read", remedy)
+
+
+def _readable_names(text: str) -> list[tuple[str, ...]]:
+    try:
+        return names_in(text)
+    except ExpressionError:
+        return []
