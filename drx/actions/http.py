@@ -9,7 +9,7 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.actions.web import LOOK, Exchange, Reply, shown
+from drx.actions.web import LOOK, Exchange, Reply, parse_url, shown
 from drx.engine.events import Json
 from drx.errors import Cancelled, StepError
 from drx.fields import Duration, Text
@@ -111,6 +111,7 @@ def wait_for_http(params: WaitForHttp, context: Context) -> Result:
 
     Use it after a failover, before traffic is switched.
     """
+    parse_url(params.url)
     began = time.monotonic()
     requests = 0
     while True:

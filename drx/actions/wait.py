@@ -16,16 +16,27 @@ _LONGEST_SLEEP = 60.0
 
 
 class WaitFor(Params):
-    probes: tuple[ActionCall, ...] = Field(min_length=1)
-    """Actions that only read; each is run again and again: `[{action: mongo.ping}]`."""
+    all_of: tuple[ActionCall, ...] = ()
+    """Probes, actions that only read: `[{action: mongo.ping}]`; all have to hold, or to fail, in the same round."""
+    any_of: tuple[ActionCall, ...] = ()
+    """Probes of which one is enough."""
     until: Literal["holds", "fails"] = "holds"
     """Wait until the probes succeed, or until they fail, as symptoms of a fault do."""
-    match: Literal["all", "any"] = "all"
-    """Whether all probes have to, in the same round, or one is enough."""
     within: Duration
     """Give up after this long."""
     every: Duration = Field(default="1s", validate_default=True)
     """Time from the start of one round to the start of the next."""
+
+    @model_validator(mode="after")
+    def _one_list(self) -> "WaitFor":
+        if bool(self.all_of) == bool(self.any_of):
+            raise ValueError("give probes either in `all_of` or in `any_of`")
+        return self
+
+    @property
+    def probes(self) -> tuple[ActionCall, ...]:
+        """All probes, of whichever list."""
+        return self.all_of or self.any_of
 
 
 def _wait_by_hand(params: WaitFor) -> str:
@@ -58,7 +69,7 @@ def wait_for(params: WaitFor, context: Context) -> Result:
         at = datetime.now(UTC)
         said = [_probe(probe, context) for probe in params.probes]
         decided = [(text is None) == (params.until == "holds") for text in said]
-        if all(decided) if params.match == "all" else any(decided):
+        if all(decided) if params.all_of else any(decided):
             reason = next((text for text in said if text is not None), "")
             seconds = round(time.monotonic() - began, 3)
             return Result({"rounds": rounds, "seconds": seconds, "at": show_time(at), "reason": reason})
