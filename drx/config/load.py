@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drx.config.model import FILE, REFERENCE, Settings, is_reference
-from drx.errors import UsageError
+from drx.errors import InvalidInput, UsageError
 from drx.secrets import secrets_of
 from drx.yaml_source import Document, InvalidDocument, Problem, nearest, read_document, read_model
+from drx.yaml_source.document import MAX_BYTES
 
 FILE_NAME = "drx.yaml"
 REFERENCING = ("environments", "backups", "notify", "records")
@@ -56,12 +57,13 @@ def find_config(start: Path) -> Path:
 def load_config(path: Path) -> Config:
     """Read drx.yaml.
 
-    Raises UsageError where it cannot be read, InvalidDocument with every problem found in it.
+    Raises InvalidInput where it cannot be read, InvalidDocument with every problem found in it.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", "Name a drx.yaml that you may read") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}", "Name a drx.yaml that you may read") from None
     return read_config(data, _shown_path(path), path.absolute().parent)
 
 

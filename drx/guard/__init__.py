@@ -11,7 +11,7 @@ from drx.guard.decide import (
     decide_access,
     decide_restore,
 )
-from drx.guard.guard import Guard, NameNeeded
+from drx.guard.guard import Guard, NameNeeded, identify, kinds_of
 from drx.guard.identity import Identity, UnknownIdentity, identify_bucket, identify_mongo
 from drx.guard.trust import Trust, read_trust, write_trust
 
@@ -30,8 +30,10 @@ __all__ = [
     "UnknownIdentity",
     "decide_access",
     "decide_restore",
+    "identify",
     "identify_bucket",
     "identify_mongo",
+    "kinds_of",
     "read_trust",
     "write_trust",
 ]

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from drx.config import BucketTarget, MongoTarget
 from drx.errors import RefusedError
@@ -59,12 +60,16 @@ def identify_mongo(target: MongoTarget) -> Identity:
     uri, milliseconds = target.uri.reveal(), 1000 * _WAIT_SECONDS
     try:
         with MongoClient[dict[str, object]](
-            uri, serverSelectionTimeoutMS=milliseconds, connectTimeoutMS=milliseconds, socketTimeoutMS=milliseconds
+            uri,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            socketTimeoutMS=milliseconds,
+            uuidRepresentation="standard",
         ) as client:
             client.admin.command("ping")
             found = _replica_set_marks(client) + _collection_marks(client)
     except (ConfigurationError, ValueError):
-        message = "the address of the MongoDB server cannot be read"
+        message = "the address of the MongoDB server cannot be used: it is not well formed, or DNS does not know it"
         raise UnknownIdentity(message, "Correct the environment's mongo.uri: mongodb://USER:PASSWORD@HOST/") from None
     except PyMongoError as error:
         raise _explained(error, _server_of(uri)) from None
@@ -96,7 +101,12 @@ def _collection_marks(client: "Client") -> list[tuple[str, str]]:
     except OperationFailure:
         return []
     uuids = {name: found[name].get("info", {}).get("uuid") for name in names if name in found}
-    return [(f"{name}:{uuid}", f"UUID of local.{name}") for name, uuid in uuids.items() if uuid]
+    return [(f"{name}:{_uuid(value)}", f"UUID of local.{name}") for name, value in uuids.items() if value]
+
+
+def _uuid(value: UUID | bytes) -> UUID:
+    """Read a UUID, which some servers send as plain bytes."""
+    return value if isinstance(value, UUID) else UUID(bytes=value)
 
 
 def _explained(error: "PyMongoError", server: str) -> UnknownIdentity:
@@ -172,20 +182,25 @@ def _bucket_server(endpoint: str | None) -> str:
         return "aws"
     address = urlsplit(endpoint.lower())
     is_aws = (address.hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    return "aws" if is_aws else address.netloc.rpartition("@")[2]
+    return "aws" if is_aws else address.netloc.rpartition("@")[2] or endpoint
 
 
 def _explained_bucket(error: Exception, target: BucketTarget) -> UnknownIdentity:
-    from botocore.exceptions import ClientError, NoCredentialsError
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, NoCredentialsError
 
     bucket = f"the bucket {target.bucket} at {_bucket_server(target.endpoint)}"
-    if isinstance(error, NoCredentialsError):
-        return UnknownIdentity(f"there are no keys for {bucket}", "State access_key_id, or set AWS_ACCESS_KEY_ID")
-    if not isinstance(error, ClientError):
-        message = f"{bucket} does not answer within {_WAIT_SECONDS} s"
-        return UnknownIdentity(message, "Check endpoint and region, and that the server can be reached from here")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    if status == 404:
-        return UnknownIdentity(f"{bucket} does not exist", "Check bucket and region in drx.yaml")
-    message = f"{bucket} refuses the keys, or another account owns it (HTTP {status})"
-    return UnknownIdentity(message, "Check the keys, and owner in drx.yaml")
+    match error:
+        case ClientError():
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if status == 404:
+                return UnknownIdentity(f"{bucket} does not exist", "Check bucket and region in drx.yaml")
+            message = f"{bucket} refuses the keys, or another account owns it (HTTP {status})"
+            return UnknownIdentity(message, "Check the keys, and owner in drx.yaml")
+        case NoCredentialsError():
+            return UnknownIdentity(f"there are no keys for {bucket}", "State access_key_id, or set AWS_ACCESS_KEY_ID")
+        case ConnectionError() | HTTPClientError():
+            message = f"{bucket} does not answer within {_WAIT_SECONDS} s"
+            return UnknownIdentity(message, "Check endpoint and region, and that the server can be reached from here")
+        case _:
+            message = f"{bucket} cannot be asked who it is: its name, endpoint, region or keys cannot be used"
+            return UnknownIdentity(message, "Correct them in drx.yaml")

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from pydantic import Field
 
-from drx.errors import UsageError
+from drx.errors import InvalidInput
 from drx.fields import Identifier, Model, Text
 from drx.files import write_atomically
 from drx.guard.identity import Identity, Kind
 from drx.yaml_source import InvalidDocument, read_document, read_model
+from drx.yaml_source.document import MAX_BYTES
 
 FILE_NAME = "drx.trust.yaml"
 _HEADER = """\
@@ -59,15 +60,16 @@ class _File(Model):
 def read_trust(directory: Path) -> Trust:
     """Read drx.trust.yaml beside drx.yaml; without one, nothing is trusted.
 
-    Raises InvalidDocument with every problem, UsageError where it cannot be read.
+    Raises InvalidDocument with every problem, InvalidInput where it cannot be read.
     """
     path = directory / FILE_NAME
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return Trust()
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", "Let the user who runs drx read it") from error
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}", "Let the user who runs drx read it") from None
     document, problems = read_document(data, str(path))
     if document is None:
         raise InvalidDocument(problems)
