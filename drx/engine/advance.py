@@ -1,6 +1,7 @@
 """Walk sequences of steps and bring each one further. Pure; decide.py is the entrance."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from drx.engine.commands import CancelReason
 from drx.engine.draft import Progress
@@ -52,7 +53,7 @@ def _enter(here: Walk, step: PlannedStep) -> Progress:
     visit = Visit(step.id, len(here.state.visits.get(step.id, ())) + 1, order=0, opened_at=here.draft.now)
     if step.phase in (Phase.PRECHECK, Phase.STEP) and not _inputs_given(here):
         return Progress.BUSY
-    if step.requires and not here.state.visits.get(step.requires):
+    if step.requires and not any(outer.attempt for outer in here.state.visits.get(step.requires, ())):
         return here.draft.record(StepSkipped(step.id, visit.number, f"{step.requires} never started"))
     try:
         if step.when is not None and not evaluate(step.when, here.scope(step)):
@@ -137,9 +138,10 @@ def _begin_group(here: Walk, step: PlannedStep, group: Group, visit: Visit) -> P
 
 def _group(here: Walk, step: PlannedStep, group: Group, visit: Visit) -> Progress:
     if step.timeout is not None and visit.began_at is not None:
-        if here.draft.now >= visit.began_at + step.timeout:
-            return _end_group(here, group, visit)
-        here.draft.wake(visit.began_at + step.timeout)
+        deadline = visit.began_at + step.timeout
+        if here.draft.now >= deadline:
+            return _end_group(here, group, visit, deadline)
+        here.draft.wake(deadline)
     progress = {
         branch: advance(here, branch_name(step.id, branch), steps, visit.number)
         for branch, steps in group.branches.items()
@@ -165,13 +167,13 @@ def _branch_failure(here: Walk, step: PlannedStep, branch: str) -> str:
     return f"{inner}: {failure_text(visit)}"
 
 
-def _end_group(here: Walk, group: Group, visit: Visit) -> Progress:
+def _end_group(here: Walk, group: Group, visit: Visit, deadline: datetime) -> Progress:
     """The group's time is over: what runs inside is told to stop, then the group has timed out."""
     running = [step for branch in group.branches.values() for step in walk(branch) if step.id in here.state.in_flight]
     for step in running:
         inner = here.state.latest(step.id)
         if inner is not None:
-            here.draft.stop(inner, CancelReason.STOPPING, here.draft.now)
+            here.draft.stop(inner, CancelReason.STOPPING, deadline)
     if running:
         return Progress.BUSY
     return here.draft.record(StepTimedOut(visit.step, visit.number, visit.attempt, Part.WORK))
