@@ -14,16 +14,16 @@ Document = dict[str, object]
 USERS = "users"
 IMAGES = "images"
 INDEXES = {
-    USERS: (IndexModel([("email", ASCENDING)], name="email", unique=True),),
-    IMAGES: (
-        IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING)], name="of_user"),
+    USERS: (
+        IndexModel([("email", ASCENDING)], name="email", unique=True),
         IndexModel(
-            [("expires_at", ASCENDING)],
-            name="expiry",
+            [("trial_ends_at", ASCENDING)],
+            name="trial",
             expireAfterSeconds=0,
-            partialFilterExpression={"expires_at": {"$exists": True}},
+            partialFilterExpression={"plan": "trial"},
         ),
     ),
+    IMAGES: (IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING)], name="of_user"),),
 }
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ _NEVER = datetime(2099, 1, 1, tzinfo=UTC)
 _CAMERAS = ("Canon EOS R6", "Fujifilm X-T5", "Nikon Z 8", "Pixel 10 Pro", "iPhone 17", "scan")
 _WORDS = ("dawn", "harbour", "Größe", "mountain", "夜景", "portrait", "rain", "street", "summer", "tram", "zebra")
 _FLAGGED_EACH = 50
-_EXPIRING_EACH = 200
+_TRIAL_EACH = 20
 _LOCATED_EACH = 3
 
 
@@ -59,7 +59,7 @@ class PixelCraft:
 
     def user(self, number: int) -> Document:
         """A user; `number` makes the address unique."""
-        return {
+        user: Document = {
             "_id": self._object_id(),
             "email": f"user{number}@pixelcraft.example",
             "name": f"{self._random.choice(_WORDS).title()} {number}",
@@ -70,6 +70,7 @@ class PixelCraft:
             "paid": Decimal128(f"{self._random.randint(0, 9999)}.{self._random.randint(0, 99):02d}"),
             "settings": {"public": self._random.random() < 0.5, "theme": "dark", "mail": None},
         }
+        return user | {"plan": "trial", "trial_ends_at": _NEVER} if number % _TRIAL_EACH == 0 else user
 
     def image(self, number: int, user_id: object, stored: StoredObject) -> Document:
         """An image of a user that refers to an object."""
@@ -94,8 +95,6 @@ class PixelCraft:
         }
         if number % _LOCATED_EACH == 0:
             image["gps"] = [self._random.uniform(-180, 180), self._random.uniform(-90, 90)]
-        if number % _EXPIRING_EACH == 0:
-            image["expires_at"] = _NEVER
         return image
 
     def _object_id(self) -> ObjectId:

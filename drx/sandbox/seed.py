@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
 _BATCH = 1000
-_S3_THREADS = 8
+_S3_THREADS = 4
 
 
 @dataclass(frozen=True)

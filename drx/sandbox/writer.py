@@ -17,7 +17,7 @@ from random import Random
 import bson
 from bson import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient, ReturnDocument
+from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
@@ -65,12 +65,10 @@ class Writer:
         planned = change(self._random, name, bson.decode(before, codec_options=_DECODE), _now())
         write = Write("update", name, name_of(before), sha256(bson.encode(planned.after)))
         self._ledger.intend(write)
-        after = self._collections[name].find_one_and_update(
-            {"_id": planned.after["_id"]}, planned.update, return_document=ReturnDocument.AFTER
-        )
-        if after is None:
+        query = {"_id": planned.after["_id"]}  # and not findAndModify, for which the stand-in server scans
+        if self._collections[name].update_one(query, planned.update).matched_count != 1:
             raise Vanished(f"{name} {write.id}")
-        if sha256(bytes(after.raw)) != write.sha256:
+        if sha256(self._existing(name, query["_id"])) != write.sha256:
             raise DrxError(f"the server made something else of {planned.update} on {name} {write.id}")
         self._ledger.done(write)
 
