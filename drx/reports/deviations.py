@@ -17,12 +17,12 @@ from drx.engine.events import (
     RunPaused,
     RunResumed,
     StepCancelled,
-    StepFailed,
     StepIgnored,
     StepTimedOut,
 )
 from drx.engine.plan import Phase, Plan
-from drx.reports.shapes import Deviation, DeviationKind, StepTiming
+from drx.engine.visit import BROKEN
+from drx.reports.shapes import Deviation, DeviationKind, Failure, StepTiming
 from drx.reports.text import plural
 from drx.units import show_duration, show_time
 
@@ -31,9 +31,17 @@ OVERRUN_LEAST = timedelta(seconds=5)
 """A step overran when it took this share of its planned time and this much more than it."""
 
 
-def deviations(plan: Plan, events: Sequence[Event], steps: Sequence[StepTiming]) -> tuple[Deviation, ...]:
+def deviations(
+    plan: Plan, events: Sequence[Event], steps: Sequence[StepTiming], failures: Sequence[Failure]
+) -> tuple[Deviation, ...]:
     """Every deviation, in the order of time."""
-    found = [*_of_facts(plan, events), *_resumes(events), *_retries(events), *_overruns(steps)]
+    found = [
+        *_of_facts(plan, events),
+        *_resumes(events),
+        *_retries(events),
+        *_overruns(steps),
+        *_undone(steps, failures),
+    ]
     return tuple(sorted(found, key=lambda deviation: deviation.at))
 
 
@@ -42,8 +50,8 @@ def _of_facts(plan: Plan, events: Sequence[Event]) -> Iterator[Deviation]:
         match event.fact:
             case Answered() as fact if not fact.scripted and fact.question is not QuestionKind.INPUT:
                 yield from _of_answer(fact, event)
-            case StepFailed() | StepTimedOut() | StepCancelled():
-                yield from _of_ending(plan, event.fact, event)
+            case StepTimedOut() | StepCancelled() as fact:
+                yield from _of_ending(plan, fact, event)
             case StepIgnored() as fact if fact.goto:
                 yield Deviation(DeviationKind.GOTO, event.at, f"failed, and the run went on at {fact.goto}", fact.step)
             case StepIgnored() as fact:
@@ -79,19 +87,25 @@ def _of_answer(fact: Answered, event: Event) -> Iterator[Deviation]:
     yield Deviation(kind, event.at, text, fact.step, event.by.user)
 
 
-def _of_ending(plan: Plan, fact: StepFailed | StepTimedOut | StepCancelled, event: Event) -> Iterator[Deviation]:
+def _of_ending(plan: Plan, fact: StepTimedOut | StepCancelled, event: Event) -> Iterator[Deviation]:
     if isinstance(fact, StepTimedOut):
         allowed = plan.steps[fact.step].timeout
         text = f"ended after {show_duration(allowed)}" if allowed else "ended: it took too long"
         yield Deviation(DeviationKind.TIMED_OUT, event.at, text, fact.step)
-    if isinstance(fact, StepTimedOut | StepCancelled) and fact.abandoned:
+    if fact.abandoned:
         text = "did not end when told to, and may still be going on"
         yield Deviation(DeviationKind.ABANDONED, event.at, text, fact.step)
-    error = fact.error if isinstance(fact, StepFailed) else "it did not end by itself"
-    if fact.part is Part.ROLLBACK:
-        yield Deviation(DeviationKind.ROLLBACK_FAILED, event.at, error, fact.step)
-    elif plan.steps[fact.step].phase is Phase.CLEANUP:
-        yield Deviation(DeviationKind.CLEANUP_FAILED, event.at, error, fact.step)
+
+
+def _undone(steps: Sequence[StepTiming], failures: Sequence[Failure]) -> Iterator[Deviation]:
+    """Rollbacks and cleanup steps that failed for good: they leave something behind."""
+    errors = {(failure.step, failure.visit, failure.part is Part.ROLLBACK): failure.error for failure in failures}
+    for step in steps:
+        if step.status not in BROKEN or step.group or not (step.rollback or step.phase is Phase.CLEANUP):
+            continue
+        kind = DeviationKind.ROLLBACK_FAILED if step.rollback else DeviationKind.CLEANUP_FAILED
+        error = errors.get((step.step, step.visit, step.rollback), step.status.value)
+        yield Deviation(kind, step.ended or step.started, error, step.step)
 
 
 def _resumes(events: Sequence[Event]) -> Iterator[Deviation]:

@@ -1,0 +1,107 @@
+"""Turn a run's events into figures. Pure: the same plan and events always give the same figures."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from drx.engine.events import ClockStarted, Event, Json, Part, RunStarted, StepStarted, StepSucceeded
+from drx.engine.plan import Phase, Plan, call_of
+from drx.engine.visit import Status
+from drx.reports import happenings, judgement, timeline
+from drx.reports.deviations import deviations
+from drx.reports.shapes import Clock, Objective, Proof, RunFacts, StepTiming
+from drx.reports.steps import Rows, checks, not_reached, timings
+
+PROVING = frozenset({Phase.STEP, Phase.PASS})
+"""Only after the incident can a step prove what was recovered."""
+
+
+def gather(plan: Plan, events: Sequence[Event], journal_head: str = "") -> RunFacts:
+    """Give everything a report says about a run, finished or not.
+
+    `journal_head` is the hash of the newest journal line. Raises ValueError where the first event is not RunStarted.
+    """
+    start = events[0].fact if events else None
+    if not isinstance(start, RunStarted):
+        raise ValueError("the events of a run begin with RunStarted")
+    clock, end, gaps = _clock(events), timeline.end_of_run(events), timeline.gaps(events)
+    rows = Rows(plan)
+    for event in events:
+        rows.take(event)
+    steps = timings(plan, rows.all(), gaps, end)
+    recovered_at, proof = _recovered_at(steps), _proof(plan, events)
+    rto = _objective(plan.rto, None if recovered_at is None else recovered_at - clock.moment)
+    rpo = _objective(plan.rpo, None if proof is None else clock.moment - proof.until)
+    failures = happenings.failures(plan, events)
+    found = judgement.Findings(plan, start.mode, start.run, steps, failures, recovered_at, rto, rpo)
+    spans = timeline.spans_of(plan, events, clock.moment)
+    return RunFacts(
+        run=start.run,
+        title=plan.title,
+        mode=start.mode,
+        runbook=start.runbook,
+        drill=start.drill,
+        environment=start.environment,
+        verdict=judgement.judge(found, events),
+        outcome=judgement.outcome_of(events),
+        objective_missed=judgement.objective_missed(start.mode, rto, rpo),
+        started=events[0].at,
+        ended=end,
+        clock=clock,
+        recovered_at=recovered_at,
+        rto=rto,
+        rpo=rpo,
+        proof=proof,
+        until_recovered=None if recovered_at is None else timeline.split(spans, clock.moment, recovered_at),
+        whole=timeline.split(spans, events[0].at, end),
+        steps=steps,
+        not_reached=not_reached(plan, rows.all()),
+        checks=checks(plan, rows.all()),
+        deviations=deviations(plan, events, steps, failures),
+        failures=failures,
+        notes=happenings.notes(events),
+        approvals=happenings.approvals(plan, events),
+        reviews=happenings.reviews(events),
+        evidence=happenings.evidence(events, journal_head),
+    )
+
+
+def _clock(events: Sequence[Event]) -> Clock:
+    """The newest word on when it began; the run's start where there is none."""
+    said = next((event.fact for event in reversed(events) if isinstance(event.fact, ClockStarted)), None)
+    return Clock(events[0].at, "run") if said is None else Clock(said.moment, said.source)
+
+
+def _recovered_at(steps: Sequence[StepTiming]) -> datetime | None:
+    """The end of the newest visit to a step marked as the recovery, if it succeeded."""
+    last = next((step for step in reversed(steps) if step.recovered), None)
+    return last.ended if last is not None and last.status is Status.SUCCEEDED else None
+
+
+def _objective(target: timedelta | None, actual: timedelta | None) -> Objective:
+    if actual is not None:
+        actual = max(actual, timedelta())
+    return Objective(target, actual, None if target is None or actual is None else actual <= target)
+
+
+def _proof(plan: Plan, events: Sequence[Event]) -> Proof | None:
+    """The newest success that proves which writes are there, with what exactly was asked."""
+    parameters: dict[tuple[str, int, Part], Mapping[str, Json]] = {}
+    proof: Proof | None = None
+    for event in events:
+        match event.fact:
+            case StepStarted() as fact:
+                parameters[fact.step, fact.visit, fact.part] = fact.parameters
+            case StepSucceeded(proven_until=datetime() as until) as fact if plan.steps[fact.step].phase in PROVING:
+                step = plan.steps[fact.step]
+                call = call_of(step, fact.part)
+                proof = Proof(
+                    until=until,
+                    at=event.at,
+                    step=step.id,
+                    title=step.title or step.id,
+                    action=call.action if call else "",
+                    parameters=parameters.get((fact.step, fact.visit, fact.part), {}),
+                )
+            case _:
+                pass
+    return proof
