@@ -191,3 +191,23 @@ def test_text_that_is_no_utf8_is_masked_too(text: str) -> None:
 def test_backslashes_do_not_make_it_slow() -> None:
     masker = Masker(['\\"' * 30 + "x"])
     assert masker.mask('\\\\\\"' * 200)
+
+
+@pytest.mark.parametrize("width", [60, 64, 76])
+@pytest.mark.parametrize("secret", ["hunter22", "a+/b/+c?d>e", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" * 3])
+def test_base64_is_hidden_wherever_its_lines_break(secret: str, width: int) -> None:
+    masker = Masker([secret])
+    for before in range(3 * width):
+        encoded = base64.b64encode(b"\x00" * before + secret.encode() + b"\xff" * 9).decode()
+        shown = masker.mask("\n".join(textwrap.wrap(encoded, width)))
+        assert "***" in shown, before
+        assert secret not in read_back(shown), before
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+def test_an_endless_line_is_shown_without_what_is_secret(size: int) -> None:
+    data = b"".join(b"%d hunter22 " % number for number in range(500))
+    stream = MaskingStream(Masker(["hunter22"]))
+    pieces = [stream.feed(data[start : start + size]) for start in range(0, len(data), size)]
+    assert len(b"".join(pieces)) > len(data) / 4
+    assert b"".join([*pieces, stream.end()]) == data.replace(b"hunter22", b"***")
