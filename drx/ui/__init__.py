@@ -1,0 +1,1 @@
+"""How a run talks to people and programs: interchangeable, chosen once at the top. It decides nothing."""

@@ -1,0 +1,32 @@
+"""Choose how a run is shown, once, at the top."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+
+from drx.engine.events import Event
+from drx.ui.plain import PlainUi
+from drx.ui.port import Ui
+from drx.ui.prompts import LinePrompts, RichPrompts
+from drx.ui.terminal import TerminalUi
+
+
+def choose_ui(
+    *,
+    unattended: bool,
+    encode: Callable[[Event], str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Ui:
+    """Give JSON lines with `encode`, prompts where a person sits at a terminal, else plain lines.
+
+    NO_COLOR and TERM=dumb are respected.
+    """
+    if encode is not None:
+        from drx.ui.jsonl import JsonlUi
+
+        return JsonlUi(encode)
+    shown, dumb = sys.stdout.isatty(), environ.get("TERM", "dumb") == "dumb"
+    colour = shown and not dumb and not environ.get("NO_COLOR")
+    if unattended or not (shown and sys.stdin.isatty()):
+        return PlainUi(colour=colour)
+    return TerminalUi(LinePrompts if dumb else RichPrompts, colour=colour)

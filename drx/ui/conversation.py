@@ -1,0 +1,131 @@
+"""Lead a person through one question: the choices, what each does next, the reasons it needs. It keeps no state."""
+
+from collections.abc import Sequence
+
+from drx.engine.commands import Question
+from drx.engine.events import (
+    AbortRequested,
+    Answered,
+    Choice,
+    InputGiven,
+    NoteAdded,
+    PauseRequested,
+    QuestionKind,
+)
+from drx.ui.port import GoOn, Send, StopSteps
+from drx.ui.prompts import Prompts
+
+_NOTE = "Write a note - it goes into the report, then this is asked again"
+_PAUSE = "Pause or hand over - nothing more starts; `drx resume` goes on here"
+_ABORT = "Abort - roll back what was done, newest first, clean up, and end the run"
+
+
+def about(question: Question, prompts: Prompts, send: Send) -> None:
+    """Ask until there is one answer, and send it. Raises what the prompts raise."""
+    if question.kind is QuestionKind.INPUT and not question.options:
+        send(InputGiven(question.step, _reason(f"{question.text} (Ctrl-C for more)", prompts)))
+        return
+    choices = [choice for choice in question.choices if choice is not Choice.GOTO or question.options]
+    labels = [_label(question, choice) for choice in choices]
+    text = "\n".join((question.text, *(f"  {line}" for line in question.details)))
+    while True:
+        index = prompts.choose(text, [*labels, _NOTE, _PAUSE, _ABORT])
+        if index < len(choices):
+            if _answer(question, choices[index], prompts, send):
+                return
+        elif index == len(choices):
+            _note(prompts, send)
+        elif index == len(choices) + 1:
+            send(PauseRequested(prompts.line("Why, and who goes on?") or "paused at a question"))
+            return
+        elif _abort(prompts, send):
+            return
+
+
+def about_interrupt(running: Sequence[str], prompts: Prompts, send: Send) -> None:
+    """Ask what Ctrl-C was meant to do, and send that."""
+    steps = ", ".join(running)
+    labels = ["Go on - as if nothing had happened", _PAUSE]
+    if steps:
+        labels.append(f"Stop {steps} - end it now and decide what follows")
+    labels.append(_ABORT)
+    index = prompts.choose("Interrupted. What now? (Ctrl-C again stops at once)", labels)
+    if index == 0:
+        send(GoOn())
+    elif index == 1:
+        send(PauseRequested("Ctrl-C"))
+    elif index == 2 and steps:
+        send(StopSteps())
+    elif not _abort(prompts, send):
+        send(GoOn())
+
+
+def _label(question: Question, choice: Choice) -> str:
+    by_hand = question.kind in (QuestionKind.FAILURE, QuestionKind.INTERRUPTED)
+    match choice:
+        case Choice.DONE:
+            return "Done by hand (why) - the run goes on after it" if by_hand else "Done - the run goes on"
+        case Choice.WENT_WRONG:
+            return "It went wrong (what) - the step counts as failed"
+        case Choice.SKIP:
+            return "Skip it (why) - the run goes on without it; the report says so"
+        case Choice.ANSWER:
+            return "Answer - the run goes on with it"
+        case Choice.APPROVE:
+            return "Approve - the run goes on once enough people have"
+        case Choice.REJECT:
+            return "Reject (why) - the step counts as failed"
+        case Choice.RETRY:
+            return "Try again - the same step, from its start"
+        case Choice.GOTO:
+            return "Go on at another step - you choose which"
+        case Choice.NAMED:
+            return "Type its name - then it is destroyed"
+
+
+def _answer(question: Question, choice: Choice, prompts: Prompts, send: Send) -> bool:
+    value, reason = None, ""
+    by_hand = question.kind in (QuestionKind.FAILURE, QuestionKind.INTERRUPTED)
+    match choice:
+        case Choice.SKIP:
+            reason = _reason("Why is it skipped?", prompts)
+        case Choice.DONE if by_hand:
+            reason = _reason("What was done by hand, and why?", prompts)
+        case Choice.WENT_WRONG:
+            reason = _reason("What went wrong?", prompts)
+        case Choice.REJECT:
+            reason = _reason("Why is it rejected?", prompts)
+        case Choice.ANSWER | Choice.GOTO if question.options:
+            index = prompts.choose("Which one?", [*question.options, "Back"])
+            if index == len(question.options):
+                return False
+            value = question.options[index]
+        case Choice.ANSWER:
+            value = _reason(question.text, prompts)
+        case Choice.NAMED:
+            value = prompts.line(question.text).strip()
+    if question.kind is QuestionKind.INPUT:
+        send(InputGiven(question.step, value))
+    else:
+        send(Answered(question.step, question.visit, question.kind, choice, value, reason))
+    return True
+
+
+def _reason(text: str, prompts: Prompts) -> str:
+    while True:
+        answer = prompts.line(text).strip()
+        if answer:
+            return answer
+
+
+def _note(prompts: Prompts, send: Send) -> None:
+    text = prompts.line("Note:").strip()
+    if text:
+        send(NoteAdded(text))
+
+
+def _abort(prompts: Prompts, send: Send) -> bool:
+    if prompts.choose("Abort the run?", ["No - go back", _ABORT]) == 0:
+        return False
+    send(AbortRequested(_reason("Why?", prompts), source="person"))
+    return True

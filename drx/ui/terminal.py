@@ -1,0 +1,87 @@
+"""Show a run at a terminal, and ask the person there: one question at a time. It decides nothing."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+from drx.engine.commands import Question
+from drx.ui.conversation import about, about_interrupt
+from drx.ui.plain import PlainUi
+from drx.ui.port import GoOn, Interrupted, Send
+from drx.ui.prompts import Prompts, Withdrawn
+
+Key = tuple[str, str, int]
+_MENU: Key = ("menu", "", 0)
+_CLOSE_SECONDS = 2.0
+
+
+class TerminalUi(PlainUi):
+    """Plain lines, with a prompt under them while something is asked."""
+
+    def __init__(self, prompts: Callable[[], Prompts], stream: TextIO | None = None, *, colour: bool = False) -> None:
+        super().__init__(stream, colour=colour)
+        self._make_prompts = prompts
+        self._lock = threading.Lock()
+        self._asking: Key | None = None
+        self._prompts: Prompts | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def attended(self) -> bool:
+        """Somebody sits at the terminal."""
+        return True
+
+    def ask(self, questions: Sequence[Question], send: Send) -> None:
+        keys = [_key(question) for question in questions]
+        with self._lock:
+            asking = self._asking
+        if asking is not None and (asking == _MENU or asking in keys):
+            return
+        self._withdraw()
+        if questions:
+            question = questions[0]
+            self._start(keys[0], lambda prompts: about(question, prompts, send), send)
+
+    def interrupt(self, running: Sequence[str], send: Send) -> None:
+        self._withdraw()
+        self._start(_MENU, lambda prompts: about_interrupt(running, prompts, send), send)
+
+    def close(self) -> None:
+        self._withdraw()
+
+    def _start(self, key: Key, talk: Callable[[Prompts], None], send: Send) -> None:
+        prompts = self._make_prompts()
+        with self._lock:
+            self._asking, self._prompts = key, prompts
+        self._thread = threading.Thread(target=self._talk, args=(prompts, talk, send), name="prompt", daemon=True)
+        self._thread.start()
+
+    def _talk(self, prompts: Prompts, talk: Callable[[Prompts], None], send: Send) -> None:
+        try:
+            talk(prompts)
+        except Withdrawn:
+            return
+        except (KeyboardInterrupt, EOFError):
+            self._ended(prompts)
+            send(Interrupted())
+        finally:
+            self._ended(prompts)
+            send(GoOn())
+
+    def _ended(self, prompts: Prompts) -> None:
+        with self._lock:
+            if self._prompts is prompts:
+                self._asking = self._prompts = None
+
+    def _withdraw(self) -> None:
+        with self._lock:
+            prompts, self._asking, self._prompts = self._prompts, None, None
+        if prompts is not None:
+            prompts.withdraw()
+        if self._thread is not None:
+            self._thread.join(_CLOSE_SECONDS)
+            self._thread = None
+
+
+def _key(question: Question) -> Key:
+    return question.kind.value, question.step, question.visit
