@@ -136,7 +136,10 @@ def _surroundings(config: Config | None) -> Surroundings:
 def _action_names() -> list[str]:
     from drx.actions.registry import all_actions
 
-    return [action.spec.name for action in all_actions()]
+    try:
+        return [action.spec.name for action in all_actions()]
+    except DrxError:
+        return []  # a package that cannot be loaded takes nothing away but the suggestion
 
 
 def _target_names() -> frozenset[str]:

@@ -1,0 +1,93 @@
+"""The `drx` command: registers every command, and turns errors into exit codes. Decides nothing else."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from drx import __version__
+from drx.cli import commands
+from drx.cli.groups import GroupedCommands
+from drx.errors import DrxError, ExitCode, UsageError
+
+HELP = """Executes disaster-recovery runbooks, drills them against the clock, and records what happened.
+
+\b
+Something broken right now?  drx run db-drop --env production
+Practise:                    drx drill db-drop
+"""
+
+SEE_HELP = "`drx --help` shows every command, `drx COMMAND --help` its options"
+
+
+def make_app() -> typer.Typer:
+    """Give the command line with all its commands."""
+    app = typer.Typer(
+        name="drx",
+        cls=GroupedCommands,
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(_common)
+    commands.register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line and exit with the code that design.md's table gives."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and give its exit code; the only place where an error becomes one."""
+    try:
+        code = make_app()(arguments, prog_name="drx", standalone_mode=False)
+        return int(code or 0)
+    except DrxError as error:
+        return _say(error)
+    except typer.TyperException as error:
+        return _say(UsageError(error.format_message(), SEE_HELP))
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read it has gone; nothing is left to flush
+        return ExitCode.OK
+    except Exception as error:
+        return _bug(error)
+
+
+def _say(error: DrxError) -> int:
+    typer.echo(f"drx: {error.message}", err=True)
+    if error.remedy:
+        typer.echo(f"     {error.remedy}", err=True)
+    return error.exit_code
+
+
+def _bug(error: Exception) -> int:
+    """Keep the traceback in a file, where it may be read and passed on; the screen gets one sentence."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="drx-bug-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    typer.echo(f"drx: this is a bug in drx: {type(error).__name__}. The details are in {file.name}", err=True)
+    return ExitCode.BUG
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"drx {__version__}")
+        raise typer.Exit
+
+
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
