@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from drx.sandbox.ledger import History, Version
+from drx.units import show_time
 
 Fault = Literal["missing", "different", "extra"]
 _EXAMPLES = 5
@@ -44,6 +45,19 @@ class Comparison:
         """Whether the database holds exactly what the ledger says, with at least one write to prove it by."""
         faults = self.total("missing") + self.total("different") + self.total("extra")
         return self.writes > 0 and faults == 0
+
+    def summary(self, database: str) -> str:
+        """The verdict in a sentence or two, for people."""
+        expected = sum(counts.expected for counts in self.collections.values())
+        if self.equal:
+            return f"all {expected} documents of '{database}' are as the ledger's {self.writes} writes left them"
+        if not self.writes:
+            return f"the ledger holds no write to prove '{database}' by"
+        counted = ", ".join(f"{self.total(fault)} {fault}" for fault in get_args(Fault))
+        until = show_time(self.proven_until) if self.proven_until else "never"
+        return f"'{database}' is not as {self.writes} writes left it: {counted} of {expected}; " + "; ".join(
+            (*self.examples, f"proven until {until}")
+        )
 
 
 @dataclass

@@ -1,14 +1,13 @@
 """Names and digests of raw BSON documents, as the ledger writes them. Changes nothing."""
 
 import hashlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import cast
 
 from bson import CodecOptions, json_util
 from bson.raw_bson import RawBSONDocument
-
-if TYPE_CHECKING:
-    from pymongo.database import Database
+from pymongo import MongoClient
+from pymongo.collection import Collection
 
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
@@ -28,8 +27,31 @@ def name_of(raw: bytes) -> str:
     return json_util.dumps(RawBSONDocument(raw)["_id"], json_options=json_util.CANONICAL_JSON_OPTIONS)
 
 
-def read_digests(database: "Database[dict[str, object]]", collection: str) -> Iterator[tuple[str, str]]:
-    """`_id` and digest of every document that a collection really holds."""
-    for document in database[collection].with_options(codec_options=RAW).find({}, batch_size=5000):
-        raw = bytes(document.raw)
-        yield name_of(raw), sha256(raw)
+def read_database(uri: str, database: str, check: Callable[[], None]) -> dict[str, dict[str, str]]:
+    """Digest of every document that a database really holds, by collection and `_id`.
+
+    `check` is called for every batch and may raise to stop. Raises what pymongo raises.
+    """
+    with MongoClient[dict[str, object]](uri) as client:
+        return {
+            collection: _read_collection(client[database][collection], check)
+            for collection in client[database].list_collection_names(filter={"type": "collection"})
+        }
+
+
+def _read_collection(collection: Collection[dict[str, object]], check: Callable[[], None]) -> dict[str, str]:
+    digests: dict[str, str] = {}
+    for batch in collection.find_raw_batches({}, batch_size=5000):
+        check()
+        for raw in _cut(cast(bytes, batch)):
+            digests[name_of(raw)] = sha256(raw)
+    return digests
+
+
+def _cut(batch: bytes) -> Iterator[bytes]:
+    """The documents of a batch: each begins with its length, little-endian (bsonspec.org)."""
+    start = 0
+    while start < len(batch):
+        end = start + int.from_bytes(batch[start : start + 4], "little")
+        yield batch[start:end]
+        start = end

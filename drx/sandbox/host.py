@@ -1,12 +1,14 @@
-"""The application host's variables: what the PixelCraft application is deployed with. One JSON file; no processes."""
+"""The disk of the application's host: the variables it is deployed with, and how to deploy. Runs no process."""
 
 import json
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from drx.errors import DrxError
 from drx.files import write_atomically
-from drx.sandbox.state import ACCESS_KEY, DATABASE, SECRET_KEY, UPLOADS_BUCKET, SandboxState
+from drx.sandbox.state import ACCESS_KEY, DATABASE, SECRET_KEY, UPLOADS_BUCKET, SandboxState, host_directory
 
 DATABASE_URL = "DATABASE_URL"
 _BUCKET = "UPLOADS_BUCKET"
@@ -30,7 +32,17 @@ class Settings:
 
 def variables_path(directory: Path) -> Path:
     """Where the host keeps the variables of the application."""
-    return directory / "host" / "variables.json"
+    return host_directory(directory) / "variables.json"
+
+
+def write_reload_command(directory: Path, source: Path) -> None:
+    """Put an executable on the host that makes the application read its variables again, and waits until it has."""
+    command = [sys.executable, "-P", "-m", "drx.sandbox.reload", "--directory", str(directory)]
+    text = f"""#!/bin/sh
+# Deploys what variables.json says; ends when the application answers again.
+PYTHONPATH={shlex.quote(str(source))} exec {shlex.join(command)}
+"""
+    write_atomically(host_directory(directory) / "reload", text.encode(), mode=0o700)
 
 
 def read_settings(directory: Path) -> Settings:
@@ -50,10 +62,10 @@ def read_settings(directory: Path) -> Settings:
         raise DrxError(f"{path} lacks {error.args[0]}", "Start the sandbox anew with 'drx sandbox up'") from None
 
 
-def write_settings(state: SandboxState, database: str | None = None) -> bool:
-    """Point the application at this sandbox's servers; whether that changed anything.
+def write_settings(state: SandboxState, database: str | None = None) -> None:
+    """Point the application at this sandbox's servers; without `database`, at the database it had.
 
-    Without `database` it keeps the one it has. Other variables on the host stay as they are.
+    Other variables on the host stay as they are.
     """
     path = variables_path(state.directory)
     before = _read(path) if path.exists() else {}
@@ -66,10 +78,7 @@ def write_settings(state: SandboxState, database: str | None = None) -> bool:
         _KEY: ACCESS_KEY,
         _SECRET: SECRET_KEY,
     }
-    if after == before:
-        return False
     write_atomically(path, json.dumps(after, indent=2).encode())
-    return True
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -14,8 +14,8 @@ from typing import Literal
 
 from drx.errors import DrxError, LockedError
 from drx.sandbox.buckets import make_buckets
-from drx.sandbox.host import write_settings
-from drx.sandbox.members import Program, programs, require_servers
+from drx.sandbox.host import write_reload_command, write_settings
+from drx.sandbox.members import Program, programs, require_servers, source_directory
 from drx.sandbox.processes import Process, end, is_alive, listening_port, start_python, wait_until
 from drx.sandbox.state import (
     APP,
@@ -57,8 +57,7 @@ def up(directory: Path) -> SandboxState:
         try:
             state = _start_missing(SandboxState(directory=directory, members=alive), before, started)
             make_buckets(state)
-            if write_settings(state) and state.member(APP) in alive:
-                _restart_app(state.member(APP))
+            _prepare_host(state, before)
             _await_answers(state)
             write_state(state)
         except BaseException:
@@ -90,12 +89,12 @@ def down(directory: Path, *, remove_data: bool = False) -> None:
 def deploy(directory: Path, database: str | None = None) -> None:
     """Make the application read its variables again, after pointing it at `database` if that is given.
 
-    Returns when the application answers with the new variables in force.
+    Returns when the application answers with the new variables in force; raises DrxError if it does not.
     """
     state = load_state(directory.resolve())
-    write_settings(state, database)
-    if not _restart_app(state.member(APP)):
-        raise DrxError(f"the application did not come back{log_end(state.directory, APP)}", "Run 'drx sandbox up'")
+    if database:
+        write_settings(state, database)
+    _restart_app(state)
 
 
 def process_of(member: Member) -> Process:
@@ -170,11 +169,25 @@ def _mongo_answers(state: SandboxState) -> bool:
     return True
 
 
-def _restart_app(app: Member) -> bool:
-    """Have the application read its variables again; whether it then answered as a new deployment."""
+def _prepare_host(state: SandboxState, before: SandboxState) -> None:
+    """Deploy the application to these servers, but leave its variables alone while they are where they were."""
+    write_reload_command(state.directory, source_directory())
+    addresses, previous = ({each.name: each.port for each in some.members} for some in (state, before))
+    if all(previous.get(name) == port for name, port in addresses.items() if name != APP):
+        return
+    write_settings(state)
+    if state.find(APP) == before.find(APP):
+        _restart_app(state)
+
+
+def _restart_app(state: SandboxState) -> None:
+    app = state.member(APP)
     before = _deployment(app.port)
+    if before is None or not is_alive(process_of(app)):
+        raise DrxError(f"the application does not answer{log_end(state.directory, APP)}", "Run 'drx sandbox up'")
     os.kill(app.pid, signal.SIGHUP)
-    return wait_until(lambda: (_deployment(app.port) or before) != before, _START_SECONDS)
+    if not wait_until(lambda: (_deployment(app.port) or before) != before, _START_SECONDS):
+        raise DrxError(f"the application did not come back{log_end(state.directory, APP)}", "Run 'drx sandbox up'")
 
 
 def _deployment(port: int) -> str | None:

@@ -1,13 +1,16 @@
 """What a sandbox consists of and where its files lie. Reads and writes the state file; starts and ends nothing."""
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import ValidationError
 
 from drx.errors import DrxError
 from drx.fields import Model
 from drx.files import write_atomically
+
+if TYPE_CHECKING:
+    from drx.config import SandboxAddresses
 
 DATABASE = "pixelcraft"
 UPLOADS_BUCKET = "pixelcraft-uploads"
@@ -67,6 +70,26 @@ class SandboxState(Model):
         """Address of the PixelCraft application."""
         return f"http://127.0.0.1:{self.member(APP).port}"
 
+    @property
+    def addresses(self) -> "SandboxAddresses":
+        """The sandbox as an environment of drx.yaml sees it."""
+        from drx.config import SandboxAddresses
+
+        return SandboxAddresses(
+            directory=self.directory,
+            mongo_uri=self.mongo_uri,
+            database=DATABASE,
+            bucket=UPLOADS_BUCKET,
+            region="us-east-1",
+            endpoints=self.s3,
+            backup_buckets={bucket.region: bucket.name for bucket in BUCKETS if bucket.name != UPLOADS_BUCKET},
+            access_key_id=ACCESS_KEY,
+            secret_access_key=SECRET_KEY,
+            app_url=self.app_url,
+            health_url=f"{self.app_url}/healthz",
+            host_directory=host_directory(self.directory),
+        )
+
     def database_url(self, database: str) -> str:
         """Address of one database, as the application is given it."""
         return f"mongodb://127.0.0.1:{self.member(MONGO).port}/{database}?directConnection=true"
@@ -95,6 +118,16 @@ class SandboxState(Model):
 def s3_name(region: Region) -> str:
     """Name of the member that serves a region's buckets."""
     return f"s3-{region}"
+
+
+def host_directory(directory: Path) -> Path:
+    """What stands for the disk of the host that the application runs on."""
+    return directory / "host"
+
+
+def sandbox_directory(host: Path) -> Path:
+    """The sandbox that a host's directory belongs to."""
+    return host.parent
 
 
 def ledger_path(directory: Path) -> Path:

@@ -1,0 +1,164 @@
+"""The actions `sandbox.*`: what a drill does to a sandbox besides the disaster. They refuse any other environment."""
+
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import Field
+
+from drx.actions.base import Context, Params, Result, action
+from drx.errors import RefusedError, StepError
+from drx.fields import Moment
+from drx.sandbox.state import DATABASE, load_state, sandbox_directory
+from drx.units import show_time
+
+
+class Seed(Params):
+    users: int = Field(default=1000, ge=20)
+    """How many users to make."""
+    images: int = Field(default=50_000, ge=20)
+    """How many image documents to make."""
+    objects: int = Field(default=2000, ge=1)
+    """How many objects to put in the uploads bucket; image documents refer to them."""
+    number: int = 1
+    """The same number makes the same data."""
+
+
+class StartWriting(Params):
+    rate: float = Field(default=200, gt=0, le=1000)
+    """Writes a second: inserts, updates and a few deletes."""
+
+
+class StopWriting(Params):
+    pass
+
+
+class CompareLedger(Params):
+    database: str
+    """The database to hold against the ledger, such as the restored one."""
+    until: Moment | None = None
+    """Expect the writes up to this moment; without it, all of them."""
+
+
+@action(
+    "sandbox.seed",
+    effect="write",
+    repeatable=True,
+    targets=("mongo", "uploads"),
+    outputs={"writes": "documents written", "last_write_at": "when the last one was acknowledged"},
+    resource=lambda _, __: DATABASE,
+)
+def seed_sandbox(params: Seed, context: Context) -> Result:
+    """Fill the sandbox with PixelCraft's data, and log every document in the ledger.
+
+    It replaces the users and images that were there, and points the application at them again. Objects of an earlier
+    seed stay as older versions.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+    from pymongo.errors import PyMongoError
+
+    from drx.sandbox.ledger import read_history
+    from drx.sandbox.seed import Sizes, seed
+    from drx.sandbox.servers import deploy
+    from drx.sandbox.state import ledger_path
+
+    directory = _directory(context)
+
+    def progress(done: int, total: int, unit: str) -> None:
+        context.check()
+        context.progress(done, total, unit)
+
+    deploy(directory, DATABASE)
+    try:
+        seed(directory, Sizes(params.users, params.images, params.objects), params.number, progress)
+    except (PyMongoError, BotoCoreError, ClientError) as error:
+        raise StepError(f"the sandbox cannot be seeded: {error}", "Look at it with 'drx sandbox status'") from error
+    history = read_history(ledger_path(directory))
+    return Result({"writes": history.writes, "last_write_at": _shown(history.last_write_at)})
+
+
+@action("sandbox.write", effect="write", repeatable=True, targets=("mongo",), resource=lambda _, __: DATABASE)
+def start_writing(params: StartWriting, context: Context) -> Result:
+    """Start a process that goes on writing as PixelCraft's users would, every write in the ledger.
+
+    It runs until `sandbox.stop_writing`, until the sandbox goes down, or until it notices that its collection is gone:
+    it never brings a dropped one back on purpose, so stop it before the fault.
+    """
+    from drx.sandbox import writing
+
+    member = writing.start_writing(_directory(context), params.rate)
+    return Result(lines=(f"writing {params.rate:g} times a second as process {member.pid}",))
+
+
+@action(
+    "sandbox.stop_writing",
+    effect="write",
+    repeatable=True,
+    outputs={
+        "writes": "acknowledged writes in the ledger, the seed's among them",
+        "in_flight": "writes that were sent and never acknowledged",
+        "last_write_at": "when the last one was acknowledged",
+    },
+)
+def stop_writing(params: StopWriting, context: Context) -> Result:
+    """Stop the writer after the write in hand; every write in the ledger then lies before whatever comes next."""
+    from drx.sandbox import writing
+
+    written = writing.stop_writing(_directory(context))
+    last = _shown(written.last_write_at)
+    outputs = {"writes": written.writes, "in_flight": written.in_flight, "last_write_at": last}
+    return Result(outputs, (f"{written.writes} writes, the last at {last}, {written.in_flight} in flight",))
+
+
+@action(
+    "sandbox.compare_ledger",
+    effect="read",
+    repeatable=True,
+    targets=("mongo",),
+    outputs={
+        "expected": "documents that the ledger says must be there",
+        "found": "documents that are there",
+        "writes": "acknowledged writes in the ledger",
+        "in_flight": "writes that may be there or not",
+        "proven_until": "time of the last write such that it and all before it are there",
+    },
+)
+def compare_ledger(params: CompareLedger, context: Context) -> Result:
+    """Hold every document of a database against what its writers logged; fail if any is missing, different or extra.
+
+    The ledger is written by those who write the data, so it knows nothing of backups, and a backup nothing of it.
+    """
+    from pymongo.errors import PyMongoError
+
+    from drx.sandbox.comparison import compare
+    from drx.sandbox.documents import read_database
+    from drx.sandbox.ledger import read_history
+    from drx.sandbox.state import ledger_path
+
+    directory = _directory(context)
+    history = read_history(ledger_path(directory), params.until)
+    try:
+        found = read_database(load_state(directory).mongo_uri, params.database, context.check)
+    except PyMongoError as error:
+        raise StepError(f"'{params.database}' cannot be read: {error}", "See that the server answers") from error
+    verdict = compare(history, found)
+    if not verdict.equal:
+        raise StepError(verdict.summary(params.database), "The restore is not complete: look at the examples")
+    outputs = {
+        "expected": sum(counts.expected for counts in verdict.collections.values()),
+        "found": sum(counts.found for counts in verdict.collections.values()),
+        "writes": verdict.writes,
+        "in_flight": verdict.in_flight,
+        "proven_until": _shown(verdict.proven_until),
+    }
+    return Result(outputs, (verdict.summary(params.database),), proven_until=verdict.proven_until)
+
+
+def _directory(context: Context) -> Path:
+    target = context.target
+    if not target.sandbox or target.host is None:
+        raise RefusedError(f"'{target.name}' is no sandbox", "Use --env with the sandbox environment of drx.yaml")
+    return sandbox_directory(target.host.directory)
+
+
+def _shown(moment: datetime | None) -> str | None:
+    return show_time(moment) if moment else None
