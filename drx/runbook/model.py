@@ -82,7 +82,7 @@ class ActionStep(StepFields):
     """Name of the action, as `drx actions` lists it."""
     with_: dict[str, object] = Field(default_factory=dict, alias="with")
     """Parameters of the action."""
-    retry: Retry = Retry()
+    retry: Retry = Field(default_factory=Retry)
     """How often it is tried again."""
     verify: ActionCall | None = None
     """A probe that runs after each success, and decides an interrupted attempt."""
@@ -118,7 +118,7 @@ class ApproveStep(HumanFields):
 
     approve: Text
     """What is to be approved."""
-    approvers: Approvers = Approvers()
+    approvers: Approvers = Field(default_factory=Approvers)
     """Who has to agree."""
 
 
