@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from drx.config.model import FILE, REFERENCE, Settings, is_reference
+from drx.config.model import FILE, REFERENCE, Settings
 from drx.errors import InvalidInput, UsageError
 from drx.secrets import secrets_of
 from drx.yaml_source import Document, InvalidDocument, Problem, nearest, read_document, read_model
@@ -104,14 +104,15 @@ def _check_references(document: Document) -> Iterator[Problem]:
                 yield document.problem(path, "a reference is not complete", "Write it like ${DATABASE_URL}")
             elif text == FILE:
                 yield document.problem(path, "the name of the file is missing", "Write it like file:secrets/database")
-            elif not is_reference(text) and _holds_secret(path, text):
+            elif _holds_secret(path[-1], text):
                 message = f"'{_name(path)}' holds a secret"
                 yield document.problem(path, message, "Keep it out of this file: write ${NAME} or file:PATH instead")
 
 
-def _holds_secret(path: ValuePath, text: str) -> bool:
-    name = path[-1]
-    return name == "secret_access_key" or (name == "uri" and len(secrets_of(text)) > 0)
+def _holds_secret(name: str | int, text: str) -> bool:
+    """Whether a secret is written out here, references aside."""
+    written = "" if text.startswith(FILE) else REFERENCE.sub("", text)
+    return bool(written) if name == "secret_access_key" else name == "uri" and len(secrets_of(written)) > 1
 
 
 def _name(path: ValuePath) -> str:

@@ -15,7 +15,7 @@ FILE = "file:"
 
 def is_reference(value: str) -> bool:
     """Whether the value stands somewhere else: in the environment or in a file."""
-    return value.startswith(FILE) or REFERENCE.search(value) is not None
+    return value.startswith(FILE) or "${" in value
 
 
 def _check_mongo_uri(value: str) -> str:
