@@ -23,7 +23,6 @@ from drx.engine.events import (
 from drx.engine.plan import Phase, Plan
 from drx.engine.visit import BROKEN
 from drx.reports.shapes import Deviation, DeviationKind, Failure, StepTiming
-from drx.reports.text import plural
 from drx.units import show_duration, show_time
 
 OVERRUN_SHARE = 1.2
@@ -76,7 +75,9 @@ def _of_answer(fact: Answered, event: Event) -> Iterator[Deviation]:
         case Choice.DONE if fact.question is not QuestionKind.STEP:
             kind = DeviationKind.BY_HAND
         case Choice.RETRY:
-            kind, text = DeviationKind.REPEATED, fact.reason or "run again after a failure or an interruption"
+            interrupted = fact.question is QuestionKind.INTERRUPTED
+            kind = DeviationKind.REPEATED
+            text = fact.reason or ("nobody knew how it had ended" if interrupted else "it had failed")
         case Choice.GOTO:
             kind, text = (
                 DeviationKind.GOTO,
@@ -130,7 +131,7 @@ def _retries(events: Sequence[Event]) -> Iterator[Deviation]:
             first.setdefault(key, event)
             times[key] = times.get(key, 0) + 1
     for key, event in first.items():
-        text = f"failed and was tried again {plural(times[key], 'time')}"
+        text = "failed and was tried again" + (f" {times[key]} times" if times[key] > 1 else "")
         yield Deviation(DeviationKind.RETRIED, event.at, text, key[0])
 
 

@@ -1,5 +1,6 @@
 """Turn a run's events into figures. Pure: the same plan and events always give the same figures."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from drx.reports import happenings, judgement, timeline
 from drx.reports.deviations import deviations
 from drx.reports.shapes import Clock, Objective, Proof, RunFacts, StepTiming
 from drx.reports.steps import Rows, checks, not_reached, timings
+from drx.reports.text import title_of
 
 PROVING = frozenset({Phase.STEP, Phase.PASS})
 """Only after the incident can a step prove what was recovered."""
@@ -98,10 +100,17 @@ def _proof(plan: Plan, events: Sequence[Event]) -> Proof | None:
                     until=until,
                     at=event.at,
                     step=step.id,
-                    title=step.title or step.id,
+                    title=title_of(step),
                     action=call.action if call else "",
-                    parameters=parameters.get((fact.step, fact.visit, fact.part), {}),
+                    parameters=_shown(parameters.get((fact.step, fact.visit, fact.part), {})),
                 )
             case _:
                 pass
     return proof
+
+
+def _shown(values: Mapping[str, Json]) -> Mapping[str, str]:
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+        for name, value in values.items()
+    }

@@ -20,8 +20,9 @@ from drx.engine.events import (
     TargetIdentified,
     TargetLost,
 )
-from drx.engine.plan import Human, Plan
+from drx.engine.plan import Human, Plan, PlannedStep
 from drx.reports.shapes import Approval, Evidence, Failure, Note, Review, Target
+from drx.reports.text import title_of
 from drx.units import show_duration
 
 
@@ -34,7 +35,7 @@ def _failure(plan: Plan, event: Event) -> Failure | None:
     match event.fact:
         case StepFailed() as fact if fact.kind is not FailureKind.BRANCH:
             return Failure(
-                fact.step, _title(plan, fact.step), fact.visit, fact.attempt, fact.part, event.at,
+                fact.step, title_of(plan.steps[fact.step]), fact.visit, fact.attempt, fact.part, event.at,
                 fact.error, fact.remedy, fact.lines, fact.artifacts,
             )  # fmt: skip
         case StepTimedOut() as fact:
@@ -42,20 +43,16 @@ def _failure(plan: Plan, event: Event) -> Failure | None:
             error = "It took too long" + (f": {show_duration(allowed)} are allowed" if allowed else "")
             remedy = "It did not end when told to: find out whether it still goes on" if fact.abandoned else ""
             return Failure(
-                fact.step, _title(plan, fact.step), fact.visit, fact.attempt, fact.part, event.at,
+                fact.step, title_of(plan.steps[fact.step]), fact.visit, fact.attempt, fact.part, event.at,
                 error, remedy, fact.lines,
             )  # fmt: skip
         case Answered(choice=Choice.WENT_WRONG | Choice.REJECT) as fact if fact.question is not QuestionKind.INPUT:
             who = "The drill's script" if fact.scripted else event.by.user
             said = "rejected it" if fact.choice is Choice.REJECT else "says that it went wrong"
             error = f"{who} {said}" + (f": {fact.reason}" if fact.reason else "")
-            return Failure(fact.step, _title(plan, fact.step), fact.visit, 0, Part.WORK, event.at, error)
+            return Failure(fact.step, title_of(plan.steps[fact.step]), fact.visit, 0, Part.WORK, event.at, error)
         case _:
             return None
-
-
-def _title(plan: Plan, step: str) -> str:
-    return plan.steps[step].title or step
 
 
 def notes(events: Sequence[Event]) -> tuple[Note, ...]:
@@ -84,21 +81,22 @@ def _approvals(plan: Plan, event: Event) -> Iterator[Approval]:
         case Answered(choice=Choice.APPROVE | Choice.REJECT) as fact if fact.question is QuestionKind.STEP:
             approved = fact.choice is Choice.APPROVE
             by = "drill script" if fact.scripted else event.by.user
-            yield Approval(event.at, fact.step, _prompt(plan, fact.step), by, approved, fact.reason, fact.scripted)
+            yield Approval(event.at, fact.step, _asked(plan.steps[fact.step]), by, approved, fact.reason, fact.scripted)
         case StepSucceeded() as fact if fact.step in plan.answers and _is_approval(plan, fact.step):
-            yield Approval(event.at, fact.step, _prompt(plan, fact.step), "drill script", approved=True, scripted=True)
+            yield Approval(
+                event.at, fact.step, _asked(plan.steps[fact.step]), "drill script", approved=True, scripted=True
+            )
         case _:
             return
+
+
+def _asked(step: PlannedStep) -> str:
+    return step.work.prompt if isinstance(step.work, Human) else title_of(step)
 
 
 def _is_approval(plan: Plan, step: str) -> bool:
     work = plan.steps[step].work
     return isinstance(work, Human) and work.kind == "approve"
-
-
-def _prompt(plan: Plan, step: str) -> str:
-    work = plan.steps[step].work
-    return work.prompt if isinstance(work, Human) else _title(plan, step)
 
 
 def evidence(events: Sequence[Event], journal_head: str) -> Evidence:

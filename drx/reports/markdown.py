@@ -1,12 +1,11 @@
 """Write the report of a run as Markdown. Pure: same figures, same bytes; foreign text stays text."""
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from drx.engine.events import Json, Part
+from drx.engine.events import Part
 from drx.reports import pictures, safe
 from drx.reports.shapes import Clock, Failure, Objective, RunFacts, StepTiming, Target
 from drx.reports.text import counts, one_line, plural, sentence, show_moment, show_target
@@ -16,7 +15,8 @@ from drx.units import show_clock, show_duration, show_time
 
 def report_markdown(facts: RunFacts) -> str:
     """Write the whole report; it ends with one line end."""
-    return _environment().get_template("report.md.j2").render(facts=facts, charted=pictures.charted(facts))
+    text = _environment().get_template("report.md.j2").render(facts=facts, charted=pictures.charted(facts))
+    return f"{text.rstrip()}\n"
 
 
 @cache
@@ -30,6 +30,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["chart_steps"] = pictures.CHART_STEPS
     environment.filters |= {
         "clock_source": _clock_source,
         "code": safe.code,
@@ -57,14 +58,8 @@ def _codes(values: Iterable[str]) -> safe.Markdown:
     return safe.Markdown(", ".join(safe.code(value) for value in values))
 
 
-def _parameters(values: Mapping[str, Json]) -> safe.Markdown:
-    return safe.Markdown(
-        "\n".join(f"- {safe.code(name)}: {safe.code(_shown(value))}" for name, value in values.items())
-    )
-
-
-def _shown(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+def _parameters(values: Mapping[str, str]) -> safe.Markdown:
+    return safe.Markdown("\n".join(f"- {safe.code(name)}: {safe.code(value)}" for name, value in values.items()))
 
 
 def _hash_lines(frozen: Iterable[tuple[str, str]]) -> list[str]:
@@ -89,7 +84,7 @@ def _failure_title(failure: Failure) -> safe.Markdown:
 
 def _objective_table(facts: RunFacts) -> safe.Markdown:
     rows = [
-        (name, show_target(objective.target) if objective.target is not None else "-", *_measured(objective))
+        (name, show_target(objective.target) if objective.target is not None else "", *_measured(objective))
         for name, objective in (("recovery time (RTO, RTA)", facts.rto), ("recovery point (RPO, RPA)", facts.rpo))
     ]
     return safe.table(("objective", "target", "actual", "met"), rows, right=(1, 2))
@@ -97,9 +92,9 @@ def _objective_table(facts: RunFacts) -> safe.Markdown:
 
 def _measured(objective: Objective) -> tuple[str, str]:
     if objective.actual is None:
-        return "-", "not measured"
+        return "", "not measured"
     actual = f"{show_clock(objective.actual)}.{objective.actual.microseconds // 1000:03d}"
-    return actual, {True: "yes", False: safe.Markdown("**no**"), None: "-"}[objective.met]
+    return actual, {True: "yes", False: safe.Markdown("**no**"), None: ""}[objective.met]
 
 
 def _evidence_table(facts: RunFacts) -> safe.Markdown:
@@ -121,7 +116,7 @@ def _evidence_table(facts: RunFacts) -> safe.Markdown:
 
 
 def _target(target: Target) -> safe.Markdown:
-    how = safe.escaped(f" ({target.how})") if target.how else ""
+    how = f" ({safe.escaped(target.how)})" if target.how else ""
     return safe.Markdown(f"{safe.code(target.value)}{how}")
 
 

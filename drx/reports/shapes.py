@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from drx.engine.events import Json, Mode, Outcome, Part
+from drx.engine.events import Mode, Outcome, Part
 from drx.engine.plan import Phase
 from drx.engine.visit import Status
+
+Scalar = bool | int | float | str
+"""A single value that was counted or found."""
 
 
 class Word(StrEnum):
@@ -66,7 +69,8 @@ class Proof:
     step: str
     title: str
     action: str
-    parameters: Mapping[str, Json] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What exactly was asked; what is no text stands as JSON."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,7 @@ class Check:
     step: str
     title: str
     status: Status
-    counts: Mapping[str, Json] = field(default_factory=dict)
+    counts: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Each visit to a step, and each rollback, expected against actual. Pure: the engine gives the facts their meaning."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -10,6 +10,7 @@ from drx.engine.events import (
     AbortRequested,
     Answered,
     Event,
+    Json,
     Part,
     PauseRequested,
     QuestionKind,
@@ -26,7 +27,8 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Phase, Plan
 from drx.engine.visit import Status, StepFact, Visit, evolve_visit, interrupt
-from drx.reports.shapes import Check, StepTiming
+from drx.reports.shapes import Check, Scalar, StepTiming
+from drx.reports.text import title_of
 from drx.reports.timeline import Span
 
 Key = tuple[str, int, bool]
@@ -164,7 +166,7 @@ def _timing(plan: Plan, row: Row, pauses: Pauses, end_of_run: datetime) -> StepT
     end = max(ended or end_of_run, visit.opened_at)
     return StepTiming(
         step=step.id,
-        title=step.title or step.id,
+        title=title_of(step),
         phase=step.phase,
         visit=visit.number,
         rollback=row.rollback,
@@ -185,8 +187,12 @@ def checks(plan: Plan, rows: Sequence[Row]) -> tuple[Check, ...]:
     judges = {step.id for step in plan.steps.values() if step.phase is Phase.PASS and not step.is_group}
     newest = {row.visit.step: row.visit for row in rows if row.visit.step in judges and not row.rollback}
     return tuple(
-        Check(step, plan.steps[step].title or step, visit.status, visit.outputs) for step, visit in newest.items()
+        Check(step, title_of(plan.steps[step]), visit.status, _scalars(visit.outputs)) for step, visit in newest.items()
     )
+
+
+def _scalars(outputs: Mapping[str, Json]) -> Mapping[str, Scalar]:
+    return {name: value for name, value in outputs.items() if isinstance(value, Scalar)}
 
 
 def not_reached(plan: Plan, rows: Sequence[Row]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from drx.engine.events import Json
+from drx.engine.plan import Human, PlannedStep
+from drx.reports.shapes import Scalar
 from drx.units import show_duration
 
 _DIRECTIONS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c"
@@ -42,8 +43,13 @@ def show_target(value: timedelta) -> str:
 
 
 def show_moment(value: datetime) -> str:
-    """Write a moment for a reader: `2026-11-21 08:00:00 UTC`."""
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    """Write a moment for a reader, in UTC: `2026-11-21 08:00:00`."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def title_of(step: PlannedStep) -> str:
+    """Say what a step is: its title, what a person is asked, or at least its id."""
+    return step.title or (step.work.prompt if isinstance(step.work, Human) else "") or step.id
 
 
 def plural(count: int, noun: str) -> str:
@@ -51,7 +57,7 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def counts(outputs: Mapping[str, Json]) -> str:
+def counts(outputs: Mapping[str, Scalar]) -> str:
     """Say what a check counted in one phrase.
 
     An output named `summary` says it in the action's own words. Without one, numbers read `3 documents missing` and
@@ -63,7 +69,7 @@ def counts(outputs: Mapping[str, Json]) -> str:
     return ", ".join(phrase for name, value in outputs.items() if (phrase := _phrase(name.replace("_", " "), value)))
 
 
-def _phrase(words: str, value: Json) -> str:
+def _phrase(words: str, value: Scalar) -> str:
     match value:
         case bool():
             return words if value else f"not {words}"
