@@ -11,6 +11,8 @@ from pymongo.database import Database
 
 from tests import servers
 
+pytest_plugins = ["tests.golden_files"]
+
 
 @pytest.fixture(scope="session")
 def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
