@@ -25,7 +25,8 @@ def metadata_to_json(metadata: Metadata) -> bytes:
     document: dict[str, object] = {"options": metadata.options, "indexes": list(metadata.indexes)}
     if metadata.uuid:
         document["uuid"] = metadata.uuid.hex()
-    document["collectionName"] = metadata.name
+    if metadata.name:
+        document["collectionName"] = metadata.name
     if metadata.type:
         document["type"] = metadata.type
     return dumps(document, json_options=CANONICAL, separators=(",", ":")).encode()

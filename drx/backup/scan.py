@@ -23,7 +23,7 @@ Client = MongoClient[dict[str, Any]]
 RAW = CodecOptions(document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 _BATCH_BYTES = 4 << 20
 _SPLIT_FROM_BYTES = 64 << 20
-_ASSUMED_DOCUMENT_BYTES = 512  # where the server does not tell
+_FIRST_DOCUMENTS = 20
 _SAMPLES_PER_RANGE = 20
 _MOVED = {26, 43, 175, 237}  # NamespaceNotFound, CursorNotFound, QueryPlanKilled, CursorKilled
 _REMEDY = "Check that the database answers, and that this user may do it"
@@ -131,11 +131,17 @@ def scan(client: Client, database: str, described: Described, workers: int) -> S
         found = client[database][described.source].aggregate([{"$collStats": {"storageStats": {}}}])
         statistics = next(found, {}).get("storageStats", {})
         count = int(statistics.get("count") or 0)
-        document_bytes = int(statistics.get("avgObjSize") or _ASSUMED_DOCUMENT_BYTES)
+        document_bytes = int(statistics.get("avgObjSize") or 0) or _first_sizes(collection)
         in_order = "capped" in described.options or "clusteredIndex" in described.options or described.type
         large = count * document_bytes >= _SPLIT_FROM_BYTES
         ranges = _cut(collection, workers * 4) if large and not in_order and workers > 1 else (Range(),)
     return Scan(collection, ranges, count, max(1, _BATCH_BYTES // document_bytes))
+
+
+def _first_sizes(collection: Collection[Any]) -> int:
+    """Average the first few documents, for a server that does not tell the size of a collection."""
+    first = b"".join(collection.find_raw_batches(limit=_FIRST_DOCUMENTS))
+    return max(1, len(first) // _FIRST_DOCUMENTS)
 
 
 def _cut(collection: Collection[Any], parts: int) -> tuple[Range, ...]:
