@@ -1,0 +1,127 @@
+"""Sandboxes come up, live side by side, notice their dead and go down, with real servers."""
+
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from drx.errors import DrxError
+from drx.sandbox import members, servers
+from drx.sandbox.buckets import connect_s3
+from drx.sandbox.processes import Process, is_alive, start_python, wait_until
+from drx.sandbox.state import ACCESS_KEY, APP, BUCKETS, MONGO, SECRET_KEY, SandboxState, read_state, s3_name
+
+NAMES = {MONGO, s3_name("us-east-1"), s3_name("eu-west-1"), APP}
+
+
+def test_every_member_runs_on_loopback_only(running: SandboxState) -> None:
+    assert {each.member.name: each.condition for each in servers.status(running.directory)} == dict.fromkeys(
+        NAMES, "running"
+    )
+    for member in running.members:
+        assert _listening_addresses(member.port) == {"0100007F"}, member.name
+
+
+def test_buckets_are_there_and_the_uploads_are_versioned(running: SandboxState) -> None:
+    for bucket in BUCKETS:
+        with closing(connect_s3(running.s3[bucket.region], bucket.region, ACCESS_KEY, SECRET_KEY)) as client:
+            status = client.get_bucket_versioning(Bucket=bucket.name).get("Status")
+            assert status == ("Enabled" if bucket.versioned else None)
+
+
+def test_a_second_up_changes_nothing(running: SandboxState) -> None:
+    assert servers.up(running.directory) == running
+
+
+def test_what_drx_yaml_is_given(running: SandboxState) -> None:
+    addresses = running.addresses
+    assert addresses.mongo_uri == running.mongo_uri
+    assert addresses.backup_buckets == {"us-east-1": "pixelcraft-backups", "eu-west-1": "pixelcraft-backups-eu"}
+    assert addresses.health_url == f"{running.app_url}/healthz"
+    assert (addresses.host_directory / "variables.json").is_file()
+
+
+def test_a_second_sandbox_a_killed_member_and_the_end(running: SandboxState, tmp_path: Path) -> None:
+    other = servers.up(tmp_path)
+    assert not {member.port for member in other.members} & {member.port for member in running.members}
+    with MongoClient[dict[str, object]](other.mongo_uri) as client:
+        client["pixelcraft"]["images"].insert_one({"_id": 1})
+    with MongoClient[dict[str, object]](running.mongo_uri) as client:
+        assert client["pixelcraft"]["images"].find_one({"_id": 1}) is None
+
+    killed = {MONGO, s3_name("us-east-1")}
+    for name in killed:
+        os.kill(other.member(name).pid, signal.SIGKILL)
+    expected = {name: "dead" if name in killed else "running" for name in NAMES}
+    assert wait_until(lambda: _conditions(tmp_path) == expected, 10), _conditions(tmp_path)
+
+    again = servers.up(tmp_path)
+    assert again.mongo_uri == other.mongo_uri, "the port of last time was free"
+    assert again.member(MONGO).pid != other.member(MONGO).pid
+    assert again.member(APP) == other.member(APP)
+    with MongoClient[dict[str, object]](again.mongo_uri) as client:
+        assert client["pixelcraft"]["images"].find_one({"_id": 1}) == {"_id": 1}
+    with closing(connect_s3(again.s3["us-east-1"], "us-east-1", ACCESS_KEY, SECRET_KEY)) as client:
+        assert client.get_bucket_versioning(Bucket="pixelcraft-uploads").get("Status") == "Enabled"
+
+    servers.down(tmp_path)
+    assert not any(is_alive(servers.process_of(member)) for member in again.members)
+    assert servers.status(tmp_path) == ()
+    servers.down(tmp_path)
+    assert set(_conditions(running.directory).values()) == {"running"}
+
+
+def test_a_member_that_does_not_start_ends_the_others_and_shows_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Process] = []
+
+    def start_and_note(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+        started.append(start_python(arguments, environment, log))
+        return started[-1]
+
+    monkeypatch.setattr("drx.sandbox.servers.start_python", start_and_note)
+    (tmp_path / MONGO).mkdir()
+    (tmp_path / MONGO / "data").write_text("not a directory")
+    with pytest.raises(DrxError, match=r"(?s)'mongo' of the sandbox did not start.*data"):
+        servers.up(tmp_path)
+    assert len(started) == len(NAMES)
+    assert not any(map(is_alive, started))
+    assert read_state(tmp_path) is None
+
+
+def test_without_the_extra_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(DrxError, match=r"secantus, ministack missing.*pip install 'drx\[sandbox\]'"):
+        servers.up(tmp_path)
+
+
+def test_a_damaged_state_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"directory": 1}')
+    with pytest.raises(DrxError, match=r"state.json cannot be read"):
+        servers.status(tmp_path)
+
+
+def test_children_see_no_credentials_of_the_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    for program in members.programs(tmp_path, {}):
+        assert not {"AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY"} & program.environment.keys()
+
+
+def _conditions(directory: Path) -> dict[str, str]:
+    return {each.member.name: each.condition for each in servers.status(directory)}
+
+
+def _listening_addresses(port: int) -> set[str]:
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            address, state = line.split()[1], line.split()[3]
+            if state == "0A" and int(address.rpartition(":")[2], 16) == port:
+                found.add(address.rpartition(":")[0])
+    return found
