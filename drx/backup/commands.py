@@ -113,9 +113,7 @@ def _drop_indexes(namespaces: Namespaces, entry: Entry, command: Command) -> Non
 
 
 def _modify(namespaces: Namespaces, entry: Entry, command: Command) -> None:
-    collection = namespaces.find(logical_name(str(command["collMod"])), entry.uuid)
-    if collection is None:
-        return
+    collection = namespaces.written(logical_name(str(command["collMod"])), entry)
     for key, value in command.items():
         if key == "index" and isinstance(value, dict):
             _modify_index(collection, value)
