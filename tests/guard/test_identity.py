@@ -1,0 +1,256 @@
+"""Servers say who they are, whatever they are called; tested on real ones."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from drx.config import BucketTarget, MongoTarget, Settings, Target
+from drx.engine.events import Mode
+from drx.errors import ExitCode, RefusedError
+from drx.fields import Model
+from drx.guard import (
+    Guard,
+    Identity,
+    NameNeeded,
+    RestoreRequest,
+    Trust,
+    UnknownIdentity,
+    identify_bucket,
+    identify_mongo,
+)
+from drx.runbook.catalogue import ActionSpec, Effect
+from drx.secrets import Secret
+from tests import servers
+
+SETTINGS = Settings.model_validate(
+    {
+        "service": "shop",
+        "objectives": {"rto": "2h", "rpo": "1h"},
+        "environments": {
+            "production": {
+                "protected": True,
+                "mongo": {"uri": "${P}", "database": "shop"},
+                "uploads": {"bucket": "shop-uploads"},
+            },
+            "staging": {"mongo": {"uri": "${S}", "database": "shop"}, "uploads": {"bucket": "shop-uploads"}},
+        },
+    }
+)
+
+
+def spec(effect: Effect, *targets: str) -> ActionSpec:
+    """Describe an action."""
+    return ActionSpec("test.act", "Act.", "", effect, False, targets, Model, {}, True)
+
+
+def mongo_target(uri: str) -> MongoTarget:
+    """A database on that server."""
+    return MongoTarget(Secret(uri), "shop")
+
+
+def bucket_target(endpoint: str, name: str) -> BucketTarget:
+    """A bucket on the stand-in server."""
+    return BucketTarget(name, "us-east-1", endpoint, None, "test", Secret("test"))
+
+
+@pytest.fixture(scope="module")
+def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A second server with the same set name."""
+    with servers.mongo(tmp_path_factory.mktemp("other")) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="module")
+def locked_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that wants a password."""
+    with servers.mongo(tmp_path_factory.mktemp("locked"), "--auth") as uri:
+        yield uri
+
+
+def test_two_servers_of_the_same_set_name_are_told_apart(mongo_server: str, other_server: str) -> None:
+    with MongoClient[dict[str, object]](mongo_server) as one, MongoClient[dict[str, object]](other_server) as two:
+        assert one.admin.command("hello")["setName"] == two.admin.command("hello")["setName"]
+    first, second = identify_mongo(mongo_target(mongo_server)), identify_mongo(mongo_target(other_server))
+    assert not first.is_one_of(second.marks)
+    assert first.how
+    assert first.value == first.marks[0]
+
+
+def test_a_server_is_the_same_under_another_name(mongo_server: str) -> None:
+    first = identify_mongo(mongo_target(mongo_server))
+    assert identify_mongo(mongo_target(mongo_server.replace("127.0.0.1", "localhost"))) == first
+
+
+@pytest.mark.slow
+def test_a_server_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    with servers.mongo(tmp_path) as uri:
+        first = identify_mongo(mongo_target(uri))
+    with servers.mongo(tmp_path) as uri:
+        assert identify_mongo(mongo_target(uri)) == first
+
+
+def test_a_server_that_does_not_answer_is_said_within_seconds() -> None:
+    started = time.monotonic()
+    uri = f"mongodb://drx:hunter22@127.0.0.1:{servers.free_port()}/"
+    with pytest.raises(UnknownIdentity, match="does not answer within 5 s") as caught:
+        identify_mongo(mongo_target(uri))
+    assert time.monotonic() - started < 8
+    assert "hunter22" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+    assert caught.value.exit_code is ExitCode.REFUSED
+
+
+@pytest.mark.parametrize("credentials", ["", "drx:hunter22@"])
+def test_wrong_credentials_are_said_without_the_password(locked_server: str, credentials: str) -> None:
+    with pytest.raises(UnknownIdentity) as caught:
+        identify_mongo(mongo_target(locked_server.replace("//", f"//{credentials}")))
+    expected = "refuses the user or the password" if credentials else "does not tell who it is"
+    assert expected in str(caught.value)
+    assert "hunter22" not in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["mongodb://u:hunter22:x@h/", "mongodb://", "mongodb://h:port/"])
+def test_an_address_that_is_none_is_said_without_it(uri: str) -> None:
+    with pytest.raises(UnknownIdentity, match="cannot be used") as caught:
+        identify_mongo(mongo_target(uri))
+    assert "hunter22" not in str(caught.value)
+
+
+def test_a_bucket_is_the_same_under_another_address(s3_server: str, bucket: str) -> None:
+    one = identify_bucket(bucket_target(s3_server, bucket))
+    two = identify_bucket(bucket_target(s3_server.replace("127.0.0.1", "localhost"), bucket))
+    assert one.value != two.value
+    assert one.is_one_of(two.marks)
+    assert one.value.endswith(f"/{bucket} account 000000000000")
+
+
+def test_two_buckets_are_told_apart(s3_server: str, bucket: str) -> None:
+    import boto3
+
+    client = boto3.client(
+        "s3", endpoint_url=s3_server, region_name="us-east-1",
+        aws_access_key_id="test", aws_secret_access_key="test",
+    )  # fmt: skip
+    client.create_bucket(Bucket=f"{bucket}-two")
+    client.close()
+    one, two = (identify_bucket(bucket_target(s3_server, name)) for name in (bucket, f"{bucket}-two"))
+    assert not one.is_one_of(two.marks)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"bucket": "nowhere-to-be-found"}, "does not exist"),
+        ({"bucket": "not a name"}, "cannot be used"),
+        ({"endpoint": "nonsense"}, "cannot be used"),
+        ({"endpoint": "http://127.0.0.1:1"}, "does not answer within 5 s"),
+    ],
+)
+def test_a_bucket_that_cannot_be_asked_is_said(s3_server: str, change: dict[str, str], expected: str) -> None:
+    with pytest.raises(UnknownIdentity, match=expected):
+        identify_bucket(replace(bucket_target(s3_server, "some-bucket"), **change))  # type: ignore[arg-type]
+
+
+def guard(uri: str, environment: str, trust: Trust, mode: Mode = Mode.DRILL) -> Guard:
+    """The guard of a run whose environment's address leads to that server."""
+    protected = environment == "production"
+    target = Target(environment, "shop", protected, sandbox=environment == "sandbox", mongo=mongo_target(uri))
+    return Guard(target, SETTINGS, trust, mode)
+
+
+@pytest.fixture
+def trust(mongo_server: str, other_server: str) -> Trust:
+    """The first server is production, the second one staging."""
+    production, staging = identify_mongo(mongo_target(mongo_server)), identify_mongo(mongo_target(other_server))
+    return Trust().with_identities("production", (production,)).with_identities("staging", (staging,))
+
+
+def test_a_drill_is_let_in_where_it_belongs(other_server: str, trust: Trust) -> None:
+    drill = guard(other_server, "staging", trust)
+    assert [identity.kind for identity in drill.check_drill()] == ["mongo"]
+    assert drill.check(spec("destroy", "mongo"), "shop.images", "fault") == ()
+
+
+def test_a_drill_against_production_is_refused_before_anything(trust: Trust) -> None:
+    nobody = f"mongodb://127.0.0.1:{servers.free_port()}/"
+    started = time.monotonic()
+    with pytest.raises(RefusedError, match="'production' is protected"):
+        guard(nobody, "production", trust).check_drill()
+    assert time.monotonic() - started < 1, "no server has to be asked for that"
+
+
+@pytest.mark.parametrize("environment", ["staging", "sandbox"])
+def test_production_is_recognised_under_another_name(mongo_server: str, trust: Trust, environment: str) -> None:
+    alias = mongo_server.replace("127.0.0.1", "localhost")
+    drill = guard(alias, environment, trust)
+    with pytest.raises(RefusedError, match=f"mongo of '{environment}' is a server of 'production'") as caught:
+        drill.check_drill()
+    assert caught.value.exit_code is ExitCode.REFUSED
+    with pytest.raises(RefusedError, match="a server of 'production'"):
+        drill.check(spec("destroy", "mongo"), "shop", "fault")
+
+
+def test_an_unknown_server_is_refused(other_server: str) -> None:
+    with pytest.raises(RefusedError, match="nobody has trusted mongo of 'production' yet"):
+        guard(other_server, "staging", Trust()).check_drill()
+    with pytest.raises(RefusedError, match="nobody has trusted mongo of 'staging' yet"):
+        guard(other_server, "staging", Trust(), Mode.OPERATION).check(spec("write", "mongo"), "shop", "runbook")
+
+
+def test_a_server_is_asked_once_and_again_after_a_resume(other_server: str, trust: Trust) -> None:
+    operation = guard(other_server, "staging", trust, Mode.OPERATION)
+    assert operation.check(spec("read", "mongo"), None, "runbook") == ()
+    assert len(operation.check(spec("write", "mongo"), "shop", "runbook")) == 1
+    assert operation.check(spec("write", "mongo"), "shop", "runbook") == ()
+    operation.forget()
+    assert len(operation.check(spec("write", "mongo"), "shop", "runbook")) == 1
+
+
+def test_a_person_names_what_is_destroyed(other_server: str, trust: Trust) -> None:
+    operation = guard(other_server, "staging", trust, Mode.OPERATION)
+    with pytest.raises(NameNeeded, match="would be destroyed") as caught:
+        operation.check(spec("destroy", "mongo"), "shop", "runbook")
+    assert caught.value.resource == "shop"
+    operation.check(spec("destroy", "mongo"), "shop", "runbook", named="shop")
+    operation.check(spec("destroy", "mongo"), "shop.a", "runbook", created=frozenset({("mongo", "shop")}))
+
+
+def test_the_id_in_drx_yaml_settles_whose_server_it_is(other_server: str, trust: Trust) -> None:
+    target = Target("staging", "shop", mongo=replace(mongo_target(other_server), replica_set_id="65f0"))
+    operation = Guard(target, SETTINGS, trust, Mode.OPERATION)
+    with pytest.raises(RefusedError, match="is not the trusted server"):
+        operation.check(spec("write", "mongo"), "shop", "runbook")
+
+
+def test_a_production_known_by_drx_yaml_alone_is_protected(other_server: str) -> None:
+    data = SETTINGS.model_dump(exclude_unset=True)
+    data["objectives"] = {"rto": "2h", "rpo": "1h"}
+    data["environments"]["production"]["mongo"]["replica_set_id"] = "65f0"
+    staging = identify_mongo(mongo_target(other_server))
+    target = Target("staging", "shop", mongo=mongo_target(other_server))
+    assert Guard(target, Settings.model_validate(data), Trust(), Mode.DRILL).check_drill() == (staging,)
+
+
+def test_a_part_that_is_not_stated_is_refused(other_server: str, trust: Trust) -> None:
+    with pytest.raises(RefusedError, match="uploads of 'staging' did not say whose server it is"):
+        guard(other_server, "staging", trust, Mode.OPERATION).check(spec("write", "uploads"), "shop-uploads", "runbook")
+
+
+def test_a_restore_is_checked_as_the_rules_say(other_server: str, trust: Trust) -> None:
+    operation = guard(other_server, "staging", trust, Mode.OPERATION)
+    operation.check_restore(RestoreRequest("shop", "shop_recovered", occupied=False))
+    with pytest.raises(RefusedError, match="is not empty"):
+        operation.check_restore(RestoreRequest("shop", "shop_recovered", occupied=True))
+    with pytest.raises(NameNeeded):
+        operation.check_restore(RestoreRequest("shop", "shop_recovered", occupied=True, replace=True))
+
+
+def test_marks_of_several_kinds_are_one_server() -> None:
+    replica_set = Identity("mongo", ("replicaSetId:1", "oplog.rs:a"), "replSetGetConfig")
+    assert replica_set.is_one_of(("oplog.rs:a",))
+    assert not replica_set.is_one_of(("oplog.rs:b",))
+    assert not replica_set.is_one_of(())
