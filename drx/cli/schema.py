@@ -1,0 +1,144 @@
+"""`drx schema`: JSON Schemas for editors, out of the models and the actions. Reads no project."""
+
+import ast
+import inspect
+import json
+import textwrap
+from pathlib import Path
+from types import ModuleType
+
+from pydantic import BaseModel
+
+from drx.actions.registry import all_actions
+from drx.config import Settings
+from drx.config import model as config_model
+from drx.errors import ExitCode, StaleError
+from drx.files import write_atomically
+from drx.runbook import model as runbook_model
+from drx.runbook.catalogue import ActionSpec
+
+KINDS = ("runbook", "drill", "config")
+FOLDER = Path("docs/schema")
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Schema = dict[str, object]
+
+
+def schema(kind: str = "runbook", output: Path | None = None, check: bool = False) -> int:
+    """Print one schema; with `output`, write all of them there; with `check`, compare those that are there.
+
+    Raises StaleError where a committed schema is not what drx would write.
+    """
+    if check:
+        _check(output or FOLDER)
+    elif output:
+        for name in KINDS:
+            write_atomically(output / f"{name}.json", schema_text(name).encode(), mode=0o644)
+    else:
+        print(schema_text(kind), end="")
+    return ExitCode.OK
+
+
+def _check(folder: Path) -> None:
+    stale = [name for name in KINDS if _read(folder / f"{name}.json") != schema_text(name)]
+    if stale:
+        names = ", ".join(f"{folder}/{name}.json" for name in stale)
+        raise StaleError(f"not what drx would write: {names}", "Run `make schema` and commit the result")
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
+
+
+def schema_text(kind: str) -> str:
+    """Write the schema of one kind of document; the same models give the same bytes."""
+    made = _config_schema() if kind == "config" else _steps_schema(kind)
+    return json.dumps({"$schema": DIALECT, **made}, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _config_schema() -> Schema:
+    return _described(Settings, config_model)
+
+
+def _steps_schema(kind: str) -> Schema:
+    made = _described(runbook_model.Drill if kind == "drill" else runbook_model.Runbook, runbook_model)
+    specs = [action.spec for action in all_actions()]
+    definitions = _mapping(made["$defs"])
+    for spec in specs:
+        definitions |= _parameters(spec)
+    for holder in ("ActionStep", "ActionCall"):
+        definition = _mapping(definitions[holder])
+        names: list[Schema] = [{"const": spec.name, "description": spec.summary} for spec in specs]
+        _mapping(definition["properties"])["action"] = {"anyOf": names, "description": "Name of the action."}
+        definition["allOf"] = [_when_action(spec) for spec in specs]
+    return made
+
+
+def _when_action(spec: ActionSpec) -> Schema:
+    needs_parameters = any(field.is_required() for field in spec.parameters.model_fields.values())
+    then: Schema = {"properties": {"with": {"$ref": f"#/$defs/{spec.name}"}}}
+    if needs_parameters:
+        then["required"] = ["with"]
+    return {"if": {"properties": {"action": {"const": spec.name}}, "required": ["action"]}, "then": then}
+
+
+def _parameters(spec: ActionSpec) -> Schema:
+    """The definitions of an action's parameters, under names of their own; any value may be an expression."""
+    made = spec.parameters.model_json_schema(ref_template=f"#/$defs/{spec.name}/{{model}}")
+    inner = made.pop("$defs", {})
+    made.pop("title", None)
+    made["description"] = spec.summary
+    found: Schema = {f"{spec.name}/{name}": _open(part) for name, part in inner.items()}
+    return {**found, spec.name: _open(made)}
+
+
+def _open(part: Schema) -> Schema:
+    """Let an expression stand wherever another value than text is expected."""
+    properties = _mapping(part.get("properties", {}))
+    for name, value in properties.items():
+        field = _mapping(value)
+        if field.get("type") != "string" or "pattern" in field or "enum" in field:
+            words: Schema = {key: field.pop(key) for key in ("description", "default") if key in field}
+            properties[name] = {"anyOf": [field, {"type": "string", "pattern": r"\{\{"}], **words}
+    return part
+
+
+def _described(model: type[BaseModel], module: ModuleType) -> Schema:
+    """The schema of a model, with the texts that stand below its fields in the source as descriptions."""
+    made: Schema = model.model_json_schema(by_alias=True)
+    definitions = {**_mapping(made.get("$defs", {})), model.__name__: made}
+    for name, definition in definitions.items():
+        kind = getattr(module, name, None)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            _describe(_mapping(definition), kind)
+    return made
+
+
+def _describe(definition: Schema, model: type[BaseModel]) -> None:
+    definition.pop("title", None)
+    texts = {name: text for base in reversed(model.__mro__) for name, text in field_texts(base).items()}
+    properties = _mapping(definition.get("properties", {}))
+    for name, info in model.model_fields.items():
+        field = _mapping(properties[info.alias or name])
+        field.pop("title", None)
+        if name in texts:
+            field["description"] = texts[name]
+
+
+def field_texts(model: type) -> dict[str, str]:
+    """Read the text below each field of a class from its source."""
+    if not issubclass(model, BaseModel) or model is BaseModel:
+        return {}
+    body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for field, after in zip(body.body, body.body[1:], strict=False):
+        match field, after:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str() as text)):
+                found[name] = inspect.cleandoc(text)
+    return found
+
+
+def _mapping(value: object) -> Schema:
+    assert isinstance(value, dict)
+    return value
