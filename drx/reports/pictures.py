@@ -35,7 +35,7 @@ def time_bars(split: Split) -> tuple[str, ...]:
     rows = [
         (category.value, "█" * bar, _figure(figure, unit), f"{part}%")
         for category, figure, bar, part in zip(ORDER, figures, bars, percent, strict=True)
-        if figure or bar
+        if figure or bar or part
     ]
     rows.append(("total", "", _figure(sum(figures), unit), ""))
     return tuple(f"{name:<12}  {bar:<{BAR}}  {figure:>8}  {part:>4}".rstrip() for name, bar, figure, part in rows)

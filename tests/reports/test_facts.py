@@ -1,0 +1,277 @@
+"""What a run's events amount to: the clock, the objectives, the verdict, the deviations."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from drx.engine.events import (
+    AbortRequested,
+    Author,
+    Choice,
+    ClockStarted,
+    Event,
+    NoteAdded,
+    Outcome,
+    Part,
+    PauseRequested,
+    QuestionKind,
+    RetryScheduled,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    StepCancelled,
+    StepSkipped,
+    StepStarted,
+    StepSucceeded,
+)
+from drx.engine.plan import Phase
+from drx.engine.visit import Status
+from drx.reports.document import report_json
+from drx.reports.facts import gather
+from drx.reports.markdown import report_markdown
+from drx.reports.shapes import DeviationKind, RunFacts, Word
+from drx.reports.verdict import verdict_lines
+from tests.reports import runs
+from tests.reports.builder import ANNA, BEN, START, Journal, automated, drill_plan, human, incident_plan, seconds
+
+SERVED = automated("served", recovered=True)
+SUCCEEDED = RunFinished(Outcome.SUCCEEDED)
+
+
+def drill(*, took: float = 10, lost: float | None = 1, rto: float | None = 20, rpo: float | None = 5) -> RunFacts:
+    """A drill that recovers after so many seconds and loses so many seconds of writes."""
+    plan = drill_plan(automated("fault", phase=Phase.FAULT), SERVED, rto=rto, rpo=rpo)
+    journal = Journal(plan).start("fault")
+    struck = journal.now
+    journal.ends("fault").add(ClockStarted(struck, "fault")).start("served").after(took)
+    journal.ends("served", proven_until=None if lost is None else struck - seconds(lost))
+    return gather(plan, journal.add(SUCCEEDED).events)
+
+
+@pytest.mark.parametrize(
+    ("found", "word", "reason", "missed"),
+    [
+        (drill(), Word.PASSED, "", False),
+        (drill(took=20, lost=5), Word.PASSED, "", False),
+        (drill(took=21), Word.FAILED, "the RTA of 00:00:21 is over the RTO of 20s", True),
+        (drill(lost=6), Word.FAILED, "the RPA of 00:00:06 is over the RPO of 5s", True),
+        (drill(lost=None), Word.FAILED, "the RPA was not measured", True),
+        (drill(lost=None, rpo=None), Word.PASSED, "", False),
+        (drill(took=999, lost=99, rto=None, rpo=None), Word.PASSED, "", False),
+        (
+            drill(took=21, lost=6),
+            Word.FAILED,
+            "the RTA of 00:00:21 is over the RTO of 20s; the RPA of 00:00:06 is over the RPO of 5s",
+            True,
+        ),
+    ],
+)
+def test_a_drill_passes_only_within_its_objectives(found: RunFacts, word: Word, reason: str, missed: bool) -> None:
+    assert (found.verdict.word, found.verdict.reason, found.objective_missed) == (word, reason, missed)
+    assert bool(found.verdict.remedy) == bool(reason)
+
+
+def test_a_drill_without_a_marked_recovery_has_not_measured_its_rta() -> None:
+    journal = Journal(drill_plan(automated("a"), rpo=None)).does("a", 1).add(SUCCEEDED)
+    assert gather(journal.plan, journal.events).verdict.reason == "the RTA was not measured"
+
+
+def test_writes_proven_past_the_incident_are_no_negative_loss() -> None:
+    assert drill(lost=-3).rpo.actual == seconds(0)
+
+
+def test_an_incident_is_recovered_even_where_an_objective_was_missed() -> None:
+    journal = Journal(incident_plan(SERVED, rto=5, rpo=60)).start("served").after(6)
+    found = gather(journal.plan, journal.ends("served", proven_until=START).add(SUCCEEDED).events)
+    assert (found.verdict.word, found.objective_missed) == (Word.RECOVERED, True)
+    assert verdict_lines(found)[-1].endswith("RTA 00:00:06 (RTO 5s, missed)   RPA 00:00:00 (RPO 1m)")
+
+
+def test_an_incident_that_never_measured_its_rpa_says_so() -> None:
+    journal = Journal(incident_plan(SERVED)).does("served", 6).add(SUCCEEDED)
+    found = gather(journal.plan, journal.events)
+    assert (found.verdict.word, found.objective_missed) == (Word.RECOVERED, False)
+    assert "RPA not measured (RPO 1h)" in verdict_lines(found)[-1]
+
+
+def test_skipping_the_recovery_is_no_recovery() -> None:
+    journal = Journal(incident_plan(automated("a"), SERVED)).does("a", 1)
+    journal.add(StepSkipped("served", 1, "when: false"), SUCCEEDED)
+    found = gather(journal.plan, journal.events)
+    assert (found.verdict.word, found.verdict.step) == (Word.NOT_RECOVERED, "served")
+    assert found.rto.actual is None
+
+
+def test_the_newest_visit_of_the_recovery_counts() -> None:
+    plan = incident_plan(automated("a"), SERVED)
+    journal = Journal(plan).does("a", 1).does("served", 2).start("a", visit=2).after(3).ends("a", visit=2)
+    journal.start("served", visit=2).after(4)
+    assert gather(plan, journal.events).recovered_at is None
+    assert gather(plan, journal.ends("served", visit=2).events).rto.actual == seconds(10)
+
+
+def test_the_clock_follows_its_newest_correction() -> None:
+    journal = Journal(incident_plan(SERVED)).add(ClockStarted(START, "run")).does("served", 5)
+    journal.add(ClockStarted(START - seconds(60), "person"), SUCCEEDED)
+    found = gather(journal.plan, journal.events)
+    assert (found.rto.actual, found.clock.source) == (seconds(65), "person")
+    assert [deviation.kind for deviation in found.deviations] == [DeviationKind.CLOCK_CORRECTED]
+
+
+def test_only_checks_after_the_incident_prove_writes() -> None:
+    plan = drill_plan(automated("base", phase=Phase.SETUP), automated("judge", phase=Phase.PASS), SERVED)
+    journal = Journal(plan).start("base").ends("base", proven_until=START)
+    assert gather(plan, journal.events).proof is None
+    journal.start("judge", {"collection": "images", "limit": 3}).ends("judge", proven_until=START - seconds(2))
+    proof = gather(plan, journal.events).proof
+    assert proof is not None
+    assert (proof.step, proof.parameters) == ("judge", {"collection": "images", "limit": "3"})
+
+
+@pytest.mark.parametrize(
+    ("source", "word", "reason"),
+    [
+        ("person", Word.ABORTED, "by anna: enough"),
+        ("signal", Word.ABORTED, "by a signal: enough"),
+    ],
+)
+def test_an_aborted_run_says_who_wanted_it(source: str, word: Word, reason: str) -> None:
+    journal = Journal(incident_plan(SERVED)).add(AbortRequested("enough", "person"))
+    journal.events[-1] = replace(journal.events[-1], fact=AbortRequested("enough", source))  # type: ignore[arg-type]
+    found = gather(journal.plan, journal.add(RunFinished(Outcome.ABORTED, "enough")).events)
+    assert (found.verdict.word, found.verdict.reason) == (word, reason)
+
+
+def test_a_failure_after_the_recovery_is_not_hidden() -> None:
+    journal = Journal(incident_plan(SERVED, automated("later"))).does("served", 1).start("later").fails("later", "no")
+    journal.add(AbortRequested("later: no", "policy"), RunFinished(Outcome.FAILED, "later: no"))
+    found = gather(journal.plan, journal.events)
+    assert (found.verdict.word, found.verdict.reason) == (Word.FAILED, "recovered, but then later: no")
+
+
+def test_a_failed_run_names_every_failed_check_but_not_what_was_mended() -> None:
+    plan = drill_plan(automated("a"), SERVED, *(automated(name, phase=Phase.PASS) for name in ("one", "two", "three")))
+    journal = Journal(plan).start("a").fails("a", "at first").add(RetryScheduled("a", 1, START))
+    journal.start("a", attempt=2).ends("a", attempt=2).does("served", 1).start("one").fails("one", "3 missing", "Look")
+    journal.does("two", 1, {"orphans": 0}).start("three").fails("three", "1 differs")
+    found = gather(plan, journal.add(RunFinished(Outcome.FAILED, "one: 3 missing")).events)
+    assert found.verdict.reason == "one: 3 missing (and 1 more)"
+    assert found.verdict.remedy == "Look"
+    assert [check.status for check in found.checks] == [Status.FAILED, Status.SUCCEEDED, Status.FAILED]
+    assert verdict_lines(found)[-1].endswith("0 orphans")
+
+
+def test_a_run_that_failed_without_a_failing_step_gives_the_runs_own_reason() -> None:
+    journal = Journal(drill_plan(SERVED)).add(AbortRequested("the input x has no value", "policy"))
+    found = gather(journal.plan, journal.add(RunFinished(Outcome.FAILED, "the input x has no value")).events)
+    assert found.verdict.reason == "the input x has no value"
+
+
+def test_a_paused_run_says_who_left_it_where_and_how_to_go_on() -> None:
+    journal = Journal(incident_plan(automated("a"), human("b", "Do it."))).does("a", 1).waits("b").after(5)
+    journal.add(PauseRequested("lunch"), RunPaused()).after(900).add(NoteAdded("still at lunch"), by=BEN)
+    found = gather(journal.plan, journal.events)
+    assert verdict_lines(found)[0] == "PAUSED   anna left it at b"
+    assert found.verdict.remedy == "Go on: drx resume 2026-11-21T0800Z-db-drop-7f3a"
+    assert found.whole.total == seconds(6)
+
+
+def test_a_killed_run_is_unfinished_and_its_resume_is_a_deviation() -> None:
+    journal = Journal(incident_plan(automated("a"))).start("a")
+    assert gather(journal.plan, journal.events).verdict.reason == "the journal ends at a"
+    journal.after(30).add(RunResumed(30, unattended=False), by=BEN)
+    found = gather(journal.plan, journal.events)
+    assert found.steps[0].status is Status.INTERRUPTED
+    assert [(one.kind, one.by) for one in found.deviations] == [(DeviationKind.KILLED, "ben")]
+
+
+def test_nothing_but_a_start_is_unfinished() -> None:
+    journal = Journal(incident_plan(SERVED))
+    found = gather(journal.plan, journal.events)
+    assert found.verdict.reason == "the journal ends before the first step"
+    assert "\n## Steps\n" in report_markdown(found)
+
+
+def test_a_journal_without_a_start_is_refused() -> None:
+    journal = Journal(incident_plan(SERVED))
+    for events in ([], [Event(1, START, 0, ANNA, NoteAdded("x"))]):
+        with pytest.raises(ValueError, match="begin with RunStarted"):
+            gather(journal.plan, events)
+
+
+@pytest.mark.parametrize(("took", "deviates"), [(14.9, False), (15.1, True)])
+def test_short_steps_overrun_by_seconds(took: float, deviates: bool) -> None:
+    journal = Journal(incident_plan(automated("a", expect=10))).does("a", took)
+    assert [one.kind for one in gather(journal.plan, journal.events).deviations] == [DeviationKind.OVERRUN] * deviates
+
+
+@pytest.mark.parametrize(("took", "deviates"), [(119.9, False), (120.1, True)])
+def test_long_steps_overrun_by_their_share(took: float, deviates: bool) -> None:
+    journal = Journal(incident_plan(automated("a", expect=100))).does("a", took)
+    assert [one.kind for one in gather(journal.plan, journal.events).deviations] == [DeviationKind.OVERRUN] * deviates
+
+
+def test_a_scripted_skip_is_part_of_the_plan() -> None:
+    journal = Journal(drill_plan(human("a", "Do it."))).waits("a").answers("a", Choice.SKIP, scripted=True)
+    assert gather(journal.plan, journal.events).deviations == ()
+
+
+def test_an_answer_to_an_input_is_no_step() -> None:
+    journal = Journal(incident_plan(SERVED)).answers("incident_time", Choice.ANSWER, question=QuestionKind.INPUT)
+    assert gather(journal.plan, journal.events).steps == ()
+
+
+def test_what_is_rolled_back_keeps_how_it_ended() -> None:
+    found = gather(runs.INCIDENT, runs.aborted_incident().events)
+    rows = [(step.step, step.rollback, step.status) for step in found.steps if step.step in ("restore", "switch")]
+    assert rows == [
+        ("restore", False, Status.SUCCEEDED),
+        ("switch", False, Status.CANCELLED),
+        ("switch", True, Status.ROLLED_BACK),
+        ("restore", True, Status.FAILED),
+    ]
+
+
+def test_an_interrupted_rollback_is_shown_as_such() -> None:
+    plan = incident_plan(automated("a", rollback=True), human("b", "Wait."))
+    journal = Journal(plan).does("a", 1).waits("b").add(AbortRequested("", "person"))
+    journal.start("a", part=Part.ROLLBACK).after(1).add(RunResumed(1, unattended=False))
+    statuses = [step.status for step in gather(plan, journal.events).steps]
+    assert statuses == [Status.SUCCEEDED, Status.CANCELLED, Status.INTERRUPTED]
+    journal.start("a", part=Part.ROLLBACK).add(PauseRequested("")).add(StepCancelled("a", 1, 1, Part.ROLLBACK))
+    assert gather(plan, journal.events).steps[-1].status is Status.INTERRUPTED
+
+
+def test_what_the_run_never_came_to_is_named() -> None:
+    journal = Journal(runs.INCIDENT).does("reachable", 1)
+    found = gather(runs.INCIDENT, journal.events)
+    assert found.not_reached[:4] == ("declare", "dns", "save", "find")
+
+
+def test_approvals_name_people_and_scripts() -> None:
+    plan = replace(drill_plan(human("a", "Go?", kind="approve")), answers={"a": "approve"})
+    found = gather(plan, Journal(plan).waits("a").ends("a", attempt=0).events)
+    assert [(one.by, one.scripted) for one in found.approvals] == [("drill script", True)]
+    plan = incident_plan(human("a", "Go?", kind="approve"))
+    journal = Journal(plan).waits("a").answers("a", Choice.REJECT, reason="too early", by=BEN)
+    found = gather(plan, journal.events)
+    assert [(one.by, one.approved, one.reason) for one in found.approvals] == [("ben", False, "too early")]
+    assert found.failures[0].error == "ben rejected it: too early"
+
+
+def test_ten_thousand_steps_render_in_two_seconds() -> None:
+    plan = incident_plan(*(automated(f"s{number}", f"Step {number}") for number in range(10_000)))
+    events = list(Journal(plan).events)
+    author = Author("anna", "ops1", 1)
+    for number in range(10_000):
+        at = START + seconds(number)
+        events.append(Event(len(events) + 1, at, number, author, StepStarted(f"s{number}", 1, 1, Part.WORK)))
+        done = StepSucceeded(f"s{number}", 1, 1, Part.WORK, lines=("done",))
+        events.append(Event(len(events) + 1, at + seconds(0.5), number, author, done))
+    began = time.process_time()
+    found = gather(plan, events)
+    text, document = report_markdown(found), report_json(found)
+    assert time.process_time() - began < 2
+    assert text.count("\n| ") > 10_000
+    assert document.count('"step": "s') == 10_000
