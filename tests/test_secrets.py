@@ -188,6 +188,11 @@ def test_text_that_is_no_utf8_is_masked_too(text: str) -> None:
     assert Masker([Secret("hunter22")]).mask(text) == text.replace("hunter22", "***")
 
 
+def test_a_secret_that_is_no_utf8_is_hidden() -> None:
+    assert Masker(["hunter\ud800 22"]).mask("[hunter\ud800 22]") == "[***]"
+    assert Masker(["hunter\udcff 22"]).mask_bytes(b"[hunter\xff 22]") == b"[***]"
+
+
 def test_backslashes_do_not_make_it_slow() -> None:
     masker = Masker(['\\"' * 30 + "x"])
     assert masker.mask('\\\\\\"' * 200)

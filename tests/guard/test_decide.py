@@ -149,6 +149,10 @@ def test_a_drill_waits_until_production_is_known() -> None:
     assert word(decide_access(replace(ON_STAGING, mode=Mode.OPERATION), STAGING, trust)) == "allowed"
 
 
+def test_the_sandbox_needs_no_trust_at_all() -> None:
+    assert word(decide_access(IN_SANDBOX, STRANGER, Trust())) == "allowed"
+
+
 RESOURCES = st.sampled_from(["shop", "shop.images", "shop_recovered", "other"])
 TARGETS = st.sampled_from(["mongo", "uploads", "store", "host"])
 PAIRS = st.frozensets(st.tuples(TARGETS, RESOURCES), max_size=3)
