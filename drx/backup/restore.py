@@ -144,7 +144,7 @@ class _Job:
 
     def build_indexes(self, item: CollectionPlan) -> None:
         """Build what the collection had, now that the documents are there: a TTL index built earlier deletes them."""
-        specifications = [index_to_build(index, item.options) for index in item.indexes if not _comes_along(index)]
+        specifications = indexes_to_build(item.indexes, item.options)
         if specifications and item.type != "view":
             with failures(f"building the indexes of {self.into}.{item.name}"):
                 self.client[self.into].command({"createIndexes": item.name, "indexes": specifications})
@@ -169,14 +169,20 @@ def _chunks(documents: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield chunk
 
 
-def _comes_along(index: Mapping[str, object]) -> bool:
-    """Tell the index that creating the collection brings."""
-    return index.get("name") == "_id_" or bool(index.get("clustered"))
+def indexes_to_build(listed: Sequence[Mapping[str, object]], options: Mapping[str, object]) -> list[dict[str, object]]:
+    """Turn listed indexes into ones that can be created again, as stock mongorestore does.
 
-
-def index_to_build(index: Mapping[str, object], options: Mapping[str, object]) -> dict[str, object]:
-    """Turn a listed index into one that can be created again, as stock mongorestore does."""
-    wanted = {key: value for key, value in index.items() if key not in ("v", "ns")}
-    if "collation" in options:
-        wanted.setdefault("collation", {"locale": "simple"})
+    Where the collection has a collation, a server lists it with every index that has it too, `_id_` first of all; an
+    index without one is then a simple one, and must say so. A server that does not even list it for `_id_` leaves
+    inherited ones out instead.
+    """
+    own = [index for index in listed if index.get("name") == "_id_"]
+    simple = "collation" in options and all("collation" in index for index in own)
+    wanted = [
+        {key: value for key, value in index.items() if key not in ("v", "ns")}
+        for index in listed
+        if index not in own and not index.get("clustered")
+    ]
+    for index in wanted if simple else ():
+        index.setdefault("collation", {"locale": "simple"})
     return wanted
