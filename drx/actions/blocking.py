@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from drx.actions.base import Context
+from drx.errors import Cancelled
 
 _T = TypeVar("_T")
 _LOOK_SECONDS = 0.2
+_GRACE_SECONDS = 0.5
 
 
 def call_blocking(
@@ -18,8 +20,8 @@ def call_blocking(
     """Give what the function gives, or raise what it raises.
 
     It runs in a thread of its own. When the step has to stop, `stop` is called, which should make the function end
-    soon, and Cancelled is raised at once: only for work that does no harm when it goes on for a moment. TimeoutError
-    is raised, in the same way, after so many seconds.
+    soon; it is then given a moment to end by itself before it is left behind. After so many seconds TimeoutError is
+    raised in the same way.
     """
     deadline = time.monotonic() + seconds
     results: list[_T] = []
@@ -42,6 +44,9 @@ def call_blocking(
                 raise TimeoutError
     except BaseException:
         stop()
+        ended.wait(_GRACE_SECONDS)
+        if failures and isinstance(failures[0], Cancelled):
+            raise failures[0] from None  # it says what it left behind
         raise
     if failures:
         raise failures[0]

@@ -13,15 +13,15 @@ ENTRY_POINTS = "drx.actions"
 """Entry-point group of further families: `name = "module"`, the name being the actions' first word."""
 
 _FAMILIES = {
-    "assert": "drx.actions.asserts",
-    "backup": "drx.actions.backup",
-    "host": "drx.actions.host",
-    "http": "drx.actions.http",
-    "mongo": "drx.actions.mongo",
-    "s3": "drx.actions.s3",
-    "shell": "drx.actions.shell",
-    "verify": "drx.actions.verify",
-    "wait": "drx.actions.wait",
+    "assert": ("drx.actions.asserts",),
+    "backup": ("drx.actions.backup",),
+    "host": ("drx.actions.host",),
+    "http": ("drx.actions.http",),
+    "mongo": ("drx.actions.mongo", "drx.actions.restore"),
+    "s3": ("drx.actions.s3",),
+    "shell": ("drx.actions.shell",),
+    "verify": ("drx.actions.verify",),
+    "wait": ("drx.actions.wait",),
 }
 
 
@@ -48,23 +48,25 @@ def all_actions() -> tuple[Action, ...]:
 
 @cache
 def _family(family: str) -> dict[str, Action]:
-    module = _FAMILIES.get(family) or _installed().get(family)
-    if module is None:
-        return {}
+    modules = _FAMILIES.get(family) or _installed().get(family, ())
+    found = [each for module in modules for each in _registered(_load(family, module))]
+    return {each.spec.name: each for each in found if each.spec.name.startswith(f"{family}.")}
+
+
+def _load(family: str, module: str) -> ModuleType:
     try:
-        loaded = import_module(module)
+        return import_module(module)
     except ImportError as error:
         raise InvalidInput(
             f"the actions {family}.* cannot be loaded from {module}: {error}", "Install or remove that package"
         ) from error
-    return {found.spec.name: found for found in _registered(loaded) if found.spec.name.startswith(f"{family}.")}
 
 
 @cache
-def _installed() -> dict[str, str]:
+def _installed() -> dict[str, tuple[str, ...]]:
     from importlib.metadata import entry_points
 
-    return {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
+    return {point.name: (point.value,) for point in entry_points(group=ENTRY_POINTS)}
 
 
 def _registered(module: ModuleType) -> Iterator[Action]:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from drx.actions.base import Context, Params, Result, action
-from drx.errors import Cancelled, StepError
+from drx.errors import Cancelled, StepError, StoreError
 from drx.fields import Duration, Moment
 from drx.runbook.model import ActionCall
 from drx.units import show_duration, show_time
@@ -86,7 +86,7 @@ def _probe(probe: ActionCall, context: Context) -> str | None:
         context.call(probe.action, probe.with_)
     except Cancelled:
         raise
-    except StepError as error:
+    except (StepError, StoreError) as error:
         return context.mask(str(error))
     return None
 

@@ -1,0 +1,300 @@
+"""Take, find and check backups of the environment's database. Drivers are imported in use."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from drx.actions.base import Context, Params, Result, action
+from drx.actions.blocking import call_blocking
+from drx.actions.points import EventKind
+from drx.actions.servers import backup_store, mongo_target, with_mongo
+from drx.errors import StepError
+from drx.fields import Duration, Moment, Text
+from drx.units import show_duration, show_time
+
+if TYPE_CHECKING:
+    from bson import Timestamp
+    from pymongo import MongoClient
+
+    from drx.backup.history import Event
+    from drx.backup.manifest import Manifest, SliceManifest
+
+_EVERY_KIND: tuple[EventKind, ...] = ("drop", "dropDatabase", "mass_delete", "mass_update", "rename")
+_BASE_OUTPUTS = {
+    "id": "Id of the base.",
+    "consistent_at": "The moment it is consistent at, in UTC.",
+    "documents": "How many documents it holds.",
+    "size_bytes": "How many bytes of BSON these are.",
+}
+
+
+@action(
+    "backup.base",
+    effect="write",
+    repeatable=True,
+    targets=("store",),
+    outputs=_BASE_OUTPUTS,
+    by_hand=lambda _: (
+        'mongodump --uri "$MONGO_URI" --db "$DATABASE" --gzip --out dump\n'
+        'aws s3 cp --recursive dump "$STORE/$SERVICE/base/$BASE/dump"'
+    ),
+)
+def base(params: Params, context: Context) -> Result:
+    """Take a base backup: the whole database and its oplog, straight into the store.
+
+    It counts only once its manifest is written, last. Run again after an interruption, it starts anew under the same
+    id, or finds that it had been finished.
+    """
+    from drx.backup.catalog import list_bases
+    from drx.backup.dump import base_backup
+
+    service, backup_id = context.target.service, f"{context.run_id}.{context.step_id.replace('/', '.')}"
+    store = backup_store(context)
+
+    def take(client: "MongoClient[dict[str, Any]]") -> "Manifest":
+        finished = [found for found in list_bases(store, service) if found.id == backup_id]
+        return finished[0] if finished else base_backup(
+            client, mongo_target(context).database, store, service, backup_id=backup_id,
+            progress=context.progress, cancelled=context.cancelled,
+        )  # fmt: skip
+
+    manifest = with_mongo(context, take, long=True)
+    lines = tuple(f"{found.name}: {found.digest.count:,} documents" for found in manifest.collections)
+    return _described(manifest, lines[-20:])
+
+
+def _described(manifest: "Manifest", lines: tuple[str, ...] = ()) -> Result:
+    consistent_at = datetime.fromtimestamp(manifest.end.time, UTC)
+    return Result(
+        {
+            "id": manifest.id,
+            "consistent_at": show_time(consistent_at),
+            "documents": sum(found.digest.count for found in manifest.collections),
+            "size_bytes": sum(found.digest.size_bytes for found in manifest.collections),
+        },
+        (f"{manifest.id}, consistent at {consistent_at:%Y-%m-%d %H:%M:%S} UTC", *lines),
+    )
+
+
+_SLICE_OUTPUTS = {
+    "start": "Timestamp of its first entry; null where nothing was written since.",
+    "end": "Timestamp up to which the oplog is archived.",
+    "entries": "How many entries it holds.",
+}
+
+
+def _slice_by_hand(params: Params) -> str:
+    query = '{"ts": {"$gte": {"$timestamp": {"t": SECONDS, "i": INCREMENT}}}}'
+    return (
+        f"mongodump --uri \"$MONGO_URI\" --db local --collection oplog.rs --query '{query}' --gzip --out oplog\n"
+        'aws s3 cp --recursive oplog "$STORE/by-hand/oplog"'
+    )
+
+
+@action(
+    "backup.slice",
+    effect="write",
+    repeatable=True,
+    targets=("store",),
+    outputs=_SLICE_OUTPUTS,
+    by_hand=_slice_by_hand,
+)
+def slice_(params: Params, context: Context) -> Result:
+    """Archive what was written since the last slice, or since the newest base where there is none.
+
+    A gap, because the oplog no longer reaches back, is archived as such and fails the step: a new base is needed.
+    """
+    return _take_slice(context)
+
+
+@action(
+    "backup.emergency_slice",
+    effect="write",
+    repeatable=True,
+    targets=("store",),
+    outputs=_SLICE_OUTPUTS,
+    by_hand=_slice_by_hand,
+)
+def emergency_slice(params: Params, context: Context) -> Result:
+    """Archive the live oplog up to this moment, before it is lost.
+
+    The first thing to do in an incident where the database server still lives: after it, the recovery point is the
+    operation before the accident, not the last regular slice. It only reads from the server.
+    """
+    return _take_slice(context)
+
+
+def _take_slice(context: Context) -> Result:
+    from drx.backup.catalog import list_bases, list_slices
+    from drx.backup.manifest import show_timestamp
+    from drx.backup.slices import take_slice
+
+    database, service, store = mongo_target(context).database, context.target.service, backup_store(context)
+
+    def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp]":
+        ends = [found.end for found in list_bases(store, service)] + [
+            found.end for found in list_slices(store, service)
+        ]
+        if not ends:
+            raise StepError(f"{store.describe()} holds no base of {service} that a slice could continue", "Take a base")
+        return take_slice(client, database, store, service, after=max(ends)), max(ends)
+
+    taken, after = with_mongo(context, take, long=True)
+    if taken is None:
+        return Result({"start": None, "end": show_timestamp(after), "entries": 0}, ("nothing was written since",))
+    if taken.gap:
+        raise StepError(f"the slice up to {show_timestamp(taken.end)} begins with a gap: {taken.gap}", "Take a base")
+    return Result(
+        {"start": show_timestamp(taken.start), "end": show_timestamp(taken.end), "entries": taken.entries},
+        (f"{taken.entries:,} entries, {taken.size_bytes:,} bytes",),
+    )
+
+
+class FindEvent(Params):
+    since: Moment
+    """When it started, as far as people know."""
+    kinds: tuple[EventKind, ...] = Field(default=_EVERY_KIND, min_length=1)
+    """What to look for."""
+    collection: Text | None = None
+    """Only what struck this collection."""
+    look_back: Duration = Field(default="15m", validate_default=True)
+    """Where nothing is found since then, how much earlier to look: people notice late."""
+
+
+@action(
+    "backup.find_event",
+    effect="read",
+    repeatable=True,
+    targets=("store",),
+    outputs={
+        "ts": "Timestamp of its first operation: restore to just before it.",
+        "kind": "What it was: drop, dropDatabase, rename, mass_delete or mass_update.",
+        "namespace": "What it struck: database, or database.collection.",
+        "count": "How many documents, where the oplog tells.",
+        "at": "When it happened, to the second, in UTC.",
+    },
+    by_hand=lambda _: (
+        'bsondump oplog/local/oplog.rs.bson | grep -E \'"(drop|dropDatabase|renameCollection)"|"op":"d"\' | less'
+    ),
+)
+def find_event(params: FindEvent, context: Context) -> Result:
+    """Find in the archived oplog the operation that destroyed data.
+
+    Take an emergency slice first, or the newest operations are not there yet. The first such event since the time given
+    is taken; where there is none, the last one before it. All that were found are listed: check before you go on.
+    """
+    from drx.backup.manifest import show_timestamp
+
+    found, index = call_blocking(context, lambda: _find(params, context), _leave)
+    chosen = found[index]
+    lines = tuple(
+        f"{'->' if event is chosen else '  '} {show_timestamp(event.ts)} {event.at:%H:%M:%S} UTC {event.kind} "
+        f"{event.namespace}" + ("" if event.count is None else f" ({event.count:,} documents)")
+        for event in found[max(index - 9, 0) : index + 11]
+    )
+    outputs = {
+        "ts": show_timestamp(chosen.ts), "kind": chosen.kind, "namespace": chosen.namespace,
+        "count": chosen.count, "at": show_time(chosen.at),
+    }  # fmt: skip
+    return Result(outputs, lines)
+
+
+def _find(params: FindEvent, context: Context) -> tuple[list["Event"], int]:
+    """List the events, and say which one it was."""
+    from bson import Timestamp
+
+    from drx.actions.recovery import archived_events, qualified
+    from drx.backup.catalog import list_bases
+
+    store, service = backup_store(context), context.target.service
+    since = params.since.replace(microsecond=0)
+    earliest = Timestamp(int((since - params.look_back).timestamp()), 0)
+    bases = list_bases(store, service)
+    if not bases:
+        raise StepError(f"{store.describe()} holds no base of {service}: its oplog was not archived", "Ask a person")
+    manifest = next((found for found in reversed(bases) if found.end < earliest), bases[0])
+    events = archived_events(store, service, manifest, earliest, list(params.kinds), context)
+    if params.collection:
+        names = {qualified("", params.collection, manifest.database), manifest.database}
+        events = [event for event in events if event.namespace in names]
+    if not events:
+        raise StepError(
+            f"the archived oplog holds no {', '.join(params.kinds)} since {since - params.look_back:%H:%M:%S} UTC",
+            "Take an emergency slice, give an earlier time, or choose the moment to restore to by hand",
+        )
+    return events, next((number for number, event in enumerate(events) if event.at >= since), len(events) - 1)
+
+
+class HasBase(Params):
+    before: Moment | None = None
+    """The base has to be consistent before this moment; without it, any base will do."""
+    younger_than: Duration | None = None
+    """The base must not be older than this."""
+
+
+@action(
+    "backup.has_base",
+    effect="read",
+    repeatable=True,
+    targets=("store",),
+    outputs=_BASE_OUTPUTS,
+    by_hand=lambda _: 'aws s3 ls "$STORE/$SERVICE/base/" # and look for the newest with a manifest.json',
+)
+def has_base(params: HasBase, context: Context) -> Result:
+    """See whether there is a base to restore from: the newest one, or the newest before a moment."""
+    from bson import Timestamp
+
+    from drx.actions.recovery import base_before
+
+    before = Timestamp(int(params.before.timestamp()), 0) if params.before else None
+    store = backup_store(context)
+    manifest = call_blocking(context, lambda: base_before(store, context.target.service, before), _leave)
+    age = datetime.now(UTC) - datetime.fromtimestamp(manifest.end.time, UTC)
+    if params.younger_than is not None and age > params.younger_than:
+        limit_text = show_duration(timedelta(seconds=round(params.younger_than.total_seconds())))
+        raise StepError(f"the newest base, {manifest.id}, is {show_duration(age)} old, not {limit_text}", "Take a base")
+    return _described(manifest)
+
+
+class VerifyBackup(Params):
+    base: Text | None = None
+    """Id of the base; without it, the newest."""
+
+
+@action(
+    "backup.verify",
+    effect="read",
+    repeatable=True,
+    targets=("store",),
+    outputs={**_BASE_OUTPUTS, "reaches": "Timestamp up to which the slices after it can be restored."},
+    by_hand=lambda _: (
+        'aws s3 cp --recursive "$STORE/$SERVICE/base/$BASE/dump" dump\n'
+        'mongorestore --uri "$OTHER_URI" --gzip --dir dump # onto a server of its own'
+    ),
+)
+def verify(params: VerifyBackup, context: Context) -> Result:
+    """Read a base and the slices after it back, and hold every byte against its checksum.
+
+    It says that the store is whole, not that a restore works: that is what the restore test shows.
+    """
+    from drx.actions.recovery import archived_end, base_before
+    from drx.backup.catalog import load_manifest
+    from drx.backup.verify import verify_base
+
+    store, service = backup_store(context), context.target.service
+
+    def read() -> "tuple[Manifest, tuple[str, ...], str]":
+        found = load_manifest(store, service, params.base) if params.base else base_before(store, service, None)
+        damaged = verify_base(store, found, progress=context.progress, cancelled=context.cancelled)
+        return found, damaged, "" if damaged else archived_end(store, service, found, context)
+
+    manifest, damaged, reaches = call_blocking(context, read, _leave)
+    if damaged:
+        raise StepError(f"the base {manifest.id} is damaged: {damaged[0]}", "Use another copy", lines=damaged[:20])
+    described = _described(manifest)
+    return Result({**described.outputs, "reaches": reaches}, described.lines)
+
+
+def _leave() -> None:
+    """Nothing has to be stopped: a read that is left behind ends by its own timeout and does no harm."""

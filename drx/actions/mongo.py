@@ -1,0 +1,253 @@
+"""Look at, restore and drop databases on the environment's MongoDB server. Drivers are imported in use."""
+
+import json
+import shlex
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from drx.actions.base import Context, Params, Result, action
+from drx.actions.counting import Bounds, judge
+from drx.actions.servers import mongo_target, user_database, with_mongo
+from drx.config import Target
+from drx.engine.events import Json
+from drx.errors import StepError
+from drx.fields import Text
+from drx.units import show_time
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+SCRATCH = "drx_scratch_"
+"""What the name of a database begins with that `mongo.drop_scratch` may drop."""
+_LARGEST_ANSWER = 1 << 15
+
+
+@action(
+    "mongo.ping",
+    effect="read",
+    repeatable=True,
+    targets=("mongo",),
+    outputs={"version": "Version of the server.", "primary": "Whether it takes writes."},
+    by_hand=lambda _: 'mongosh "$MONGO_URI" --quiet --eval "db.runCommand({ping: 1})"',
+)
+def ping(params: Params, context: Context) -> Result:
+    """See whether the database server answers."""
+
+    def ask(client: "MongoClient[dict[str, Any]]") -> dict[str, Json]:
+        client.admin.command("ping")
+        hello = client.admin.command("hello")
+        return {"version": str(client.server_info()["version"]), "primary": bool(hello.get("isWritablePrimary"))}
+
+    return Result(with_mongo(context, ask))
+
+
+class Selection(Params):
+    collection: Text
+    """Collection to look at."""
+    database: Text | None = None
+    """Its database; without it, the application's."""
+    filter: dict[str, object] = Field(default_factory=dict)
+    """Which documents, as a MongoDB query in Extended JSON; without it, all."""
+
+
+class Count(Selection, Bounds):
+    pass
+
+
+def _namespace(params: "Selection | DropCollection") -> str:
+    database = json.dumps(params.database) if params.database else "process.env.DATABASE"
+    return f"db.getSiblingDB({database}).getCollection({json.dumps(params.collection)})"
+
+
+def _mongosh(script: str) -> str:
+    return f'mongosh "$MONGO_URI" --quiet --eval {shlex.quote(script)}'
+
+
+def _count_by_hand(params: Count) -> str:
+    return _mongosh(f"{_namespace(params)}.countDocuments({json.dumps(params.filter, default=str)})")
+
+
+@action(
+    "mongo.count",
+    effect="read",
+    repeatable=True,
+    targets=("mongo",),
+    outputs={"count": "How many documents there are."},
+    by_hand=_count_by_hand,
+)
+def count(params: Count, context: Context) -> Result:
+    """Count documents, and fail where there are fewer or more than expected.
+
+    A collection that does not exist holds none.
+    """
+    database = params.database or mongo_target(context).database
+    found = with_mongo(
+        context, lambda client: client[database][params.collection].count_documents(_bson(params.filter))
+    )
+    return judge(params, found, f"{database}.{params.collection} holds", "documents")
+
+
+class Query(Selection):
+    sort: dict[str, int] = Field(default_factory=dict)
+    """Fields to sort by: 1 upwards, -1 downwards."""
+    fields: tuple[str, ...] = ()
+    """Fields to give; without it, all."""
+    limit: int = Field(default=1, ge=1, le=20)
+    """How many documents at most."""
+    at_least: int = Field(default=1, ge=0)
+    """Fail where fewer are found."""
+
+
+def _query_by_hand(params: Query) -> str:
+    return _mongosh(f"{_namespace(params)}.find({json.dumps(params.filter, default=str)}).limit({params.limit})")
+
+
+@action(
+    "mongo.query",
+    effect="read",
+    repeatable=True,
+    targets=("mongo",),
+    outputs={"documents": "The documents, as relaxed Extended JSON.", "first": "The first of them, or null."},
+    by_hand=_query_by_hand,
+)
+def query(params: Query, context: Context) -> Result:
+    """Fetch a few documents, for later steps to use.
+
+    They stand in the journal: ask only for fields that may be read by everybody who reads the report.
+    """
+    database = params.database or mongo_target(context).database
+
+    def find(client: "MongoClient[dict[str, Any]]") -> list[dict[str, Any]]:
+        cursor = client[database][params.collection].find(
+            _bson(params.filter),
+            list(params.fields) or None,
+            sort=list(params.sort.items()) or None,
+            limit=params.limit,
+        )
+        return list(cursor)
+
+    from bson.json_util import RELAXED_JSON_OPTIONS, dumps
+
+    text = dumps(with_mongo(context, find), json_options=RELAXED_JSON_OPTIONS)
+    if len(text) > _LARGEST_ANSWER:
+        raise StepError(f"the documents are too large for the journal: {len(text):,} bytes", "Ask for fewer `fields`")
+    documents = json.loads(text)
+    if len(documents) < params.at_least:
+        raise StepError(f"{database}.{params.collection} holds {len(documents)} such documents, not {params.at_least}")
+    return Result({"documents": documents, "first": documents[0] if documents else None})
+
+
+def _bson(filter_: dict[str, object]) -> dict[str, Any]:
+    """Read a filter's Extended JSON: `{_id: {$oid: ...}}`."""
+    from bson.json_util import loads
+
+    try:
+        read: dict[str, Any] = loads(json.dumps(filter_))
+    except (TypeError, ValueError) as error:
+        raise StepError(f"the filter is no Extended JSON: {error}", 'Write it like {"size": {"$gt": 100}}') from None
+    return read
+
+
+class DropDatabase(Params):
+    database: Text
+    """Database to drop."""
+
+
+def _database(params: DropDatabase, target: Target) -> str:
+    return params.database
+
+
+def _drop_database_by_hand(params: DropDatabase) -> str:
+    return _mongosh(f"db.getSiblingDB({json.dumps(params.database)}).dropDatabase()")
+
+
+@action(
+    "mongo.drop",
+    effect="destroy",
+    repeatable=True,
+    targets=("mongo",),
+    resource=_database,
+    by_hand=_drop_database_by_hand,
+)
+def drop(params: DropDatabase, context: Context) -> Result:
+    """Drop a whole database; one that is not there is dropped already.
+
+    Outside drills it has to be one that the run created, or a person has to type its name.
+    """
+    name = user_database(params.database)
+    with_mongo(context, lambda client: client.drop_database(name), long=True)
+    return Result(lines=(f"dropped {name}",))
+
+
+@action(
+    "mongo.drop_scratch",
+    effect="write",
+    repeatable=True,
+    targets=("mongo",),
+    outputs={"dropped": "Names of the databases."},
+    by_hand=lambda _: f"# drop the databases whose names begin with {SCRATCH}, once nobody needs them",
+)
+def drop_scratch(params: Params, context: Context) -> Result:
+    """Drop the scratch databases that this run created: those whose names begin with `drx_scratch_`.
+
+    A database restored under another name stays: it may be the one in use by now.
+    """
+    names = sorted(name for target, name in context.created if target == "mongo" and name.startswith(SCRATCH))
+
+    def drop_all(client: "MongoClient[dict[str, Any]]") -> None:
+        for name in names:
+            context.check()
+            client.drop_database(name)
+
+    with_mongo(context, drop_all, long=True)
+    return Result({"dropped": list(names)}, tuple(f"dropped {name}" for name in names))
+
+
+class DropCollection(Params):
+    collection: Text
+    """Collection to drop."""
+    database: Text | None = None
+    """Its database; without it, the application's."""
+
+
+def _collection(params: DropCollection, target: Target) -> str | None:
+    database = params.database or (target.mongo.database if target.mongo else None)
+    return f"{database}.{params.collection}" if database else None
+
+
+def _drop_by_hand(params: DropCollection) -> str:
+    return _mongosh(f"{_namespace(params)}.drop()")
+
+
+@action(
+    "mongo.drop_collection",
+    effect="destroy",
+    targets=("mongo",),
+    resource=_collection,
+    outputs={"at": "Just before it struck, in UTC: what was written later is later.", "count": "Documents lost."},
+    by_hand=_drop_by_hand,
+)
+def drop_collection(params: DropCollection, context: Context) -> Result:
+    """Drop a collection with all its documents: the fault of a drill.
+
+    A collection that is not there, or empty, is no fault to recover from: the step fails. The collection counts as
+    lost from then on, and nothing writes to it again.
+    """
+    database = user_database(params.database or mongo_target(context).database)
+
+    def strike(client: "MongoClient[dict[str, Any]]") -> tuple[int, datetime]:
+        lost = client[database][params.collection].count_documents({})
+        if not lost:
+            raise StepError(f"{database}.{params.collection} holds nothing that could be lost", "Seed it first")
+        context.check()
+        context.lost_resource("mongo", f"{database}.{params.collection}")
+        at = datetime.now(UTC)
+        client[database].drop_collection(params.collection)
+        return lost, at
+
+    lost, at = with_mongo(context, strike, long=True)
+    return Result(
+        {"at": show_time(at), "count": lost}, (f"dropped {database}.{params.collection}: {lost:,} documents",)
+    )

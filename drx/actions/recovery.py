@@ -1,0 +1,204 @@
+"""Put a recovery together: the base, its chain of oplog, the fold. Reads stores; writes only through drx.backup."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bson import Timestamp, decode
+
+from drx.actions.base import Context
+from drx.actions.points import BeforeOperation, Point, show_point
+from drx.backup.catalog import list_bases, list_slices
+from drx.backup.digest import Digest, digest_of
+from drx.backup.fold import BaseCollection, CollectionPlan, fold
+from drx.backup.history import Event, find_events
+from drx.backup.manifest import PLAIN, Manifest, Restored, RestoredCollection, parse_timestamp, show_timestamp
+from drx.backup.members import read_member
+from drx.backup.moments import until_after, until_before, until_second
+from drx.backup.slices import find_chain, read_chain
+from drx.backup.stores.base import Store
+from drx.errors import StepError
+
+if TYPE_CHECKING:
+    from drx.engine.events import Json
+
+_CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Everything that a restore to one moment needs, worked out before anything is written."""
+
+    manifest: Manifest
+    until: Timestamp
+    """Operations before this are in it."""
+    plans: tuple[CollectionPlan, ...]
+    proven_until: datetime
+    """When the last operation in it was written."""
+
+    def outputs(self, database: str, digest: Digest) -> "dict[str, Json]":
+        """What restore and verify tell later steps."""
+        return {
+            "database": database,
+            "base": self.manifest.id,
+            "restored_to": show_timestamp(self.until),
+            "last_write": self.proven_until.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "documents": digest.count,
+            "size_bytes": digest.size_bytes,
+            "digest": f"{digest.total:032x}",
+        }
+
+
+def plan_recovery(store: Store, service: str, point: Point | None, context: Context) -> Recovery:
+    """Choose the base for a moment and fold the oplog after it.
+
+    Raises StepError where no base or no whole chain leads to the moment, StoreError where a slice is damaged.
+    """
+    manifest, until = _locate(store, service, point, context)
+    entries = _Entries(_watched(read_chain(store, service, manifest, until), context))
+    base = [
+        BaseCollection(found.name, found.uuid, found.options, found.indexes, found.type)
+        for found in manifest.collections
+    ]
+    plans = fold(entries, database=manifest.database, base=base, until=until, consistent_from=manifest.end)
+    return Recovery(manifest, until, plans, max(entries.last_write(), _moment(manifest.end)))
+
+
+def _locate(store: Store, service: str, point: Point | None, context: Context) -> tuple[Manifest, Timestamp]:
+    if point is None:
+        manifest = base_before(store, service, None)
+        return manifest, until_after(find_chain(manifest, list_slices(store, service)).end)
+    if isinstance(point, BeforeOperation) and not isinstance(point.before, str):
+        return _locate_event(store, service, point, context)
+    until = until_second(point) if isinstance(point, datetime) else until_before(_timestamp(str(point.before)))
+    return base_before(store, service, until), until
+
+
+def _timestamp(text: str) -> Timestamp:
+    try:
+        return parse_timestamp(text)
+    except ValueError as error:
+        raise StepError(str(error), "Give it as backup.find_event does") from None
+
+
+def base_before(store: Store, service: str, until: Timestamp | None) -> Manifest:
+    """Choose the newest base that is consistent before a moment, or the newest of all.
+
+    Raises StepError where there is none, naming the oldest.
+    """
+    bases = list_bases(store, service)
+    if not bases:
+        raise StepError(
+            f"{store.describe()} holds no base of {service}", "Take a base, or look into a copy of the store"
+        )
+    earlier = [found for found in bases if until is None or found.end < until]
+    if not earlier:
+        oldest = f"{_moment(bases[0].end):%Y-%m-%d %H:%M:%S} UTC"
+        raise StepError(
+            f"the oldest base of {service} in {store.describe()} is from {oldest}, which is too late",
+            "Choose a later moment, or look into a copy of the store",
+        )
+    return earlier[-1]
+
+
+def _locate_event(store: Store, service: str, point: BeforeOperation, context: Context) -> tuple[Manifest, Timestamp]:
+    """Find the newest such event in the archived oplog, looking after the newest base first."""
+    assert isinstance(point.before, dict)
+    for manifest in reversed(list_bases(store, service)):
+        wanted = {(kind, qualified(kind, name, manifest.database)) for kind, name in point.before.items()}
+        events = archived_events(store, service, manifest, manifest.end, list(point.before), context)
+        fitting = [event for event in events if (event.kind, event.namespace) in wanted]
+        if fitting:
+            return manifest, until_before(fitting[-1].ts)
+    raise StepError(
+        f"the archived oplog holds nothing that is {show_point(point).removeprefix('just before ')}",
+        "Take an emergency slice first, and see what `backup.find_event` finds",
+    )
+
+
+def qualified(kind: str, name: str, database: str) -> str:
+    """Complete a collection's name with its database, as events have it."""
+    return name if kind == "dropDatabase" or name.startswith(f"{database}.") else f"{database}.{name}"
+
+
+def archived_events(
+    store: Store, service: str, manifest: Manifest, since: Timestamp, kinds: list[str], context: Context
+) -> list[Event]:
+    """List what happened from a moment on, as far as a base's chain reaches, oldest first."""
+    end = find_chain(manifest, list_slices(store, service)).end
+    if end <= manifest.end:
+        return []
+    entries = _watched(read_chain(store, service, manifest, until_after(end)), context)
+    return find_events(entries, kinds=kinds, database=manifest.database, since=since)
+
+
+def archived_end(store: Store, service: str, manifest: Manifest, context: Context) -> str:
+    """Read every slice that continues a base, and tell up to where they reach.
+
+    Raises StepError or StoreError where one is damaged.
+    """
+    end = find_chain(manifest, list_slices(store, service)).end
+    if end > manifest.end:
+        for _ in _watched(read_chain(store, service, manifest, until_after(end)), context):
+            pass
+    return show_timestamp(end)
+
+
+def expected(store: Store, recovery: Recovery, database: str, context: Context) -> Restored:
+    """Work out, from the store alone, what has to stand in a database after this recovery."""
+    return Restored(
+        database,
+        tuple(
+            RestoredCollection(
+                item.name, item.type, item.options, item.indexes, _expected_digest(store, recovery, item, context)
+            )
+            for item in sorted(recovery.plans, key=lambda item: item.name)
+        ),
+    )
+
+
+def _expected_digest(store: Store, recovery: Recovery, item: CollectionPlan, context: Context) -> Digest:
+    total = Digest()
+    if item.type == "view":
+        return total
+    manifest = recovery.manifest
+    path = next((found.data for found in manifest.collections if found.name == item.origin), None)
+    for member in manifest.file(path).members if path else ():
+        context.check()
+        documents = read_member(store, manifest.prefix + path if path else "", member)
+        total += digest_of(final for each in documents if (final := item.changes.apply(each)) is not None)
+    return total + digest_of(item.changes.born())
+
+
+def _moment(timestamp: Timestamp) -> datetime:
+    return datetime.fromtimestamp(timestamp.time, UTC)
+
+
+def _watched(entries: Iterable[bytes], context: Context) -> Iterator[bytes]:
+    for number, raw in enumerate(entries):
+        if number % _CHUNK == 0:
+            context.check()
+        yield raw
+
+
+class _Entries:
+    """Passes entries on, and remembers the last one that wrote something."""
+
+    def __init__(self, entries: Iterator[bytes]) -> None:
+        self._entries = entries
+        self._last: bytes | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        for raw in self._entries:
+            if b"\x02op\0\x02\0\0\0n\0" not in raw:
+                self._last = raw
+            yield raw
+
+    def last_write(self) -> datetime:
+        """Tell when it was written, by the server's clock; the beginning of time where nothing was."""
+        if self._last is None:
+            return datetime.fromtimestamp(0, UTC)
+        entry = decode(self._last, PLAIN)
+        wall = entry.get("wall")
+        return wall if isinstance(wall, datetime) else _moment(entry["ts"])  # type: ignore[arg-type]

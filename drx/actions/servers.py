@@ -1,0 +1,119 @@
+"""Connect to the environment's database and backup store, and say in words why that failed. Drivers load in use."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from drx.actions.base import Context
+from drx.actions.blocking import call_blocking
+from drx.config import MongoTarget
+from drx.config.target import BucketStore, StoreTarget
+from drx.errors import StepError
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+    from drx.backup.stores.base import DirectoryAddress, S3Address, Store
+
+_T = TypeVar("_T")
+_ANSWER_MS = 5000
+_HOSTS = re.compile(r"[a-z+]+://(?:[^/]*@)?([^/?@]+)")
+_AUTHENTICATION_FAILED = 18
+_NOT_AUTHORIZED = 13
+_SYSTEM_DATABASES = frozenset(("admin", "config", "local"))
+
+
+def mongo_target(context: Context) -> MongoTarget:
+    """Give the environment's database.
+
+    Raises StepError where it has none.
+    """
+    if context.target.mongo is None:
+        raise StepError(f"'{context.target.name}' has no database", "State mongo of this environment in drx.yaml")
+    return context.target.mongo
+
+
+def user_database(name: str) -> str:
+    """Let a database's name pass, unless it is one of the server's own or cannot be one.
+
+    Raises StepError.
+    """
+    if name in _SYSTEM_DATABASES:
+        raise StepError(f"'{name}' is a database of the server itself", "Name a database of the application")
+    if not name or len(name.encode()) > 63 or set(name) & set('/\\. "$*<>:|?\0'):
+        raise StepError(f"'{name}' cannot be the name of a database", "Use at most 63 letters, digits, - and _")
+    return name
+
+
+def with_mongo(context: Context, work: "Callable[[MongoClient[dict[str, Any]]], _T]", *, long: bool = False) -> _T:
+    """Give what `work` makes of a client of the environment's database server.
+
+    `work` is broken off when the step has to stop. Without `long`, a command may take 30 seconds. Raises StepError in
+    words, without secrets.
+    """
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    uri = mongo_target(context).uri.reveal()
+    try:
+        client = MongoClient[dict[str, Any]](
+            uri,
+            serverSelectionTimeoutMS=_ANSWER_MS,
+            connectTimeoutMS=_ANSWER_MS,
+            socketTimeoutMS=None if long else 6 * _ANSWER_MS,
+            tz_aware=True,
+            appname="drx",
+        )
+        with client:
+            return call_blocking(context, lambda: work(client), client.close)
+    except (PyMongoError, ValueError) as error:
+        raise StepError(*_explained_mongo(error, _hosts(uri), context)) from None
+
+
+def _explained_mongo(error: Exception, server: str, context: Context) -> tuple[str, str]:
+    from pymongo.errors import ConnectionFailure, OperationFailure
+
+    where = f"the MongoDB server {server}"
+    if isinstance(error, OperationFailure) and error.code == _AUTHENTICATION_FAILED:
+        return f"{where} refuses the user or the password", "Check what mongo.uri of this environment comes from"
+    if isinstance(error, OperationFailure):
+        said = context.mask(str((error.details or {}).get("errmsg", error))[:200])
+        remedy = "Give the user the rights" if error.code == _NOT_AUTHORIZED else "Correct the step, or mend the server"
+        return f"{where} says: {said} (error {error.code})", remedy
+    if isinstance(error, ConnectionFailure):
+        return f"{where} does not answer", "Check that it runs and can be reached from here"
+    return f"{where} cannot be used: {type(error).__name__}", "Check mongo.uri of this environment in drx.yaml"
+
+
+def _hosts(uri: str) -> str:
+    match = _HOSTS.match(uri)
+    return match[1] if match else "of this environment"
+
+
+def backup_store(context: Context) -> "Store":
+    """Open the store that backups are written to and restored from.
+
+    Raises StepError where the environment has none.
+    """
+    from drx.backup.stores import open_store
+
+    if context.target.backups is None:
+        raise StepError(f"'{context.target.name}' has no backup store", "State backups.primary in drx.yaml")
+    return open_store(address_of(context.target.backups.primary))
+
+
+def address_of(store: StoreTarget) -> "S3Address | DirectoryAddress":
+    """Name a configured store as the backup modules do."""
+    from drx.backup.stores.base import DirectoryAddress, S3Address
+
+    if not isinstance(store, BucketStore):
+        return DirectoryAddress(store.path)
+    return S3Address(
+        bucket=store.bucket,
+        prefix=store.prefix,
+        region=store.region,
+        endpoint=store.endpoint,
+        owner=store.owner,
+        access_key_id=store.access_key_id,
+        secret_access_key=store.secret_access_key.reveal() if store.secret_access_key else None,
+    )
