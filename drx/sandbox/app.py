@@ -25,8 +25,9 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from drx.errors import DrxError
+from drx.files import write_atomically
 from drx.sandbox.buckets import connect_s3
-from drx.sandbox.host import read_settings
+from drx.sandbox.host import read_settings, variables_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -164,7 +165,8 @@ class Server(ThreadingHTTPServer):
 def main() -> None:
     """Serve until SIGTERM; on SIGHUP, finish open requests and start again on the same socket.
 
-    That is how new variables are deployed: no request is refused in between, for the socket stays open.
+    That is how new variables are deployed: no request is refused in between, for the socket stays open. Each time it is
+    ready it replaces `app.pid` beside its variables.
     """
     parser = argparse.ArgumentParser(description="The PixelCraft application of a sandbox")
     parser.add_argument("--directory", type=Path, required=True, help="the sandbox's directory")
@@ -183,6 +185,7 @@ def main() -> None:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGHUP, stop)
+        write_atomically(variables_path(options.directory).parent / "app.pid", f"{os.getpid()}\n".encode())
         server.serve_forever(poll_interval=0.05)
         kept = os.dup(server.socket.fileno())
     if restarting.is_set():
