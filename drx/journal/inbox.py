@@ -30,7 +30,7 @@ class Delivery:
     """Name of the file's owner, as the kernel reports it."""
     path: Path
 
-    def remove(self) -> None:
+    def settle(self) -> None:
         """Take the file away; a crash before this delivers the fact again."""
         self.path.unlink(missing_ok=True)
 

@@ -85,6 +85,11 @@ class Journal:
             raise
         return journal
 
+    @property
+    def head(self) -> str:
+        """Hash of the newest line."""
+        return self._head
+
     def append(self, fact: Fact, by: Author) -> Event:
         """Make the next event of a fact, its secrets masked. It is on disk after the next sync.
 

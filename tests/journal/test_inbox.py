@@ -22,7 +22,7 @@ def test_what_is_placed_is_taken_in_order_until_removed(tmp_path: Path) -> None:
         deliveries = [item for item in take(tmp_path) if isinstance(item, Delivery)]
         assert [delivery.fact for delivery in deliveries] == facts
     for delivery in deliveries:
-        delivery.remove()
+        delivery.settle()
     assert list(take(tmp_path)) == []
 
 

@@ -1,0 +1,59 @@
+"""Close a finished run: reports, their seal, the verdict, the exit code. It changes nothing of the run itself."""
+
+from pathlib import Path
+
+from drx.engine.events import Author, FailureKind, Outcome, ReportWritten, StepFailed
+from drx.engine.plan import Plan
+from drx.engine.state import State
+from drx.engine.visit import BROKEN
+from drx.errors import DrxError, ExitCode
+from drx.files import write_atomically
+from drx.journal import Journal
+from drx.reports.document import report_json
+from drx.reports.facts import gather
+from drx.reports.markdown import report_markdown
+from drx.reports.shapes import RunFacts
+from drx.reports.verdict import verdict_lines
+from drx.runner.record import hash_files
+from drx.ui.port import Ui
+
+REPORT = "report.md"
+REPORT_JSON = "report.json"
+
+
+def finish(plan: Plan, journal: Journal, record: Path, state: State, ui: Ui, operator: Author) -> ExitCode:
+    """Write the reports where they are not written yet, show the verdict, and give the exit code.
+
+    Raises DrxError where the disk refuses.
+    """
+    sealed = isinstance(journal.events[-1].fact, ReportWritten)
+    facts = gather(plan, journal.events, journal.head)
+    if not sealed:
+        _write(record, facts)
+        event = journal.append(ReportWritten(hash_files(record)), operator)
+        journal.sync()
+        ui.show(event)
+    ui.verdict((*verdict_lines(facts), f"report   {record / REPORT}"))
+    return _exit_code(state, facts)
+
+
+def _write(record: Path, facts: RunFacts) -> None:
+    try:
+        write_atomically(record / REPORT, report_markdown(facts).encode())
+        write_atomically(record / REPORT_JSON, report_json(facts).encode())
+    except OSError as error:
+        message = f"{record}: the report cannot be written: {error.strerror}"
+        raise DrxError(message, f"Make room, then run: drx resume {record.name}") from None
+
+
+def _exit_code(state: State, facts: RunFacts) -> ExitCode:
+    if state.outcome is Outcome.SUCCEEDED:
+        return ExitCode.OBJECTIVE_MISSED if facts.objective_missed else ExitCode.OK
+    kinds = {
+        visit.failure.kind
+        for step in state.visits
+        if (visit := state.latest(step)) and visit.status in BROKEN and isinstance(visit.failure, StepFailed)
+    }
+    if FailureKind.HUMAN_NEEDED in kinds:
+        return ExitCode.HUMAN_NEEDED
+    return ExitCode.REFUSED if FailureKind.REFUSED in kinds else ExitCode.FAILED

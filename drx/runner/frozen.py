@@ -1,0 +1,120 @@
+"""Turn what lies beside drx.yaml into the files a record keeps, and those back into a plan. Bytes in, values out."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from drx.actions.registry import catalogue
+from drx.config import Config, Target
+from drx.engine.compile import Compiler
+from drx.engine.events import Mode, Part
+from drx.engine.plan import Plan, call_of
+from drx.errors import InvalidInput
+from drx.runbook.load import DRILLS, RUNBOOKS, Library
+from drx.runbook.model import Objectives, ParallelStep, Runbook, RunbookStep, Step
+
+CONFIG = "drx.yaml"
+ACTIONS = "actions.json"
+
+
+@dataclass(frozen=True)
+class What:
+    """What is run, where and by whom: everything a plan needs besides the files."""
+
+    run: str
+    mode: Mode
+    runbook: str
+    environment: str
+    operator: str
+    drill: str | None = None
+
+
+def files_of(library: Library, config: Config, runbook: str, drill: str | None) -> dict[str, bytes]:
+    """Give every file that the run is made of: the config, the runbook, those inside of it, the drill.
+
+    Raises InvalidInput where one is missing or wrong. A file named by its path is kept under its id.
+    """
+    files = {CONFIG: json.dumps(config.frozen(), ensure_ascii=False, indent=1).encode()}
+    for reference in _closure(library, runbook, []):
+        loaded = library.runbook(reference)
+        files[f"{RUNBOOKS}/{loaded.runbook}.yaml"] = library.files[library.path(RUNBOOKS, reference)]
+    if drill is not None:
+        files[f"{DRILLS}/{library.drill(drill).drill}.yaml"] = library.files[library.path(DRILLS, drill)]
+    return files
+
+
+def plan_of(files: Mapping[str, bytes], config: Config, what: What, target: Target) -> Plan:
+    """Compile the plan of a run from its frozen files; the first start and every resume go this way.
+
+    Raises InvalidInput for a runbook or drill that cannot be read or compiled.
+    """
+    library = Library(files)
+    frozen = json.loads(files[ACTIONS]) if ACTIONS in files else {}
+    compiler = Compiler(
+        runbooks={name: library.runbook(name) for name in _closure(library, what.runbook, [])[1:]},
+        repeatable=lambda name: bool(frozen[name]["repeatable"]) if name in frozen else _repeatable(name),
+    )
+    constants: dict[str, object] = {
+        "target": target.expression_scope(reveal=False),
+        "contacts": config.settings.contacts,
+        "run": {
+            "id": what.run,
+            "mode": what.mode.value,
+            "operator": what.operator,
+            "environment": what.environment,
+        },
+    }
+    stated = config.settings.objectives
+    objectives = Objectives(rto=stated.rto, rpo=stated.rpo)
+    runbook = library.runbook(what.runbook)
+    if what.drill is not None:
+        drill = library.drill(what.drill)
+        return compiler.drill(drill, runbook, constants=constants, objectives=objectives)
+    return compiler.runbook(runbook, mode=what.mode, constants=constants, objectives=objectives)
+
+
+def specs_of(plan: Plan) -> bytes:
+    """Describe the actions that a plan uses, as they are today."""
+    calls = {call.action for step in plan.steps.values() for part in Part if (call := call_of(step, part))}
+    specs = {}
+    for name in sorted(calls):
+        spec = catalogue(name)
+        if spec is None:
+            raise InvalidInput(f"there is no action '{name}'", "`drx actions` lists what there is")
+        specs[name] = {
+            "effect": spec.effect,
+            "repeatable": spec.repeatable,
+            "targets": list(spec.targets),
+            "parameters": sorted(spec.parameters.model_fields),
+            "outputs": sorted(spec.outputs),
+        }
+    return json.dumps(specs, indent=1, sort_keys=True).encode()
+
+
+def _repeatable(name: str) -> bool:
+    spec = catalogue(name)
+    return spec is not None and spec.repeatable
+
+
+def _closure(library: Library, reference: str, above: list[str]) -> list[str]:
+    """The runbook and every one inside of it, each once, the outermost first."""
+    if reference in above:
+        raise InvalidInput(f"runbooks call each other in a circle: {' > '.join([*above, reference])}", "Take one out")
+    found = {reference: None}
+    for inner in _nested(library.runbook(reference)):
+        found |= dict.fromkeys(_closure(library, inner, [*above, reference]))
+    return list(found)
+
+
+def _nested(runbook: Runbook) -> Iterator[str]:
+    for step in (*runbook.prechecks, *runbook.steps, *runbook.cleanup):
+        yield from _nested_in(step)
+
+
+def _nested_in(step: Step) -> Iterator[str]:
+    if isinstance(step, RunbookStep):
+        yield step.runbook
+    elif isinstance(step, ParallelStep):
+        for branch in step.parallel.values():
+            for inner in branch:
+                yield from _nested_in(inner)

@@ -1,0 +1,46 @@
+"""Read the values of a run's inputs as people type them. Pure."""
+
+from collections.abc import Mapping
+
+from drx.engine.admit import wrong_value
+from drx.engine.events import InputGiven, Json
+from drx.engine.plan import InputSpec, Plan
+from drx.errors import UsageError
+
+_WORDS = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
+
+
+def typed(plan: Plan, fact: InputGiven) -> InputGiven:
+    """The same fact with its value in the input's own type; unchanged where it does not fit."""
+    spec = next((spec for spec in plan.inputs if spec.name == fact.name), None)
+    return fact if spec is None else InputGiven(fact.name, _typed(spec, fact.value))
+
+
+def given(plan: Plan, values: Mapping[str, str]) -> list[InputGiven]:
+    """The facts for values from a command line.
+
+    Raises UsageError for an unknown input, or a value that does not fit.
+    """
+    specs = {spec.name: spec for spec in plan.inputs if "/" not in spec.name}
+    facts = []
+    for name, text in values.items():
+        if name not in specs:
+            known = ", ".join(specs) or "none"
+            raise UsageError(f"{plan.runbook} has no input '{name}'", f"Its inputs: {known}")
+        value = _typed(specs[name], text)
+        wrong = wrong_value(specs[name], value)
+        if wrong:
+            raise UsageError(f"input {name}: {wrong}", "Correct the value")
+        facts.append(InputGiven(name, value))
+    return facts
+
+
+def _typed(spec: InputSpec, value: Json) -> Json:
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if spec.type == "boolean":
+        return _WORDS.get(text.lower(), value)
+    if spec.type == "integer" and text.removeprefix("-").isdecimal():
+        return int(text)
+    return text

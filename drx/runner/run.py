@@ -1,0 +1,170 @@
+"""Start, resume and finish runs: everything around the loop. The outermost layer of a run; it decides no steps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from drx import __version__
+from drx.config import Config, Target, read_config
+from drx.engine.events import Author, Fact, Mode, RunResumed, RunStarted
+from drx.engine.plan import Plan
+from drx.engine.state import State, replay
+from drx.errors import ExitCode, HumanNeeded, JournalError
+from drx.guard import Guard, Trust
+from drx.journal import JOURNAL, Journal
+from drx.runbook.load import Library
+from drx.runner.finish import finish
+from drx.runner.frozen import ACTIONS, CONFIG, What, files_of, plan_of, specs_of
+from drx.runner.gate import Gate, identified
+from drx.runner.inputs import given
+from drx.runner.launch import Gear
+from drx.runner.loop import Ending, Loop
+from drx.runner.record import FROZEN, create_record, freeze, run_id, thaw
+from drx.runner.signals import signals_to
+from drx.secrets import Masker
+from drx.ui.port import Ui
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and by whom runs are run."""
+
+    records: Path
+    """The folder of all records."""
+    ui: Ui
+    operator: Author
+    trust: Trust
+    """What is trusted now; never frozen, so that `drx trust` helps a run that was refused."""
+    resolve: Callable[[Config, str], Target]
+    """Reads the secrets of an environment, anew for each start and resume."""
+    unattended: bool = False
+
+
+def run_runbook(
+    library: Library, config: Config, reference: str, environment: str, setting: Setting, inputs: Mapping[str, str]
+) -> ExitCode:
+    """Run a runbook, for real. `inputs` are values from the command line.
+
+    Raises HumanNeeded for a scenario that nobody attends on a protected environment, InvalidInput and UsageError for
+    what cannot be run, JournalError where the journal cannot be written.
+    """
+    runbook = library.runbook(reference)
+    target = setting.resolve(config, environment)
+    mode = Mode.OPERATION if runbook.kind == "operation" else Mode.INCIDENT
+    if mode is Mode.INCIDENT and setting.unattended and target.protected:
+        message = f"{runbook.runbook} is a scenario, and '{environment}' is protected: nobody is there to decide"
+        raise HumanNeeded(message, "Run it at a terminal")
+    what = What(run_id(runbook.runbook, _now()), mode, runbook.runbook, environment, setting.operator.user)
+    return _begin(files_of(library, config, reference, None), config, what, target, setting, inputs)
+
+
+def run_drill(library: Library, config: Config, reference: str, environment: str, setting: Setting) -> ExitCode:
+    """Run a drill: a real fault, and the runbook that has to recover from it.
+
+    Raises RefusedError, before anything is written, for an environment that is protected or may be; else as
+    `run_runbook`.
+    """
+    drill = library.drill(reference)
+    target = setting.resolve(config, environment)
+    run = run_id(drill.drill, _now())
+    what = What(run, Mode.DRILL, drill.runbook, environment, setting.operator.user, drill.drill)
+    return _begin(files_of(library, config, drill.runbook, reference), config, what, target, setting, {})
+
+
+def resume(record: Path, setting: Setting) -> ExitCode:
+    """Go on with a run where its journal ends; what is done is shown and not done again.
+
+    Raises LockedError where another process has it, JournalError for a record that is damaged.
+    """
+    masker = Masker()
+    with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
+        started = journal.events[0].fact if journal.events else None
+        if not isinstance(started, RunStarted):
+            raise JournalError(f"{record}: the run ended before its first event was written", "Start it anew")
+        files = thaw(record, started.frozen)
+        config = read_config(files[CONFIG], str(record / FROZEN / CONFIG), record / FROZEN)
+        target = setting.resolve(config, started.environment)
+        for secret in target.secrets():
+            masker.add(secret)
+        what = What(
+            started.run, started.mode, started.runbook, started.environment, setting.operator.user, started.drill
+        )
+        plan = plan_of(files, config, what, target)
+        guard = Guard(target, config.settings, setting.trust, started.mode)
+        loop = Loop(plan, replay(plan, journal.events), journal, _gear(record, target, masker, guard, setting))
+        return _go_on(plan, loop, journal, record, setting)
+
+
+def _begin(
+    files: dict[str, bytes],
+    config: Config,
+    what: What,
+    target: Target,
+    setting: Setting,
+    inputs: Mapping[str, str],
+) -> ExitCode:
+    plan = plan_of(files, config, what, target)
+    files[ACTIONS] = specs_of(plan)
+    values = given(plan, inputs)
+    guard = Guard(target, config.settings, setting.trust, what.mode)
+    identities = guard.check_drill() if what.mode is Mode.DRILL else ()
+    record = create_record(setting.records, what.run)
+    started = RunStarted(
+        run=what.run,
+        mode=what.mode,
+        runbook=what.runbook,
+        environment=what.environment,
+        unattended=setting.unattended,
+        drx_version=__version__,
+        frozen=freeze(record, files),
+        drill=what.drill,
+    )
+    masker = Masker(target.secrets())
+    with Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
+        loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting))
+        setting.ui.begin(plan)
+        facts: list[Fact] = [started, *map(identified, identities), *values]
+        for fact in facts:
+            loop.record(fact)
+        return _drive(plan, loop, journal, record, setting)
+
+
+def _go_on(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting) -> ExitCode:
+    setting.ui.begin(plan)
+    for event in journal.events:
+        setting.ui.show(event)
+    if journal.torn_bytes:
+        setting.ui.say(f"the last line of the journal was torn ({journal.torn_bytes} bytes) and is dropped")
+    if loop.state.outcome is not None:
+        return finish(plan, journal, record, loop.state, setting.ui, setting.operator)
+    gap_seconds = max((journal.clock.now() - journal.events[-1].at).total_seconds(), 0.0)
+    loop.record(RunResumed(round(gap_seconds, 3), setting.unattended))
+    return _drive(plan, loop, journal, record, setting)
+
+
+def _drive(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting) -> ExitCode:
+    ui = setting.ui
+    try:
+        with signals_to(loop.queue):
+            loop.flush()
+            ending = loop.run()
+    finally:
+        ui.close()
+    match ending:
+        case Ending.FINISHED:
+            return finish(plan, journal, record, loop.state, ui, setting.operator)
+        case Ending.PAUSED:
+            ui.say(f"paused. Go on with: drx resume {record.name}")
+            return ExitCode.PAUSED
+        case Ending.STOPPED:
+            ui.say(f"stopped at once; the journal is whole. Go on with: drx resume {record.name}")
+            return ExitCode.INTERRUPTED
+
+
+def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting) -> Gear:
+    return Gear(record, target, masker, Gate(guard, target), setting.ui, setting.operator)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
