@@ -85,7 +85,7 @@ def start_writing(params: StartWriting, context: Context) -> Result:
     """
     from drx.sandbox import writing
 
-    member = writing.start_writing(_directory(context), params.rate)
+    member = writing.start_writing(_directory(context), params.rate, context.check)
     return Result(lines=(f"writing {params.rate:g} times a second as process {member.pid}",))
 
 

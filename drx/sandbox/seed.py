@@ -1,5 +1,6 @@
 """Fill a sandbox with PixelCraft's data, logging every document in the ledger. Replaces what was there before."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -53,16 +54,20 @@ def seed(directory: Path, sizes: Sizes, number: int, progress: Progress) -> None
         Ledger(ledger_path(directory)) as ledger,
         ThreadPoolExecutor(1) as beside,
     ):
-        puts = beside.submit(_put_objects, settings, objects)
+        stopping = threading.Event()
+        puts = beside.submit(_put_objects, settings, objects, stopping)
         database = mongo.get_default_database()
         users = [source.user(index) for index in range(sizes.users)]
         images = (
             source.image(index, users[index % len(users)]["_id"], objects[index % len(objects)])
             for index in range(sizes.images)
         )
-        _fill(database, USERS, users, ledger, lambda done: progress(done, sizes.users, USERS))
-        _fill(database, IMAGES, images, ledger, lambda done: progress(done, sizes.images, IMAGES))
-        puts.result()
+        try:
+            _fill(database, USERS, users, ledger, lambda done: progress(done, sizes.users, USERS))
+            _fill(database, IMAGES, images, ledger, lambda done: progress(done, sizes.images, IMAGES))
+            puts.result()
+        finally:
+            stopping.set()
 
 
 def _fill(
@@ -98,13 +103,15 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _put_objects(settings: Settings, objects: Sequence[StoredObject]) -> None:
+def _put_objects(settings: Settings, objects: Sequence[StoredObject], stopping: threading.Event) -> None:
     with (
         closing(connect_s3(settings.endpoint, settings.region, settings.access_key, settings.secret_key)) as client,
         ThreadPoolExecutor(_S3_THREADS) as pool,
     ):
 
         def put(stored: StoredObject) -> None:
+            if stopping.is_set():
+                return
             client.put_object(Bucket=settings.bucket, Key=stored.key, Body=stored.content, ContentType="image/jpeg")
 
         for _ in pool.map(put, objects):  # brings up the first failure

@@ -1,5 +1,6 @@
 """Start and stop the writer of a sandbox. Writes nothing itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from drx.errors import DrxError
 from drx.sandbox.ledger import read_history
 from drx.sandbox.members import own_program
-from drx.sandbox.processes import end, is_alive, start_python, wait_until
+from drx.sandbox.processes import Process, end, is_alive, start_python, wait_until
 from drx.sandbox.servers import locked, log_end, process_of
 from drx.sandbox.state import WRITER, Member, ledger_path, load_state, log_path, write_state
 
@@ -24,10 +25,11 @@ class Written:
     last_write_at: datetime | None
 
 
-def start_writing(directory: Path, rate: float) -> Member:
+def start_writing(directory: Path, rate: float, check: Callable[[], None] = lambda: None) -> Member:
     """Start the writer, `rate` writes a second; returns once it has written.
 
-    One that already runs is left as it is. Raises DrxError if it does not get to write.
+    One that already runs is left as it is. `check` is called while it starts, and may raise to stop. Raises DrxError if
+    it does not get to write.
     """
     directory = directory.resolve()
     with locked(directory):
@@ -41,10 +43,13 @@ def start_writing(directory: Path, rate: float) -> Member:
         process = start_python(program.arguments, program.environment, log_path(directory, WRITER))
         member = Member(name=WRITER, pid=process.pid, started=process.started)
         write_state(state.with_member(member))
-        wait_until(lambda: not is_alive(process) or _size(ledger) > before, _START_SECONDS)
-        if not is_alive(process) or _size(ledger) <= before:
+        try:
+            _await_first_write(process, ledger, before, check)
+            if not is_alive(process) or _size(ledger) <= before:
+                raise DrxError(f"the writer does not write{log_end(directory, WRITER)}", "Seed the sandbox first")
+        except BaseException:
             end([process], _STOP_SECONDS)
-            raise DrxError(f"the writer does not write{log_end(directory, WRITER)}", "Seed the sandbox first")
+            raise
     return member
 
 
@@ -62,6 +67,14 @@ def stop_writing(directory: Path) -> Written:
             write_state(state.without(WRITER))
     history = read_history(ledger_path(directory))
     return Written(history.writes, history.in_flight, history.last_write_at)
+
+
+def _await_first_write(process: Process, ledger: Path, before: int, check: Callable[[], None]) -> None:
+    def settled() -> bool:
+        check()
+        return not is_alive(process) or _size(ledger) > before
+
+    wait_until(settled, _START_SECONDS)
 
 
 def _size(path: Path) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from drx.actions.base import REGISTERED, Action, Result
+from drx.actions.base import REGISTERED, Action, Params, Result
 from drx.config import Target, load_config, resolve_target
 from drx.errors import Cancelled, RefusedError, StepError
 from drx.sandbox import actions
@@ -32,7 +32,9 @@ def context(running: SandboxState, tmp_path: Path) -> FakeContext:
 def run(function: object, context: FakeContext, **parameters: object) -> Result:
     """Run an action as a runbook would, its parameters read from what YAML gives."""
     action: Action = getattr(function, REGISTERED)
-    return action.run(action.spec.parameters.model_validate(parameters), context)
+    params = action.spec.parameters.model_validate(parameters)
+    assert isinstance(params, Params)
+    return action.run(params, context)
 
 
 def test_seed_write_stop_and_compare(running: SandboxState, context: FakeContext, ask: Ask) -> None:
