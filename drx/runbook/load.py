@@ -71,7 +71,7 @@ class Library:
         path = reference if "/" in reference or reference.endswith((".yaml", ".yml")) else f"{folder}/{reference}.yaml"
         if path not in self.files:
             known = self.ids(folder)
-            remedy = suggest(reference, known, "There is") if known else f"Make {path}, or name a file by its path"
+            remedy = suggest(reference, known) if known else f"Make {path}, or name a file by its path"
             raise InvalidInput(f"there is no {folder.removesuffix('s')} '{reference}'", remedy)
         return path
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin
 
@@ -96,6 +96,8 @@ class _Place:
     is_model: bool = False
     """The chosen branch of that union is a model."""
     alternatives: tuple[str, ...] = ()
+    is_key: bool = False
+    """It is about the key, not about its value."""
     """How the model branches of that union are written."""
 
 
@@ -110,19 +112,17 @@ def _locate(base: Path, details: ErrorDetails, model: type[BaseModel]) -> tuple[
             continue
         kind = members[0][1] if members else None
         if element == "[key]":
+            place = replace(place, is_key=True)
             continue
         path = (*place.path, element)
         if _is_model(kind):
+            kind.model_rebuild()  # models are built on first use; until then their types may be names
             fields = {info.alias or name: info.annotation for name, info in kind.model_fields.items()}
-            place, current = _moved(place, path, kind), [fields[element]] if element in fields else []
+            place, current = replace(place, path=path, owner=kind), [fields[element]] if element in fields else []
         else:
             arguments = [argument for argument in get_args(kind) if argument is not ...]
-            place, current = _moved(place, path, None), arguments[-1:]
+            place, current = replace(place, path=path, owner=None), arguments[-1:]
     return details, place
-
-
-def _moved(place: _Place, path: tuple[str | int, ...], owner: Any) -> _Place:
-    return _Place(path, owner, place.union, place.is_model, place.alternatives)
 
 
 def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
@@ -150,7 +150,8 @@ def _enter_branch(place: _Place, members: list[tuple[str, Any]], label: str) -> 
     if len(models) == len(members):
         return place, chosen
     alternatives = tuple(f"`{next(iter(kind.model_fields))}: ...`" for kind in models)
-    return _Place(place.path, place.owner, place.path, bool(chosen) and _is_model(chosen[0]), alternatives), chosen
+    is_model = bool(chosen) and _is_model(chosen[0])
+    return replace(place, union=place.path, is_model=is_model, alternatives=alternatives), chosen
 
 
 def _without_echoes(document: Document, found: list[tuple[ErrorDetails, _Place]]) -> list[tuple[ErrorDetails, _Place]]:
@@ -173,6 +174,8 @@ def _describe(document: Document, details: ErrorDetails, place: _Place) -> Probl
         return document.problem_at_key(place.path, f"unknown key '{shown(key)}'", remedy)
     if details["type"] == "missing":
         return document.problem(place.path[:-1], f"'{key}' is missing", f"Add `{key}: ...`")
+    if place.is_key:
+        return document.problem_at_key(place.path, *_explain_value(details, "a name", ()))
     name = f"entry {key + 1} of '{_last_key(place.path)}'" if isinstance(key, int) else f"'{shown(key)}'"
     trap = _trap(document.node(place.path).plain, details, name)
     return document.problem(place.path, *(trap or _explain_value(details, name, place.alternatives)))

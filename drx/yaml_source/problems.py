@@ -43,13 +43,13 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(name[: SHOWN_CHARACTERS * 2], list(known), n=1, cutoff=0.6)), None)
 
 
-def suggest(name: str, known: Iterable[str], otherwise: str) -> str:
+def suggest(name: str, known: Iterable[str], otherwise: str = "Known here") -> str:
     """Say which known name is meant, or else what there is."""
     names = list(known)
     match = nearest(name, names)
     if match:
         return f"Did you mean '{match}'?"
-    return f"{otherwise}: {', '.join(names)}" if names else "There are none here: remove it"
+    return f"{otherwise}: {', '.join(names)}" if names else "Nothing of the kind is known here: remove it"
 
 
 def shown(value: object) -> str:

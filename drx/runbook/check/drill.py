@@ -1,6 +1,7 @@
 """Check a drill: its own steps, its fault, and that scripts answer whatever its runbook asks people."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from drx.runbook.check import nested
 from drx.runbook.check.calls import check_call, check_sequence
@@ -52,14 +53,14 @@ def _check_names(review: Review, drill: Drill, runbook: Runbook | None) -> None:
     own = (*drill.setup, *drill.pass_, *drill.teardown)
     everything = [placed.step for placed in walk((*inner, *own, *(runbook.cleanup if runbook else ())), ())]
     inputs = frozenset(runbook.inputs) if runbook else frozenset()
-    visible = Visible(inputs, {}, frozenset(step.id for step in everything))
+    visible = Visible(inputs, {}, frozenset(step.id for step in everything), in_drill=True)
     visible = check_sequence(review, drill.setup, ("setup",), visible)
     spec = check_call(review, drill.fault, ("fault",), visible)
     if spec and spec.effect == "read":
         review.error(("fault", "action"), f"{spec.name} only reads: it is no fault", "Name an action that destroys")
     fault = frozenset(spec.outputs) | {"at"} if spec else frozenset({"at"})
     steps = {placed.step.id: review.outputs_of(placed.step) for placed in walk(inner, ())}
-    visible = Visible(inputs, {**visible.steps, **steps}, visible.later, fault)
+    visible = replace(visible, steps={**visible.steps, **steps}, fault=fault)
     for name, value in drill.answers.items():
         check_names(review, value, ("answers", name), visible)
     visible = check_sequence(review, drill.pass_, ("pass",), visible)
@@ -95,7 +96,7 @@ def _check_answers(review: Review, drill: Drill, runbook: Runbook) -> None:
         else:
             message = f"'{drill.runbook}' has neither an input nor a step for people named '{name}'"
             review.problems.append(
-                review.document.problem_at_key(place, message, suggest(name, [*runbook.inputs, *people], "There is"))
+                review.document.problem_at_key(place, message, suggest(name, [*runbook.inputs, *people]))
             )
     _check_unanswered(review, drill, runbook, people)
 
@@ -114,7 +115,7 @@ def _check_unanswered(review: Review, drill: Drill, runbook: Runbook, people: Ma
 def _check_answer(review: Review, step: Human, value: object, place: tuple[str, ...]) -> None:
     choices = {ConfirmStep: CONFIRMATION, AskStep: getattr(step, "choices", ()), ApproveStep: APPROVAL}[type(step)]
     if choices and value not in choices and not any(texts(value)):
-        review.unknown(place, f"'{value}' is no answer to step '{step.id}'", str(value), choices)
+        review.unknown(place, f"{review.written(place)} is no answer to step '{step.id}'", str(value), choices)
 
 
 def _people(

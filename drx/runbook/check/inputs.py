@@ -31,7 +31,7 @@ def check_value(review: Review, spec: Input, value: object, place: Place) -> Non
         return
     if spec.type == "choice":
         if value not in spec.choices:
-            review.unknown(place, f"'{value}' is none of the choices", str(value), spec.choices)
+            review.unknown(place, f"{review.written(place)} is none of the choices", str(value), spec.choices)
         return
     from pydantic import TypeAdapter, ValidationError
 
@@ -39,7 +39,7 @@ def check_value(review: Review, spec: Input, value: object, place: Place) -> Non
     try:
         TypeAdapter(kinds[spec.type]).validate_python(value, strict=spec.type in ("integer", "boolean"))
     except ValidationError:
-        review.error(place, f"this is no {spec.type}", EXAMPLES[spec.type])
+        review.error(place, f"{review.written(place)} is no {spec.type}", EXAMPLES[spec.type])
 
 
 EXAMPLES = {

@@ -21,7 +21,8 @@ class Visible:
     later: frozenset[str] = frozenset()
     """Every step there is, whenever it runs."""
     fault: frozenset[str] | None = None
-    """Outputs of the fault, in a drill."""
+    """Outputs of the fault, once it has struck in a drill."""
+    in_drill: bool = False
 
     def after(self, review: Review, *steps: Step) -> "Visible":
         """What can be named once these steps have run."""
@@ -53,17 +54,27 @@ def _check_chain(review: Review, place: Place, chain: Chain, visible: Visible) -
         case ("run", name, *_) if name not in RUN_NAMES:
             review.unknown(place, f"there is no run.{name}", name, RUN_NAMES)
         case ("fault", *_) if visible.fault is None:
-            review.error(
-                place, "`fault` is known in drills only", "Make it an input, and give it in the drill's answers"
-            )
+            _refuse_fault(review, place, visible)
         case ("fault", name, *_) if visible.fault is not None and name not in visible.fault:
             review.unknown(place, f"the fault has no output '{name}'", name, sorted(visible.fault))
         case (name, *_) if name not in SCOPE_NAMES:
             review.unknown(place, f"'{name}' is not known in expressions", name, SCOPE_NAMES)
 
 
+def _refuse_fault(review: Review, place: Place, visible: Visible) -> None:
+    if visible.in_drill:
+        review.error(place, "the fault has not struck when this is needed", "Use it in `answers`, `pass` or `teardown`")
+    else:
+        review.error(place, "`fault` is known in drills only", "Make it an input, and give it in the drill's answers")
+
+
 def _check_step(review: Review, place: Place, written: str, rest: Iterable[str], visible: Visible) -> None:
     name = written if written in visible.later else written.replace("_", "-")
+    meant = next((one for one in sorted(visible.later) if one.startswith(f"{name}-")), None)
+    if name not in visible.later and meant:
+        remedy = f"For '{meant}' write steps.{meant.replace('-', '_')}"
+        review.error(place, f"there is no step '{written}'", remedy)
+        return
     if name not in visible.later:
         review.unknown(place, f"there is no step '{written}'", name, sorted(visible.later))
         return

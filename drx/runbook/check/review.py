@@ -10,7 +10,7 @@ from drx.runbook.catalogue import ActionSpec, Catalogue
 from drx.runbook.load import Library
 from drx.runbook.model import ActionStep, Objectives, ParallelStep, Runbook, RunbookStep, Step
 from drx.yaml_source import Document, Problem
-from drx.yaml_source.problems import suggest
+from drx.yaml_source.problems import shown, suggest
 
 Place = tuple[str | int, ...]
 
@@ -62,7 +62,12 @@ class Review:
 
     def unknown(self, place: Place, message: str, name: str, known: Iterable[str]) -> None:
         """Report a name that stands for nothing, with the nearest one that does."""
-        self.error(place, message, suggest(name, known, "There is"))
+        self.error(place, message, suggest(name, known))
+
+    def written(self, place: Place) -> str:
+        """Quote a value as it stands in the file."""
+        node = self.document.node(place)
+        return shown(node.plain) if node.plain is not None else f"'{shown(node.value)}'"
 
     def found(self) -> list[Problem]:
         """Every problem once, in the order of the file."""
