@@ -21,7 +21,6 @@ from drx.actions.base import Context, Params, Result, action
 from drx.actions.servers import mongo_target, user_database
 from drx.errors import StepError
 from drx.fields import Duration, Text
-from drx.files import write_atomically
 from drx.secrets import HIDDEN
 
 _VARIABLES = "variables.json"
@@ -122,6 +121,8 @@ def _read(path: Path) -> Mapping[str, object]:
 
 
 def _write(path: Path, variables: Mapping[str, object]) -> None:
+    from drx.files import write_atomically
+
     try:
         write_atomically(path, json.dumps(variables, indent=2).encode())
     except OSError as error:

@@ -1,19 +1,21 @@
-"""Ask over HTTP, once or until an address answers well."""
+"""Ask over HTTP, once or until an address answers well. The HTTP library is imported in use."""
 
 import json
 import shlex
 import time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.actions.web import LOOK, Exchange, Reply, parse_url, shown
 from drx.engine.events import Json
 from drx.errors import Cancelled, StepError
 from drx.fields import Duration, Text
 from drx.units import show_duration
+
+if TYPE_CHECKING:
+    from drx.actions.web import Reply
 
 _SHOWN_BODY = 300
 _LARGEST_JSON = 1 << 14
@@ -111,6 +113,8 @@ def wait_for_http(params: WaitForHttp, context: Context) -> Result:
 
     Use it after a failover, before traffic is switched.
     """
+    from drx.actions.web import parse_url
+
     parse_url(params.url)
     began = time.monotonic()
     requests = 0
@@ -132,7 +136,9 @@ def wait_for_http(params: WaitForHttp, context: Context) -> Result:
         return Result({**result.outputs, "requests": requests, "seconds": seconds}, result.lines)
 
 
-def _exchange(params: Expectation, seconds: float, context: Context) -> Reply:
+def _exchange(params: Expectation, seconds: float, context: Context) -> "Reply":
+    from drx.actions.web import LOOK, Exchange, shown
+
     method, body = (params.method, params.body) if isinstance(params, Request) else ("GET", None)
     data = None if body is None else body.encode()
     exchange = Exchange(method, params.url, params.headers, data, seconds, params.redirects)
@@ -146,7 +152,9 @@ def _exchange(params: Expectation, seconds: float, context: Context) -> Reply:
         raise StepError(context.mask(error.message), error.remedy) from None
 
 
-def _result(reply: Reply, params: Expectation, context: Context) -> Result:
+def _result(reply: "Reply", params: Expectation, context: Context) -> Result:
+    from drx.actions.web import shown
+
     wrong = _difference(reply, params)
     body = context.mask(reply.start[:_SHOWN_BODY].decode("utf-8", "replace"))
     lines = (f"HTTP {reply.status} {reply.reason}, {reply.size_bytes:,} bytes",)
@@ -162,7 +170,7 @@ def _result(reply: Reply, params: Expectation, context: Context) -> Result:
     return Result(outputs, lines)
 
 
-def _difference(reply: Reply, params: Expectation) -> str:
+def _difference(reply: "Reply", params: Expectation) -> str:
     if not (reply.status in params.status if params.status else 200 <= reply.status < 300):
         wanted = f", not {', '.join(map(str, params.status))}" if params.status else ""
         return f"answered {reply.status} {reply.reason}{wanted}"
@@ -173,7 +181,7 @@ def _difference(reply: Reply, params: Expectation) -> str:
     return ""
 
 
-def _json(reply: Reply) -> Json:
+def _json(reply: "Reply") -> Json:
     if reply.size_bytes > _LARGEST_JSON:
         return None
     try:

@@ -1,7 +1,6 @@
 """Check database and bucket against each other. Changes nothing; drivers are imported in use."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -147,6 +146,8 @@ def _compare(wanted: dict[str, _Wanted], uploads: Uploads, params: References, c
 
 def _read(keys: list[str], wanted: dict[str, _Wanted], uploads: Uploads, findings: Findings, context: Context) -> None:
     """Read objects, several at a time, and hold them against their checksums."""
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(_READERS)
     try:
         digests = pool.map(lambda key: digest_upload(uploads, key, context)[1], keys)
