@@ -83,7 +83,7 @@ class Wording:
         if fact.part is Part.ROLLBACK:
             yield RUNNING, self._step(fact.step, "is rolled back")
         elif fact.part is Part.WORK and step.expect is not None and step.expect >= _LONG:
-            yield RUNNING, self._step(fact.step, f"{step.title}   (expected {show_duration(step.expect)})")
+            yield RUNNING, self._step(fact.step, step.title, f"   (expected {show_duration(step.expect)})")
 
     def _ended(self, event: Event, fact: StepSucceeded | StepFailed | StepTimedOut | StepCancelled) -> Iterator[Line]:
         began = self._began.pop((fact.step, fact.part), event.at)
@@ -93,16 +93,16 @@ class Wording:
             if fact.part is Part.WORK:
                 expected = f"   (expected {show_duration(step.expect)})" if step.expect else ""
                 recovered = "   recovered" if step.recovered else ""
-                yield DONE, self._step(fact.step, f"{step.title}   {took}{expected}{recovered}")
+                yield DONE, self._step(fact.step, step.title, f"   {took}{expected}{recovered}")
             else:
                 yield (
                     DONE,
-                    self._step(fact.step, f"{'verified' if fact.part is Part.VERIFY else 'rolled back'}   {took}"),
+                    self._step(fact.step, "verified" if fact.part is Part.VERIFY else "rolled back", f"   {took}"),
                 )
             return
         what = {Part.WORK: "", Part.VERIFY: "verification: ", Part.ROLLBACK: "rollback: "}[fact.part]
         if isinstance(fact, StepFailed):
-            yield FAILED, self._step(fact.step, f"{what}{fact.error}   {took}")
+            yield FAILED, self._step(fact.step, f"{what}{fact.error}", f"   {took}")
             if fact.remedy:
                 yield "", f"  {one_line(fact.remedy)}"
         else:
@@ -129,8 +129,8 @@ class Wording:
         mark = FAILED if fact.choice in (Choice.WENT_WRONG, Choice.REJECT) else DONE
         yield mark, self._step(fact.step, f"{words} ({who}){reason}")
 
-    def _step(self, step: str, text: str) -> str:
-        return f"{step:<{_ID_WIDTH}} {one_line(text)}"
+    def _step(self, step: str, text: str, figures: str = "") -> str:
+        return f"{step:<{_ID_WIDTH}} {one_line(text)}{figures}"
 
 
 def _about_the_run(event: Event) -> Iterator[Line]:
