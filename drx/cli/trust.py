@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drx.config import find_config, load_config, resolve_target
 from drx.errors import ExitCode, HumanNeeded, RefusedError, UsageError
-from drx.guard import Identity, Trust, identify, kinds_of, read_trust, write_trust
+from drx.guard import REPLICA_SET_MARK, Identity, Trust, identify, kinds_of, read_trust, write_trust
 
 
 def trust(
@@ -48,8 +48,13 @@ def trust(
 
 
 def _line(identity: Identity, before: tuple[str, ...]) -> str:
-    line = f"  {identity.kind:<8} {identity.value}  (from {identity.how})"
-    return line if not before or identity.is_one_of(before) else f"{line}\n           until now: {before[0]}"
+    lines = [f"  {identity.kind:<8} {identity.value}  (from {identity.how})"]
+    if before and not identity.is_one_of(before):
+        lines.append(f"until now: {before[0]}")
+    if identity.kind == "mongo" and not identity.value.startswith(REPLICA_SET_MARK):
+        lines.append("known by this member only: after a failover, trust it again,")
+        lines.append("or let the user run replSetGetConfig (role clusterMonitor)")
+    return "\n           ".join(lines)
 
 
 def _refuse_shared(environment: str, found: tuple[Identity, ...], known: Trust, protected: frozenset[str]) -> None:

@@ -1,6 +1,7 @@
 """Find drx.yaml, read it with all its problems, and make the copy that a record keeps. Resolves no reference."""
 
 import copy
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,10 +48,13 @@ def find_config(start: Path) -> Path:
 
     Raises UsageError where there is none.
     """
-    for directory in (start.absolute(), *start.absolute().parents):
-        candidate = directory / FILE_NAME
-        if candidate.is_file():
-            return candidate
+    try:
+        here = start.absolute()
+    except FileNotFoundError:
+        raise UsageError("the current directory is gone", "Change to the project's directory") from None
+    for directory in (here, *here.parents):
+        if os.path.isfile(directory / FILE_NAME):
+            return directory / FILE_NAME
     raise UsageError(f"there is no {FILE_NAME} in {start} or above", "Make one; the README shows how it looks")
 
 

@@ -173,7 +173,7 @@ class Backups(Model):
     """The store that backups are written to and restored from."""
     copies: tuple[Store, ...] = ()
     """Stores that hold a copy of everything."""
-    retention: Retention = Retention()
+    retention: Retention = Field(default_factory=Retention)
     """How long backups are kept."""
 
 
@@ -223,7 +223,7 @@ class Settings(Model):
     """Where backups lie and how long they are kept."""
     contacts: dict[Name, Text | dict[Name, Text]] = Field(default_factory=dict)
     """Names, numbers and channels that runbooks use as `contacts.<name>`."""
-    notify: Notify = Notify()
+    notify: Notify = Field(default_factory=Notify)
     """Who is told, when."""
     schedules: tuple[Schedule, ...] = ()
     """What runs by itself."""

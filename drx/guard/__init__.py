@@ -12,10 +12,11 @@ from drx.guard.decide import (
     decide_restore,
 )
 from drx.guard.guard import Guard, NameNeeded, identify, kinds_of
-from drx.guard.identity import Identity, UnknownIdentity, identify_bucket, identify_mongo
+from drx.guard.identity import REPLICA_SET_MARK, Identity, UnknownIdentity, identify_bucket, identify_mongo
 from drx.guard.trust import Trust, read_trust, write_trust
 
 __all__ = [
+    "REPLICA_SET_MARK",
     "AccessRequest",
     "Allowed",
     "Decision",

@@ -53,6 +53,7 @@ def test_typing_the_name_trusts_the_servers(project: Path) -> None:
     (mark, *_) = read_trust(project).marks("production", "mongo")
     assert person.read[0] == "production (protected: no drill runs there)"
     assert mark in person.read[1]
+    assert "after a failover, trust it again" in person.read[1]
     assert person.asked == ["Are these the servers of production? Type its name to trust them: "]
     assert os.environ["PRODUCTION"] not in "\n".join(person.read)
 

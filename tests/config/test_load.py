@@ -47,6 +47,15 @@ def test_none_at_all_is_said(tmp_path: Path) -> None:
         find_config(tmp_path)
 
 
+def test_a_directory_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UsageError, match="is gone"):
+        find_config(Path())
+
+
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read: Is a directory"):
         load_config(tmp_path)

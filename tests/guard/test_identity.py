@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bson import ObjectId
 from pymongo import MongoClient
 
 from drx.config import BucketTarget, MongoTarget, Settings, Target
@@ -22,6 +23,7 @@ from drx.guard import (
     identify_bucket,
     identify_mongo,
 )
+from drx.guard.identity import _replica_set_marks
 from drx.runbook.catalogue import ActionSpec, Effect
 from drx.secrets import Secret
 from tests import servers
@@ -247,6 +249,23 @@ def test_a_restore_is_checked_as_the_rules_say(other_server: str, trust: Trust) 
         operation.check_restore(RestoreRequest("shop", "shop_recovered", occupied=True))
     with pytest.raises(NameNeeded):
         operation.check_restore(RestoreRequest("shop", "shop_recovered", occupied=True, replace=True))
+
+
+class ReplicaSet:
+    """Answers replSetGetConfig as mongod 7.0 documents it; the embedded server does not know the command."""
+
+    admin = property(lambda self: self)
+
+    def command(self, name: str) -> dict[str, object]:
+        """Answer."""
+        assert name == "replSetGetConfig"
+        settings = {"chainingAllowed": True, "replicaSetId": ObjectId("65f0c0ffee65f0c0ffee65f0")}
+        return {"config": {"_id": "rs0", "version": 1, "settings": settings}, "ok": 1.0}
+
+
+def test_the_id_of_a_replica_set_is_its_best_mark() -> None:
+    marks = _replica_set_marks(ReplicaSet())  # type: ignore[arg-type]
+    assert marks == [("replicaSetId:65f0c0ffee65f0c0ffee65f0", "replSetGetConfig")]
 
 
 def test_marks_of_several_kinds_are_one_server() -> None:
