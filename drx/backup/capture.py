@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from bson import Timestamp
-from pymongo import CursorType, MongoClient
+from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -20,8 +20,7 @@ from drx.errors import StepError
 
 Client = MongoClient[dict[str, Any]]
 
-_IDLE_SECONDS = 1.0
-_WAIT_MS = 250
+_SETTLED_SECONDS = 1.0
 _BATCH = 10_000
 _ROLLED_OVER = {136, 286}  # CappedPositionLost, ChangeStreamHistoryLost
 
@@ -87,6 +86,44 @@ def oldest_position(client: Client) -> Timestamp:
     return Timestamp(oldest["ts"].time, oldest["ts"].inc)
 
 
+class OplogReader:
+    """Reads the oplog in order, one closed range after the other.
+
+    A range ends at a majority's last write that is a second old: by then nothing below it is still on its way, on
+    servers that show the oplog without holes and on those that do not. (A tailing cursor is no help: the embedded
+    server loses what is written while one is being opened.)
+    """
+
+    def __init__(self, client: Client, start: Timestamp) -> None:
+        self._client = client
+        self._known = start  # the newest entry known to exist: as long as it does, nothing after it was lost
+        self._given = position_of(start) - 1
+
+    def read_to(self, end: Timestamp) -> Iterator[list[tuple[bytes, Entry]]]:
+        """Give the entries up to `end`, inclusive, that were not given before, batch by batch.
+
+        Raises RolledOver when some of them are gone.
+        """
+        query = {"ts": {"$gte": self._known, "$lte": end}}
+        with explained(self._known):
+            proven = False
+            for batch in cast("Iterator[bytes]", _oplog(self._client).find_raw_batches(query, batch_size=_BATCH)):
+                found = [(raw, parse(raw)) for raw in split(batch)]
+                if not proven:
+                    self._check_reach(found[0][1].position)
+                proven = True
+                self._known = timestamp_of(found[-1][1].position)
+                yield [pair for pair in found if pair[1].position > self._given]
+            if not proven:
+                self._check_reach(None)
+        self._given = position_of(end)
+
+    def _check_reach(self, first: int | None) -> None:
+        known = position_of(self._known)
+        if first != known and position_of(oldest_position(self._client)) > known:
+            raise rolled_over(self._known)
+
+
 class Capture:
     """Archive the oplog from `start` on, while something else runs.
 
@@ -98,13 +135,12 @@ class Capture:
         self._database = database
         self._start = start
         self._sink = sink
-        self._end: int | None = None
+        self._end: Timestamp | None = None
         self._entries = 0
         self._disturbed: list[str] = []
-        self._first: int | None = None
         self._failure: Exception | None = None
-        self._reading = threading.Event()
         self._stopped = threading.Event()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="oplog-capture", daemon=True)
 
     def begin(self) -> None:
@@ -114,39 +150,46 @@ class Capture:
     def finish(self, end: Timestamp | None = None) -> Captured:
         """Read on to `end`, or to the majority's last write before this call, and give what was captured.
 
-        Raises RolledOver when the oplog no longer reaches back to the start: the capture is then worthless.
+        Raises RolledOver when entries were lost before they could be read: the capture is then worthless.
         """
-        end = end or newest_position(self._client)
-        self._end = position_of(end)
-        self._reading.wait()  # from here on the cursor itself notices when entries are lost
-        start = position_of(self._start)
-        if self._failure is None and self._first != start and position_of(oldest_position(self._client)) > start:
-            self.stop()
-            raise rolled_over(self._start)
+        self._end = end or newest_position(self._client)
+        self._ending.set()
         self._thread.join()
         if self._failure is not None:
             raise self._failure
-        return Captured(self._start, end, self._entries, tuple(self._disturbed))
+        return Captured(self._start, self._end, self._entries, tuple(self._disturbed))
 
     def stop(self) -> None:
         """Give the capture up."""
         self._stopped.set()
+        self._ending.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
         try:
-            for found in _batches(self._client, self._start, lambda: self._end):
-                if self._stopped.is_set():
-                    return
-                if found and self._first is None:
-                    self._first = found[0][1].position
-                self._reading.set()
-                self._keep([pair for pair in found if concerns(pair[1], self._database)])
+            self._read()
         except Exception as error:  # handed to whoever calls `finish`
             self._failure = error
-        finally:
-            self._reading.set()
+
+    def _read(self) -> None:
+        reader = OplogReader(self._client, self._start)
+        pause = _SETTLED_SECONDS
+        while not self._stopped.is_set():
+            end = self._end
+            horizon = end or newest_position(self._client)
+            if end is None and self._ending.wait(pause):
+                continue
+            if end is not None and self._stopped.wait(_SETTLED_SECONDS):
+                return
+            began = time.monotonic()
+            for found in reader.read_to(horizon):
+                if self._stopped.is_set():
+                    return
+                self._keep([pair for pair in found if concerns(pair[1], self._database)])
+            if end is not None:
+                return
+            pause = max(_SETTLED_SECONDS, 2 * (time.monotonic() - began))  # where a read is dear, read less often
 
     def _keep(self, found: list[tuple[bytes, Entry]]) -> None:
         for _, entry in found:
@@ -164,13 +207,9 @@ def read_oplog(client: Client, database: str, after: Timestamp) -> Iterator[byte
 
     Raises RolledOver when the oplog no longer reaches back to `after`.
     """
-    end = position_of(newest_position(client))
-    first = True
-    for found in _batches(client, after, lambda: end):
-        begins_there = bool(found) and found[0][1].position == position_of(after)
-        if first and not begins_there and position_of(oldest_position(client)) > position_of(after):
-            raise rolled_over(after)
-        first = False
+    end = newest_position(client)
+    time.sleep(_SETTLED_SECONDS)
+    for found in OplogReader(client, after).read_to(end):
         yield from (raw for raw, entry in found if concerns(entry, database))
 
 
@@ -198,47 +237,6 @@ def rolled_over(start: Timestamp) -> RolledOver:
         f"the server's oplog no longer reaches back to {start.time}.{start.inc}",
         "Take a new base backup; enlarge the oplog or take slices more often, so that it does not happen again",
     )
-
-
-def _batches(client: Client, start: Timestamp, limit: Callable[[], int | None]) -> Iterator[list[tuple[bytes, Entry]]]:
-    """Give entries batch by batch until, once there is a limit, a later one is seen or nothing comes for a second.
-
-    A limit is a majority's last write. A later entry proves that all before it were seen; on an idle server, which
-    writes none, two reads a second apart do.
-    """
-    idle_since: float | None = None
-    with explained(start):
-        for batch in _tail(client, start):
-            end = limit()
-            found = [(raw, parse(raw)) for raw in split(batch)]
-            passed = bool(found) and end is not None and found[-1][1].position > end
-            yield [pair for pair in found if pair[1].position <= end] if passed and end is not None else found
-            if passed:
-                return
-            if found or end is None:
-                idle_since = None
-                continue
-            now = time.monotonic()
-            idle_since = idle_since if idle_since is not None else now
-            if now - idle_since >= _IDLE_SECONDS:
-                return
-
-
-def _tail(client: Client, start: Timestamp) -> Iterator[bytes]:
-    """Follow the oplog without end: raw batches, and empty ones where nothing came for a while."""
-    while True:  # a cursor that found nothing at all is dead from the beginning
-        cursor = _oplog(client).find_raw_batches(
-            {"ts": {"$gte": start}}, cursor_type=CursorType.TAILABLE_AWAIT, batch_size=_BATCH
-        )
-        seen = False
-        with cursor.max_await_time_ms(_WAIT_MS):
-            while cursor.alive:
-                batch: bytes = next(cast("Iterator[bytes]", cursor), b"")
-                seen = seen or bool(batch)
-                yield batch
-        if seen:
-            raise StepError("the server closed the cursor on its oplog", "Try again; look at the server's log")
-        time.sleep(_WAIT_MS / 1000)
 
 
 def _oplog(client: Client) -> Collection[dict[str, Any]]:

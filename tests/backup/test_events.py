@@ -1,0 +1,121 @@
+"""What happened to a database, told from its oplog."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from bson import Timestamp, encode
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drx.backup.history import KINDS, Event, find_events
+from drx.backup.moments import until_after, until_before, until_second
+from drx.errors import StepError
+
+EPOCH = Timestamp(0, 0)
+
+
+def entry(second: int, increment: int, op: str, namespace: str, o: dict[str, Any], **more: Any) -> bytes:
+    return encode({"op": op, "ns": namespace, "o": o, "ts": Timestamp(second, increment), **more})
+
+
+def deletes(second: int, count: int, namespace: str = "db.c", op: str = "d") -> list[bytes]:
+    return [entry(second, number, op, namespace, {"_id": number}, o2={"_id": number}) for number in range(1, count + 1)]
+
+
+def found(entries: list[bytes], since: Timestamp = EPOCH, mass: int = 1000, **more: Any) -> list[tuple[Any, ...]]:
+    events = find_events(entries, database="db", since=since, mass=mass, kinds=more.get("kinds", KINDS))
+    return [(event.kind, event.namespace, event.count, event.ts.time, event.ts.inc) for event in events]
+
+
+def test_commands_are_events() -> None:
+    entries = [
+        entry(10, 1, "c", "db.$cmd", {"drop": "images"}, o2={"numRecords": 5}),
+        entry(11, 1, "c", "db.$cmd", {"renameCollection": "db.a", "to": "db.b"}),
+        entry(12, 1, "c", "db.$cmd", {"create": "a"}),
+        entry(12, 2, "c", "other.$cmd", {"drop": "images"}),
+        entry(13, 1, "c", "db.$cmd", {"drop": "a"}),
+        entry(13, 2, "c", "db.$cmd", {"dropDatabase": 1}),
+    ]
+    assert found(entries) == [
+        ("drop", "db.images", 5, 10, 1),
+        ("rename", "db.a", None, 11, 1),
+        ("drop", "db.a", None, 13, 1),
+        ("dropDatabase", "db", None, 13, 2),
+    ]
+    assert found(entries, since=Timestamp(13, 2)) == [("dropDatabase", "db", None, 13, 2)]
+    assert found(entries, kinds=("rename",)) == [("rename", "db.a", None, 11, 1)]
+    assert find_events(entries, kinds=("drop",), database="db", since=EPOCH)[0] == Event(
+        Timestamp(10, 1), "drop", "db.images", 5, datetime.fromtimestamp(10, UTC)
+    )
+
+
+def test_a_drop_within_a_transaction_entry_is_found() -> None:
+    child = {"op": "c", "ns": "db.$cmd", "o": {"drop": "a"}}
+    assert found([entry(5, 5, "c", "admin.$cmd", {"applyOps": [child]})]) == [("drop", "db.a", None, 5, 5)]
+
+
+def test_many_deletes_are_one_event_and_few_are_none() -> None:
+    entries = [*deletes(10, 400), *deletes(11, 400), *deletes(14, 200)]
+    assert found(entries) == [("mass_delete", "db.c", 1000, 10, 1)]
+    assert found(entries, mass=1001) == []
+    assert found(deletes(10, 1000, op="u")) == [("mass_update", "db.c", 1000, 10, 1)]
+    assert found([*deletes(10, 600), *deletes(10, 600, "db.d")]) == []
+
+
+def test_a_pause_ends_a_run() -> None:
+    assert found([*deletes(10, 600), *deletes(16, 600)]) == []
+    assert found([*deletes(10, 1100), *deletes(16, 1200)]) == [
+        ("mass_delete", "db.c", 1100, 10, 1),
+        ("mass_delete", "db.c", 1200, 16, 1),
+    ]
+
+
+def test_steady_traffic_is_no_mass_delete_and_does_not_hide_where_one_began() -> None:
+    steady = [raw for second in range(100, 2100) for raw in deletes(second, 2)]
+    assert found(steady) == []
+    burst = [
+        *steady,
+        *deletes(2100, 900),
+        *deletes(2101, 900),
+        *(raw for s in range(2102, 2200) for raw in deletes(s, 2)),
+    ]
+    ((kind, _, count, second, _),) = found(burst)
+    assert (kind, second) == ("mass_delete", 2099)
+    assert 1800 <= count <= 1820
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 40)), max_size=20), st.integers(1, 60))
+def test_a_run_of_busy_seconds_is_always_found(seconds: list[tuple[int, int]], mass: int) -> None:
+    """With a small mass every second is busy: runs are then simply what pauses separate."""
+    counts: dict[int, int] = {}
+    for second, count in seconds:
+        counts[second + 100] = counts.get(second + 100, 0) + count
+    expected: list[tuple[int, int]] = []
+    last = None
+    for second in sorted(counts):
+        if last is not None and second - last <= 5:
+            expected[-1] = (expected[-1][0], expected[-1][1] + counts[second])
+        else:
+            expected.append((second, counts[second]))
+        last = second
+    entries = [raw for second in sorted(counts) for raw in deletes(second, counts[second])]
+    assert [(second, count) for _, _, count, second, _ in found(entries, mass=mass)] == [
+        run for run in expected if run[1] >= mass
+    ]
+
+
+def test_an_unknown_kind_is_named() -> None:
+    with pytest.raises(StepError, match="'explosion' is no kind of event"):
+        find_events([], kinds=("explosion",), database="db", since=EPOCH)
+
+
+def test_moments() -> None:
+    at = datetime(2026, 3, 1, 12, 0, 0, 999_000, tzinfo=UTC)
+    second = int(at.timestamp())
+    assert until_second(at) == Timestamp(second + 1, 0)
+    assert until_before(Timestamp(5, 3)) == Timestamp(5, 3)
+    assert until_after(Timestamp(5, 3)) == Timestamp(5, 4)
+    for wrong in (at.replace(tzinfo=None), datetime(1960, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)):
+        with pytest.raises(StepError):
+            until_second(wrong)
