@@ -47,7 +47,11 @@ def insert(database: Database[Any], name: str, batch: Sequence[bytes]) -> None:
         for error in reply.get("writeErrors", ()):
             document = batch[error["index"]]
             if error["code"] != _DUPLICATE_KEY:
-                raise StepError(f"{database.name}.{name} refuses {show_id(document)}: {error.get('errmsg', '')}"[:500])
+                text = str(error.get("errmsg", ""))[:300]
+                raise StepError(
+                    f"the server refuses {show_id(document)} in {database.name}.{name}: {text}",
+                    "Check that the server's version is not older than the backup's",
+                )
             duplicates.append(document)
         if duplicates:
             _compare(database.get_collection(name, codec_options=RAW), duplicates)

@@ -5,6 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,10 @@ def every_kind(database: Db, fixtures: Path) -> None:
     database.words.insert_many([{"_id": "ä", "w": "Ä"}, {"_id": "b", "w": "B"}])
     database.words.create_index("x", name="plain", collation={"locale": "simple"})
     database.words.create_index("w", name="inherited")
+    database.create_collection("readings", timeseries={"timeField": "at", "metaField": "sensor"})
+    database.readings.insert_many(
+        {"at": datetime(2026, 1, 1, 0, n, tzinfo=UTC), "sensor": n % 2, "n": n} for n in range(9)
+    )
     database.create_collection("checked", validator={"n": {"$gte": 0}}, validationAction="warn")
     fill(database)
     database.images.create_index([("text", -1), ("_id", 1)], unique=True)
