@@ -23,7 +23,7 @@ from drx.guard import (
     identify_bucket,
     identify_mongo,
 )
-from drx.guard.identity import _replica_set_marks
+from drx.guard.identity import _bucket_server, _replica_set_marks
 from drx.runbook.catalogue import ActionSpec, Effect
 from drx.secrets import Secret
 from tests import servers
@@ -155,6 +155,47 @@ def test_two_buckets_are_told_apart(s3_server: str, bucket: str) -> None:
 def test_a_bucket_that_cannot_be_asked_is_said(s3_server: str, change: dict[str, str], expected: str) -> None:
     with pytest.raises(UnknownIdentity, match=expected):
         identify_bucket(replace(bucket_target(s3_server, "some-bucket"), **change))  # type: ignore[arg-type]
+
+
+def test_without_keys_that_is_said(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(UnknownIdentity, match="there are no keys for the bucket some-bucket"):
+        identify_bucket(BucketTarget("some-bucket", "us-east-1", s3_server))
+
+
+def test_keys_that_are_refused_are_said_without_them(tmp_path: Path) -> None:
+    with servers.s3(tmp_path, AUTH="true") as endpoint:
+        target = BucketTarget("some-bucket", "us-east-1", endpoint, None, "AKIANOBODY", Secret("hunter22"))
+        with pytest.raises(UnknownIdentity, match="refuses the keys, or another account owns it") as caught:
+            identify_bucket(target)
+    assert "hunter22" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "server"),
+    [
+        (None, "aws"),
+        ("https://s3.eu-west-1.amazonaws.com", "aws"),
+        ("https://S3.Example:9000/", "s3.example:9000"),
+        ("https://amazonaws.com.evil.example", "amazonaws.com.evil.example"),
+    ],
+)
+def test_every_address_of_aws_is_aws(endpoint: str | None, server: str) -> None:
+    assert _bucket_server(endpoint) == server
+
+
+def test_productions_bucket_is_recognised_under_another_address(s3_server: str, bucket: str) -> None:
+    trust = Trust().with_identities("production", (identify_bucket(bucket_target(s3_server, bucket)),))
+    alias = bucket_target(s3_server.replace("127.0.0.1", "localhost"), bucket)
+    drill = Guard(Target("staging", "shop", uploads=alias), SETTINGS, trust, Mode.DRILL)
+    with pytest.raises(RefusedError, match="uploads of 'staging' is a server of 'production'"):
+        drill.check_drill()
+    with pytest.raises(RefusedError, match="uploads of 'staging' is a server of 'production'"):
+        drill.check(spec("destroy", "uploads"), None, "fault")
 
 
 def guard(uri: str, environment: str, trust: Trust, mode: Mode = Mode.DRILL) -> Guard:
