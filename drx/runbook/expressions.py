@@ -130,7 +130,7 @@ def entry(value: Any, name: object) -> Any:
             return value[written]
         except (LookupError, TypeError):
             continue
-    known = f"There is: {', '.join(map(str, list(value)[:20]))}" if isinstance(value, Mapping) and value else ""
+    known = f"Known here: {', '.join(map(str, list(value)[:20]))}" if isinstance(value, Mapping) and value else ""
     raise LookupError(f"'{name}' is not there. {known}")
 
 
