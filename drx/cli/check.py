@@ -76,7 +76,7 @@ class _Project:
         try:
             data = read_bounded(path)
         except DrxError as error:
-            return [Problem(str(path), 1, 1, error.message, error.remedy)]
+            return [Problem(str(path), 1, 1, error.message.replace(f"{path} ", "it ", 1), error.remedy)]
         if path.name == CONFIG:
             if path.absolute() == (self.root / CONFIG).absolute():
                 return self.config_problems
