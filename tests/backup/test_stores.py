@@ -149,9 +149,33 @@ def test_a_missing_bucket_is_named(s3_server: str) -> None:
 
 
 def test_secrets_are_not_printed() -> None:
-    address = S3Address("b", access_key_id="AKIAXYZ", secret_access_key="hush", endpoint="http://u:hush@localhost:1")
-    assert "hush" not in f"{address!r:.60}"
-    assert "hush" not in S3Store(address).describe()
+    address = S3Address("bucket", access_key_id="AKIAXYZ", secret_access_key="hush", endpoint="https://h:9000")
+    assert "hush" not in repr(address)
+    assert "AKIAXYZ" not in repr(address)
+    assert S3Store(address).describe() == "s3://bucket at h:9000"
+
+
+@pytest.mark.parametrize("endpoint", ["nonsense", "ftp://h", "http://", "http://h:port", "http://u:hush@h", "[", ""])
+def test_a_wrong_endpoint_is_an_error_without_its_password(endpoint: str) -> None:
+    with pytest.raises(StoreError, match=r"https://s3\.example\.org:9000") as caught:
+        S3Store(S3Address("bucket", endpoint=endpoint))
+    assert "hush" not in str(caught.value)
+
+
+def test_an_endpoint_where_nobody_listens_is_named() -> None:
+    port = servers.free_port()
+    store = open_store(s3_address(f"http://127.0.0.1:{port}", "bucket"))
+    with pytest.raises(StoreError, match=rf"127\.0\.0\.1:{port}/a.*Check the endpoint"):
+        store.get("a")
+
+
+def test_wrong_credentials_are_named_and_not_shown(tmp_path: Path) -> None:
+    with servers.s3(tmp_path, AUTH="true") as endpoint:
+        S3Store(s3_address(endpoint, "bucket")).client.create_bucket(Bucket="bucket")
+        store = open_store(S3Address("bucket", endpoint=endpoint, access_key_id="AKIAXYZ", secret_access_key="hush"))
+        with pytest.raises(StoreError, match="Check the credentials") as caught:
+            store.create("a", b"1")
+    assert "hush" not in str(caught.value)
 
 
 def test_a_store_that_disappears_half_way_is_named(tmp_path: Path) -> None:

@@ -79,9 +79,7 @@ class DirectoryStore:
         Raises StoreError for a key that would leave the store, and when the directory is not there.
         """
         if any(part.startswith(".") or not part for part in key.split("/")) or "\0" in key:
-            raise StoreError(
-                f"'{key}' cannot be a key in {self._root}", "No part may be empty or begin with '.'"
-            )
+            raise StoreError(f"'{key}' cannot be a key in {self._root}", "No part may be empty or begin with '.'")
         if not self._root.is_dir():
             raise StoreError(f"the directory {self._root} is not there", "Mount its disk, or create it")
         return self._root / key

@@ -52,6 +52,7 @@ class S3Store:
         import boto3
 
         self._address = address
+        self._endpoint = _endpoint_name(address.endpoint)
         self._prefix = f"{address.prefix.strip('/')}/" if address.prefix.strip("/") else ""
         self.owner: _Owner = {"ExpectedBucketOwner": address.owner} if address.owner else {}
         with self.failures(""):
@@ -79,8 +80,7 @@ class S3Store:
 
     def describe(self) -> str:
         name = f"s3://{self.bucket}/{self._prefix}".rstrip("/")
-        endpoint = urlsplit(self._address.endpoint or "")
-        return f"{name} at {endpoint.hostname}:{endpoint.port or endpoint.scheme}" if endpoint.hostname else name
+        return f"{name} at {self._endpoint}" if self._endpoint else name
 
     def put(self, key: str, data: bytes) -> None:
         self.put_checked(key, data)
@@ -161,14 +161,31 @@ class S3Store:
             yield
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "unknown"))
-            text = str(error.response.get("Error", {}).get("Message", ""))
+            text = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")
             message = f"{self.describe()}/{key}: {code}: {text}".rstrip(": ")
             if code in (_TAKEN, _BUSY):
                 raise _Conflict(message, code) from None
             raise StoreError(message, _REMEDIES.get(code, "Try again; if it stays, ask the store's operator")) from None
         except BotoCoreError as error:
             remedy = "Check the endpoint, the network and that credentials are configured"
-            raise StoreError(f"{self.describe()}/{key}: {error}", remedy) from None
+            raise StoreError(f"{self.describe()}/{key}: {' '.join(str(error).split())}", remedy) from None
+
+
+def _endpoint_name(endpoint: str | None) -> str:
+    """Check an endpoint and give its host and port, which is what people are shown."""
+    if endpoint is None:
+        return ""
+    try:
+        parts = urlsplit(endpoint)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        raise StoreError("the endpoint of a store is no address", "Write it like https://s3.example.org:9000") from None
+    if not parts.hostname or parts.username or parts.password:
+        raise StoreError(
+            f"the endpoint {parts.hostname or ''} of a store holds no host, or holds a password",
+            "Write it like https://s3.example.org:9000, and give the keys by themselves",
+        )
+    return f"{parts.hostname}:{port}"
 
 
 class _Conflict(StoreError):
