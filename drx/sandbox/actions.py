@@ -60,6 +60,7 @@ def seed_sandbox(params: Seed, context: Context) -> Result:
     from drx.sandbox.seed import Sizes, seed
     from drx.sandbox.servers import deploy
     from drx.sandbox.state import ledger_path
+    from drx.sandbox.writing import end_writer
 
     directory = _directory(context)
 
@@ -67,6 +68,7 @@ def seed_sandbox(params: Seed, context: Context) -> Result:
         context.check()
         context.progress(done, total, unit)
 
+    end_writer(directory)
     deploy(directory, DATABASE)
     try:
         seed(directory, Sizes(params.users, params.images, params.objects), params.number, progress)

@@ -63,6 +63,8 @@ class Backends:
     def read(self, image: Document) -> bytes:
         """The bytes that an image document refers to; raises Unavailable where they are not those on record."""
         _, s3, bucket = self._connect()
+        if not {"key", "sha256"} <= image.keys():
+            raise Unavailable(f"image {image['_id']} does not say which object it is")
         content = s3.get_object(Bucket=bucket, Key=str(image["key"]))["Body"].read()
         if hashlib.sha256(content).hexdigest() != image["sha256"]:
             raise Unavailable(f"object {image['key']} is not the one on record")
@@ -129,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
             self._json(HTTPStatus.BAD_REQUEST, {"reason": f"limit is a number from 1 to {_MAXIMUM_LISTED}"})
             return
         listed = [
-            {"id": str(image["_id"]), "title": image["title"], "key": image["key"], "size": image["size"]}
+            {"id": str(image["_id"]), **{name: image.get(name) for name in ("title", "key", "size")}}
             for image in self._backends.find(int(limit))
         ]
         self._json(HTTPStatus.OK, listed)
@@ -140,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
         except InvalidId:
             found = []
         if found:
-            self._send(HTTPStatus.OK, str(found[0]["content_type"]), self._backends.read(found[0]))
+            self._send(HTTPStatus.OK, str(found[0].get("content_type")), self._backends.read(found[0]))
         else:
             self._json(HTTPStatus.NOT_FOUND, {"reason": "no such image"})
 

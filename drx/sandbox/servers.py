@@ -14,7 +14,7 @@ from typing import Literal
 
 from drx.errors import DrxError, LockedError
 from drx.sandbox.buckets import make_buckets
-from drx.sandbox.host import write_reload_command, write_settings
+from drx.sandbox.host import variables_path, write_reload_command, write_settings
 from drx.sandbox.members import Program, programs, require_servers, source_directory
 from drx.sandbox.processes import Process, end, is_alive, listening_port, start_python, wait_until
 from drx.sandbox.state import (
@@ -50,18 +50,20 @@ def up(directory: Path) -> SandboxState:
     """
     directory = directory.resolve()
     require_servers()
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(directory):
         before = read_state(directory) or SandboxState(directory=directory, members=())
         alive = tuple(member for member in before.members if is_alive(process_of(member)))
+        remaining = SandboxState(directory=directory, members=alive)
         started: list[Process] = []
         try:
-            state = _start_missing(SandboxState(directory=directory, members=alive), before, started)
+            state = _start_missing(remaining, before, started)
             make_buckets(state)
             _prepare_host(state, before)
             _await_answers(state)
-            write_state(state)
         except BaseException:
             end(started, _END_SECONDS)
+            write_state(remaining)
             raise
     return state
 
@@ -75,8 +77,8 @@ def status(directory: Path) -> tuple[MemberStatus, ...]:
 def down(directory: Path, *, remove_data: bool = False) -> None:
     """End every process of the sandbox; with `remove_data`, remove its directory too."""
     directory = directory.resolve()
-    if not directory.exists():
-        return
+    if read_state(directory) is None and not variables_path(directory).exists():
+        return  # not a sandbox: nothing here is ours
     with locked(directory):
         state = read_state(directory)
         if state:
@@ -107,7 +109,6 @@ def locked(directory: Path) -> Iterator[None]:
     """Keep a second command off the same sandbox; raises LockedError when it takes too long."""
     from filelock import FileLock, Timeout
 
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with FileLock(directory / ".lock", timeout=2 * _START_SECONDS):
             yield
@@ -123,31 +124,40 @@ def log_end(directory: Path, name: str) -> str:
 
 
 def _start_missing(state: SandboxState, before: SandboxState, started: list[Process]) -> SandboxState:
+    """Start what does not run; each process is in the state file before it is waited for, so that none is lost."""
     ports = {member.name: member.port for member in before.members}
-    missing = [program for program in programs(state.directory, ports) if state.find(program.name) is None]
-    processes = {program.name: _start(program, state.directory, started) for program in missing}
-    for name, process in processes.items():
-        if not _await_port(process) and ports.get(name):  # somebody else has taken its port meanwhile
-            anew = next(program for program in programs(state.directory, {}) if program.name == name)
-            processes[name] = _start(anew, state.directory, started)
-            _await_port(processes[name])
-    for name, process in processes.items():
-        port = listening_port(process.pid)
-        if port is None:
-            raise DrxError(f"'{name}' of the sandbox did not start{log_end(state.directory, name)}", "Read its log")
-        state = state.with_member(Member(name=name, pid=process.pid, started=process.started, port=port))
+    for program in programs(state.directory, ports):
+        if state.find(program.name) is None:
+            state = state.with_member(_start(program, state.directory, started))
+    write_state(state)
+    for program in programs(state.directory, {}):
+        if not _await_port(state.member(program.name)) and ports.get(program.name):
+            state = state.with_member(_start(program, state.directory, started))  # its port was taken meanwhile
+            write_state(state)
+            _await_port(state.member(program.name))
+    for program in programs(state.directory, {}):
+        state = state.with_member(_with_port(state.member(program.name), state.directory))
+    write_state(state)
     return state
 
 
-def _start(program: Program, directory: Path, started: list[Process]) -> Process:
+def _start(program: Program, directory: Path, started: list[Process]) -> Member:
     process = start_python(program.arguments, program.environment, log_path(directory, program.name))
     started.append(process)
-    return process
+    return Member(name=program.name, pid=process.pid, started=process.started)
 
 
-def _await_port(process: Process) -> bool:
+def _await_port(member: Member) -> bool:
+    process = process_of(member)
     wait_until(lambda: listening_port(process.pid) is not None or not is_alive(process), _START_SECONDS)
     return is_alive(process)
+
+
+def _with_port(member: Member, directory: Path) -> Member:
+    port = listening_port(member.pid)
+    if port is None:
+        raise DrxError(f"'{member.name}' of the sandbox did not start{log_end(directory, member.name)}", "Read its log")
+    return member.model_copy(update={"port": port})
 
 
 def _await_answers(state: SandboxState) -> None:

@@ -106,8 +106,9 @@ class SandboxState(Model):
         return found
 
     def with_member(self, member: Member) -> "SandboxState":
-        """The same sandbox with this member in place of one of its name."""
-        return SandboxState(directory=self.directory, members=(*self.without(member.name).members, member))
+        """The same sandbox with this member, in place of one of its name."""
+        others = {each.name: each for each in self.members}
+        return SandboxState(directory=self.directory, members=tuple((others | {member.name: member}).values()))
 
     def without(self, name: str) -> "SandboxState":
         """The same sandbox without the member of that name."""

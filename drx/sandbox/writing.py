@@ -31,7 +31,7 @@ def start_writing(directory: Path, rate: float, check: Callable[[], None] = lamb
     One that already runs is left as it is. `check` is called while it starts, and may raise to stop. Raises DrxError if
     it does not get to write.
     """
-    directory = directory.resolve()
+    directory = load_state(directory.resolve()).directory
     with locked(directory):
         state = load_state(directory)
         running = state.find(WRITER)
@@ -58,15 +58,20 @@ def stop_writing(directory: Path) -> Written:
 
     Every write that the ledger calls done was acknowledged before this returns.
     """
-    directory = directory.resolve()
+    end_writer(directory)
+    history = read_history(ledger_path(directory))
+    return Written(history.writes, history.in_flight, history.last_write_at)
+
+
+def end_writer(directory: Path) -> None:
+    """End the writer, if there is one, after the write in hand."""
+    directory = load_state(directory.resolve()).directory
     with locked(directory):
         state = load_state(directory)
         running = state.find(WRITER)
         if running:
             end([process_of(running)], _STOP_SECONDS)
             write_state(state.without(WRITER))
-    history = read_history(ledger_path(directory))
-    return Written(history.writes, history.in_flight, history.last_write_at)
 
 
 def _await_first_write(process: Process, ledger: Path, before: int, check: Callable[[], None]) -> None:

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -9,11 +12,14 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
+import drx
 from drx.errors import DrxError
-from drx.sandbox import members, servers
+from drx.sandbox import members, servers, writing
 from drx.sandbox.buckets import connect_s3
+from drx.sandbox.host import read_settings
 from drx.sandbox.processes import Process, is_alive, start_python, wait_until
 from drx.sandbox.state import ACCESS_KEY, APP, BUCKETS, MONGO, SECRET_KEY, SandboxState, read_state, s3_name
+from tests.sandbox.conftest import get
 
 NAMES = {MONGO, s3_name("us-east-1"), s3_name("eu-west-1"), APP}
 
@@ -68,11 +74,42 @@ def test_a_second_sandbox_a_killed_member_and_the_end(running: SandboxState, tmp
     with closing(connect_s3(again.s3["us-east-1"], "us-east-1", ACCESS_KEY, SECRET_KEY)) as client:
         assert client.get_bucket_versioning(Bucket="pixelcraft-uploads").get("Status") == "Enabled"
 
+    store = again.member(s3_name("us-east-1"))
+    os.kill(store.pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_alive(servers.process_of(store)), 10)
+    with socket.create_server(("127.0.0.1", store.port)):
+        moved = servers.up(tmp_path)
+    assert moved.member(s3_name("us-east-1")).port != store.port
+    reason = "image 1 does not say which object it is"
+    assert get(moved, "/healthz").json == {"status": "unavailable", "reason": reason}
+    assert read_settings(tmp_path).endpoint == moved.s3["us-east-1"]
+
     servers.down(tmp_path)
-    assert not any(is_alive(servers.process_of(member)) for member in again.members)
+    assert not any(is_alive(servers.process_of(member)) for member in moved.members)
     assert servers.status(tmp_path) == ()
-    servers.down(tmp_path)
+    servers.down(tmp_path, remove_data=True)
+    assert not tmp_path.exists()
     assert set(_conditions(running.directory).values()) == {"running"}
+
+
+def test_a_directory_that_is_no_sandbox_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    servers.down(tmp_path, remove_data=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(DrxError, match="no sandbox runs in"):
+        writing.start_writing(tmp_path / "nowhere", 1)
+
+
+def test_a_drx_that_was_killed_while_it_started_leaves_nothing_behind(tmp_path: Path) -> None:
+    code = "import sys, pathlib; from drx.sandbox import servers; servers.up(pathlib.Path(sys.argv[1]))"
+    starting = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=Path(drx.__file__).parents[1])
+    assert wait_until((tmp_path / "state.json").exists, 20)
+    starting.kill()
+    starting.wait()
+    state = servers.up(tmp_path)
+    assert _conditions(tmp_path) == dict.fromkeys(NAMES, "running")
+    servers.down(tmp_path)
+    assert not any(is_alive(servers.process_of(member)) for member in state.members)
 
 
 def test_a_member_that_does_not_start_ends_the_others_and_shows_its_log(
@@ -91,7 +128,9 @@ def test_a_member_that_does_not_start_ends_the_others_and_shows_its_log(
         servers.up(tmp_path)
     assert len(started) == len(NAMES)
     assert not any(map(is_alive, started))
-    assert read_state(tmp_path) is None
+    state = read_state(tmp_path)
+    assert state is not None
+    assert state.members == ()
 
 
 def test_without_the_extra_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
