@@ -13,7 +13,10 @@ KNOWN_NAMES = f"Names begin with {', '.join(SCOPE_NAMES)}; write hyphens in them
 Chain = tuple[str, ...]
 """A name with its attributes: `steps.find.outputs.ts`."""
 
-_PLAIN = re.compile(r"\{\{ *((?:" + "|".join(SCOPE_NAMES) + r")(?:\.[A-Za-z][A-Za-z0-9_]*)+) *\}\}")
+_ATTRIBUTE = r"\.([A-Za-z_]\w*)|\['([^'\\]*)'\]"
+_PLAIN = re.compile(
+    r"\{\{ *((?:" + "|".join(SCOPE_NAMES) + ")(?:" + _ATTRIBUTE.replace("(", "(?:") + r")+) *\}\}", re.ASCII
+)
 """An expression that only names something: nearly all do, and are read without loading Jinja2."""
 _MARKS = ("{{", "}}", "{%")
 
@@ -93,7 +96,12 @@ def _plain_parts(text: str) -> list[str | Chain] | None:
     pieces = _PLAIN.split(text)
     if any(mark in piece for piece in pieces[::2] for mark in _MARKS):
         return None
-    return [tuple(piece.split(".")) if position % 2 else piece for position, piece in enumerate(pieces) if piece]
+    return [_plain_chain(piece) if position % 2 else piece for position, piece in enumerate(pieces) if piece]
+
+
+def _plain_chain(written: str) -> Chain:
+    attributes = re.findall(_ATTRIBUTE, written, re.ASCII)
+    return (re.split(r"[.\[]", written, maxsplit=1)[0], *(dotted or quoted for dotted, quoted in attributes))
 
 
 def _render_text(text: str, scope: Mapping[str, object]) -> object:

@@ -1,7 +1,7 @@
 """Turn bytes into plain values with positions, within fixed limits. Never raises on bad input; never builds objects."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NoReturn
 
 from drx.yaml_source.problems import Path, Problem, shown
@@ -14,22 +14,24 @@ MAX_DEPTH = 40
 MAX_PROBLEMS = 50
 """Problems reported before reading stops."""
 
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+"""https://yaml.org/spec/1.2.2/#51-character-set"""
 
 
-@dataclass(slots=True)
 class Node:
     """A value of the document and where it stands; lines and columns count from 1."""
 
-    line: int
-    column: int
-    value: object = None
-    plain: str | None = None
-    """What was written, where it stands without quotes."""
-    children: dict[str | int, "Node"] = field(default_factory=dict)
-    keys: dict[str | int, tuple[int, int]] = field(default_factory=dict)
-    size: int = 1
-    height: int = 0
+    __slots__ = ("children", "column", "height", "keys", "line", "plain", "size", "value")
+
+    def __init__(self, line: int, column: int, value: object = None) -> None:
+        self.line = line
+        self.column = column
+        self.value = value
+        self.plain: str | None = None  # what was written, where it stands without quotes
+        self.children: dict[str | int, Node] = {}
+        self.keys: dict[str | int, tuple[int, int]] = {}
+        self.size = 1  # values in it, itself included
+        self.height = 0
 
 
 @dataclass(frozen=True)
@@ -106,15 +108,17 @@ class _Stop(Exception):
     """Reading cannot go on."""
 
 
-@dataclass(slots=True)
 class _Frame:
     """A list or mapping that is being read; `key` waits for its value."""
 
-    node: Node
-    is_mapping: bool
-    anchor: str | None
-    key: str | None = None
-    has_key: bool = False
+    __slots__ = ("anchor", "has_key", "is_mapping", "key", "node")
+
+    def __init__(self, node: Node, is_mapping: bool, anchor: str | None) -> None:
+        self.node = node
+        self.is_mapping = is_mapping
+        self.anchor = anchor
+        self.key: str | None = None
+        self.has_key = False
 
 
 class _Builder:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drx.runbook.expressions import ExpressionError, as_expression, evaluate, names, render
-from drx.runbook.jinja import parts
+from drx.runbook.jinja import chains, parts
 
 SCOPE = {
     "inputs": {"n": "5", "count": 3, "items": [1, 2], "none": None, "yes": True,
@@ -20,7 +20,7 @@ SCOPE = {
         "approve-switch": {"outputs": {"items": 7, "nested": {"a-b": "x"}}, "status": "succeeded"},
         "find": {"outputs": {}, "status": "skipped"},
     },
-    "target": {"mongo": {"database": "pixelcraft"}},
+    "target": {"_y": {"": {"ü": 1, "a.b": 2}}, "mongo": {"database": "pixelcraft"}},
 }  # fmt: skip
 
 GIVEN = [
@@ -144,12 +144,16 @@ def test_steps_may_be_an_object_that_only_looks_up() -> None:
     assert render("{{ steps.a_b.outputs.x + 1 }}", {"steps": View()}) == 2
 
 
-NAMES = st.lists(
-    st.sampled_from(["inputs", "steps", "count", "n", "find", "outputs", "approve_switch", "x"]), min_size=2
+WORDS = ["inputs", "steps", "count", "n", "find", "outputs", "approve_switch", "x", "_y", "nested", "a_b"]
+ATTRIBUTES = st.sampled_from(
+    [f".{word}" for word in WORDS] + [f"['{word}']" for word in (*WORDS, "a-b", "", "ü", "a.b")]
+)
+NAMES = st.tuples(
+    st.sampled_from(["inputs", "steps", "target"]), st.lists(ATTRIBUTES, min_size=1, max_size=5).map("".join)
 )
 
 
-@given(NAMES.map(".".join))
+@given(NAMES.map("".join))
 def test_plain_names_mean_the_same_with_and_without_jinja(dotted: str) -> None:
     text = "{{ " + dotted + " }}"
     try:
@@ -159,6 +163,7 @@ def test_plain_names_mean_the_same_with_and_without_jinja(dotted: str) -> None:
             parts(text, SCOPE)
     else:
         assert parts(text, SCOPE) == [plain]
+    assert names(text) == chains(text)
 
 
 PIECES = [
