@@ -82,13 +82,13 @@ def registered(name: str) -> Action:
     return found
 
 
-def params_of(name: str, **parameters: object) -> Params:
+def params_of(name: str, /, **parameters: object) -> Params:
     """The parameters as the runner reads them."""
     read = registered(name).spec.parameters.model_validate(parameters)
     assert isinstance(read, Params)
     return read
 
 
-def run(name: str, context: FakeContext, **parameters: object) -> Result:
+def run(name: str, context: FakeContext, /, **parameters: object) -> Result:
     """Run an action as the runner does: parameters read by its model."""
     return registered(name).run(params_of(name, **parameters), context)
