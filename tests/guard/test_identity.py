@@ -262,6 +262,12 @@ def test_a_person_names_what_is_destroyed(other_server: str, trust: Trust) -> No
     operation.check(spec("destroy", "mongo"), "shop.a", "runbook", created=frozenset({("mongo", "shop")}))
 
 
+def test_what_the_run_lost_is_passed_on(other_server: str, trust: Trust) -> None:
+    with pytest.raises(RefusedError, match="was declared lost"):
+        lost = frozenset({("mongo", "shop")})
+        guard(other_server, "staging", trust).check(spec("write", "mongo"), "shop", "runbook", lost=lost)
+
+
 def test_the_id_in_drx_yaml_settles_whose_server_it_is(other_server: str, trust: Trust) -> None:
     target = Target("staging", "shop", mongo=replace(mongo_target(other_server), replica_set_id="65f0"))
     operation = Guard(target, SETTINGS, trust, Mode.OPERATION)
