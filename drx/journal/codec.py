@@ -61,7 +61,8 @@ def masked(fact: Fact, mask: Mask) -> Fact:
     }
     if "lines" in changes:
         changes["lines"] = tuple(changes["lines"])
-    return dataclasses.replace(fact, **changes) if changes else fact
+    changed = any(getattr(fact, name) != value for name, value in changes.items())
+    return dataclasses.replace(fact, **changes) if changed else fact
 
 
 def encode(thing: Fact | Author) -> str:

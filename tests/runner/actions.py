@@ -1,0 +1,100 @@
+"""Actions that break, count and create, to see what the runner makes of them."""
+
+import time
+from pathlib import Path
+
+from drx.actions.base import Context, Params, Result, action
+from drx.errors import StepError
+from drx.fields import Duration
+
+
+class Nothing(Params):
+    """No parameters."""
+
+
+class Tally(Params):
+    """Where an effect leaves its mark."""
+
+    file: Path
+    """A line is added here each time."""
+    line: str = "x"
+    """The line."""
+    fail: int = 0
+    """Fail so many times first."""
+
+
+class Slow(Params):
+    """How long to be busy."""
+
+    seconds: Duration
+    """This long."""
+    deaf: bool = False
+    """Do not stop when told to."""
+
+
+def _add(params: Tally) -> int:
+    with params.file.open("a") as file:
+        file.write(f"{params.line}\n")
+    return len(params.file.read_text().splitlines())
+
+
+@action("test.tally", effect="write", repeatable=True)
+def tally(params: Tally, context: Context) -> Result:
+    """Add a line to a file; running it again does no harm."""
+    count = _add(params)
+    if count <= params.fail:
+        raise StepError(f"this was attempt {count}", "Wait", lines=("first", "last"))
+    return Result({"count": count})
+
+
+@action("test.once", effect="write")
+def once(params: Tally, context: Context) -> Result:
+    """Add a line to a file; running it again would be wrong."""
+    return Result({"count": _add(params)})
+
+
+@action("test.seen", effect="read", repeatable=True)
+def seen(params: Tally, context: Context) -> Result:
+    """Hold where the line is in the file."""
+    if not params.file.exists() or params.line not in params.file.read_text().splitlines():
+        raise StepError(f"{params.line} is not there")
+    return Result({"count": 1})
+
+
+@action("test.slow", effect="write", repeatable=True)
+def slow(params: Slow, context: Context) -> Result:
+    """Be busy for a while."""
+    deadline = time.monotonic() + params.seconds.total_seconds()
+    while time.monotonic() < deadline:
+        context.progress(1, 2, "rounds")
+        if params.deaf:
+            time.sleep(0.02)
+        else:
+            context.sleep(0.02)
+    return Result()
+
+
+@action("test.bug", effect="read")
+def bug(params: Nothing, context: Context) -> Result:
+    """Break in a way nobody foresaw."""
+    raise ZeroDivisionError("the secret is hunter22")
+
+
+@action("test.odd", effect="read")
+def odd(params: Nothing, context: Context) -> Result:
+    """Return what no journal can hold."""
+    return Result({"thing": {1, 2}})  # type: ignore[dict-item]
+
+
+@action("test.create", effect="write", repeatable=True)
+def create(params: Tally, context: Context) -> Result:
+    """Say that something is created, and look whether the journal knows it before it is filled."""
+    context.created_resource("mongo", params.line)
+    return Result({"known": params.line in params.file.read_text(), "created": len(context.created)})
+
+
+@action("test.artifact", effect="read")
+def artifact(params: Nothing, context: Context) -> Result:
+    """Leave a file."""
+    (context.artifacts / "note.txt").write_text("kept")
+    return Result(artifacts=("note.txt",))
