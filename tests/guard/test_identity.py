@@ -263,8 +263,8 @@ def test_a_person_names_what_is_destroyed(other_server: str, trust: Trust) -> No
 
 
 def test_what_the_run_lost_is_passed_on(other_server: str, trust: Trust) -> None:
+    lost = frozenset({("mongo", "shop")})
     with pytest.raises(RefusedError, match="was declared lost"):
-        lost = frozenset({("mongo", "shop")})
         guard(other_server, "staging", trust).check(spec("write", "mongo"), "shop", "runbook", lost=lost)
 
 
