@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from drx.engine.events import ClockStarted, Event, Json, Part, RunStarted, StepStarted, StepSucceeded
+from drx.engine.events import ClockStarted, Event, Json, Mode, Part, RunStarted, StepStarted, StepSucceeded
 from drx.engine.plan import Phase, Plan, call_of
 from drx.engine.visit import Status
 from drx.reports import happenings, judgement, timeline
@@ -31,10 +31,10 @@ def gather(plan: Plan, events: Sequence[Event], journal_head: str = "") -> RunFa
         rows.take(event)
     steps = timings(plan, rows.all(), gaps, end)
     recovered_at, proof = _recovered_at(steps), _proof(plan, events)
-    rto = _objective(plan.rto, None if recovered_at is None else recovered_at - clock.moment)
-    rpo = _objective(plan.rpo, None if proof is None else clock.moment - proof.until)
+    rto, rpo = _objectives(plan, start.mode, clock, recovered_at, proof)
     failures = happenings.failures(plan, events)
     found = judgement.Findings(plan, start.mode, start.run, steps, failures, recovered_at, rto, rpo)
+    verdict = judgement.judge(found, events)
     spans = timeline.spans_of(plan, events, clock.moment)
     return RunFacts(
         run=start.run,
@@ -43,9 +43,9 @@ def gather(plan: Plan, events: Sequence[Event], journal_head: str = "") -> RunFa
         runbook=start.runbook,
         drill=start.drill,
         environment=start.environment,
-        verdict=judgement.judge(found, events),
+        verdict=verdict,
         outcome=judgement.outcome_of(events),
-        objective_missed=judgement.objective_missed(start.mode, rto, rpo),
+        objective_missed=judgement.objective_missed(found, verdict),
         started=events[0].at,
         ended=end,
         clock=clock,
@@ -77,6 +77,17 @@ def _recovered_at(steps: Sequence[StepTiming]) -> datetime | None:
     """The end of the newest visit to a step marked as the recovery, if it succeeded."""
     last = next((step for step in reversed(steps) if step.recovered), None)
     return last.ended if last is not None and last.status is Status.SUCCEEDED else None
+
+
+def _objectives(
+    plan: Plan, mode: Mode, clock: Clock, recovered_at: datetime | None, proof: Proof | None
+) -> tuple[Objective, Objective]:
+    """RTO and RPO with what became of them; an operation has no incident to count from."""
+    if mode is Mode.OPERATION:
+        return Objective(None, None, None), Objective(None, None, None)
+    rta = None if recovered_at is None else recovered_at - clock.moment
+    rpa = None if proof is None else clock.moment - proof.until
+    return _objective(plan.rto, rta), _objective(plan.rpo, rpa)
 
 
 def _objective(target: timedelta | None, actual: timedelta | None) -> Objective:

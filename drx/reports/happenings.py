@@ -20,7 +20,7 @@ from drx.engine.events import (
     TargetIdentified,
     TargetLost,
 )
-from drx.engine.plan import Human, Plan, PlannedStep
+from drx.engine.plan import Human, Plan
 from drx.reports.shapes import Approval, Evidence, Failure, Note, Review, Target
 from drx.reports.text import title_of
 from drx.units import show_duration
@@ -76,22 +76,17 @@ def approvals(plan: Plan, events: Sequence[Event]) -> tuple[Approval, ...]:
 
 
 def _approvals(plan: Plan, event: Event) -> Iterator[Approval]:
-    """A person's answer is a fact of its own; a script's yes, or a probe's, only shows as the step's success."""
+    """A person's answer is a fact of its own; a script's yes only shows as the step's success."""
     match event.fact:
         case Answered(choice=Choice.APPROVE | Choice.REJECT) as fact if fact.question is QuestionKind.STEP:
-            approved = fact.choice is Choice.APPROVE
+            approved, title = fact.choice is Choice.APPROVE, title_of(plan.steps[fact.step])
             by = "drill script" if fact.scripted else event.by.user
-            yield Approval(event.at, fact.step, _asked(plan.steps[fact.step]), by, approved, fact.reason, fact.scripted)
+            yield Approval(event.at, fact.step, title, by, approved, fact.reason, fact.scripted)
         case StepSucceeded() as fact if fact.step in plan.answers and _is_approval(plan, fact.step):
-            yield Approval(
-                event.at, fact.step, _asked(plan.steps[fact.step]), "drill script", approved=True, scripted=True
-            )
+            title = title_of(plan.steps[fact.step])
+            yield Approval(event.at, fact.step, title, "drill script", approved=True, scripted=True)
         case _:
             return
-
-
-def _asked(step: PlannedStep) -> str:
-    return step.work.prompt if isinstance(step.work, Human) else title_of(step)
 
 
 def _is_approval(plan: Plan, step: str) -> bool:

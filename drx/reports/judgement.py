@@ -47,11 +47,12 @@ def judge(found: Findings, events: Sequence[Event]) -> Verdict:
             assert_never(outcome)
 
 
-def objective_missed(mode: Mode, rto: Objective, rpo: Objective) -> bool:
-    """Whether a promise was broken; in a drill, also whether one was never measured."""
+def objective_missed(found: Findings, verdict: Verdict) -> bool:
+    """Whether a promise was broken; in a drill, or where nothing was recovered, also whether one went unmeasured."""
+    strict = found.mode is Mode.DRILL or verdict.word is Word.NOT_RECOVERED
     return any(
-        objective.met is False or (mode is Mode.DRILL and objective.target is not None and objective.actual is None)
-        for objective in (rto, rpo)
+        objective.met is False or (strict and objective.target is not None and objective.actual is None)
+        for objective in (found.rto, found.rpo)
     )
 
 

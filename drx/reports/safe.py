@@ -76,4 +76,6 @@ def _padded(cell: str, width: int, right: bool) -> str:
 
 def _width(text: str) -> int:
     """How many columns a terminal gives the text."""
+    if text.isascii():
+        return len(text)
     return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text)

@@ -181,7 +181,7 @@ class Approval:
 
     at: datetime
     step: str
-    prompt: str
+    title: str
     by: str
     approved: bool
     reason: str = ""
@@ -252,7 +252,7 @@ class RunFacts:
     outcome: Outcome | None
     """Null while the run has not finished."""
     objective_missed: bool
-    """An objective was missed; in a drill also one that was never measured."""
+    """An objective was missed; in a drill, or where nothing was recovered, also one that was never measured."""
     started: datetime
     ended: datetime
     """The end of the run, or of what is known of it."""

@@ -13,6 +13,9 @@ _DIRECTIONS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c"
 
 _HARMFUL = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff{_DIRECTIONS}]")
 
+FAULTS = frozenset({"missing", "different", "extra", "orphans"})
+"""Outputs by these names count what is wrong."""
+
 
 def visible(text: str) -> str:
     """Replace what a terminal or a browser would obey instead of show; tabs and line ends stay."""
@@ -58,18 +61,33 @@ def plural(count: int, noun: str) -> str:
 
 
 def counts(outputs: Mapping[str, Scalar]) -> str:
-    """Say what a check counted in one phrase.
+    """Say everything that a check counted: numbers read `3 documents missing`, truths `digest equal`, by their names.
 
-    An output named `summary` says it in the action's own words. Without one, numbers read `3 documents missing` and
-    truths `digest equal`, by the outputs' names; other outputs are left out.
+    An output named `summary` says it in the action's own words instead.
     """
+    return _summary(outputs) or join(_phrase(name, value) for name, value in outputs.items())
+
+
+def findings(outputs: Mapping[str, Scalar]) -> str:
+    """Say what a verdict rests on: how many of how many were found, what was wrong with them, and truths.
+
+    An output named `summary` says it in the action's own words instead.
+    """
+    if summary := _summary(outputs):
+        return summary
+    found, expected = outputs.get("found"), outputs.get("expected")
+    compared = f"{found:,} of {expected:,} documents" if isinstance(found, int) and isinstance(expected, int) else ""
+    judged = (name for name, value in outputs.items() if isinstance(value, bool) or name in FAULTS)
+    return join((compared, *(_phrase(name, outputs[name]) for name in judged)))
+
+
+def _summary(outputs: Mapping[str, Scalar]) -> str:
     summary = outputs.get("summary")
-    if isinstance(summary, str) and summary.strip():
-        return one_line(summary)
-    return ", ".join(phrase for name, value in outputs.items() if (phrase := _phrase(name.replace("_", " "), value)))
+    return one_line(summary) if isinstance(summary, str) else ""
 
 
-def _phrase(words: str, value: Scalar) -> str:
+def _phrase(name: str, value: Scalar) -> str:
+    words = name.replace("_", " ")
     match value:
         case bool():
             return words if value else f"not {words}"

@@ -5,7 +5,7 @@ from textwrap import wrap
 
 from drx.engine.visit import Status
 from drx.reports.shapes import Objective, RunFacts
-from drx.reports.text import counts, join, one_line, sentence, show_target
+from drx.reports.text import findings, join, one_line, sentence, show_target
 from drx.units import show_clock
 
 GAP = "   "
@@ -28,7 +28,7 @@ def verdict_lines(facts: RunFacts, width: int = 80) -> tuple[str, ...]:
 
 def figures(facts: RunFacts) -> tuple[str, ...]:
     """Give RTA, RPA and counts, each as a phrase: `RTA 00:00:14 (RTO 2h)`."""
-    counted = join(counts(check.counts) for check in facts.checks if check.status is Status.SUCCEEDED)
+    counted = join(findings(check.counts) for check in facts.checks if check.status is Status.SUCCEEDED)
     phrases = (_figure("RTA", "RTO", facts.rto), _figure("RPA", "RPO", facts.rpo), counted)
     return tuple(phrase for phrase in phrases if phrase)
 

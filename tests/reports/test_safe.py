@@ -12,7 +12,7 @@ from drx.engine.events import NoteAdded, Outcome, ReviewAnswered, RunFinished
 from drx.reports.facts import gather
 from drx.reports.markdown import report_markdown
 from drx.reports.safe import code, escaped, fence, table
-from drx.reports.text import counts, one_line, sentence, show_target, visible
+from drx.reports.text import counts, findings, one_line, sentence, show_target, visible
 from drx.units import parse_duration
 from tests.reports.builder import Journal, automated, drill_plan
 
@@ -150,6 +150,21 @@ def test_counts_read_as_a_phrase(outputs: dict[str, int | str | bool], phrase: s
 )
 def test_objectives_read_as_people_say_them(duration: str, said: str) -> None:
     assert show_target(parse_duration(duration)) == said
+
+
+@pytest.mark.parametrize(
+    ("outputs", "phrase"),
+    [
+        ({"expected": 51000, "found": 51000, "writes": 52000, "in_flight": 0}, "51,000 of 51,000 documents"),
+        ({"documents": 9, "missing": 0, "different": 1, "orphans": 2}, "0 missing, 1 different, 2 orphans"),
+        ({"status": 200, "digest_equal": True}, "digest equal"),
+        ({"expected": "2s", "found": 3}, ""),
+        ({"summary": "all well", "missing": 3}, "all well"),
+        ({}, ""),
+    ],
+)
+def test_findings_leave_out_what_judges_nothing(outputs: dict[str, int | str | bool], phrase: str) -> None:
+    assert findings(outputs) == phrase
 
 
 def test_sentences_end_once() -> None:
