@@ -68,5 +68,9 @@ def _refuse_shared(environment: str, found: tuple[Identity, ...], known: Trust, 
 def _confirm(environment: str, ask: Callable[[str], str] | None) -> None:
     if ask is None:
         raise HumanNeeded(f"a person has to trust the servers of '{environment}'", "Run it at a terminal, or add --yes")
-    if ask(f"Are these the servers of {environment}? Type its name to trust them: ").strip() != environment:
+    try:
+        answer = ask(f"Are these the servers of {environment}? Type its name to trust them: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != environment:
         raise RefusedError("the name was not typed: nothing is trusted", f"Run `drx trust {environment}` again")

@@ -18,6 +18,7 @@ environments:
   bare: {}
   sandbox: {sandbox: true}
 """
+END_OF_INPUT = "\x04"
 
 
 class Person:
@@ -31,6 +32,8 @@ class Person:
     def ask(self, question: str) -> str:
         """Answer a question."""
         self.asked.append(question)
+        if self.answer == END_OF_INPUT:
+            raise EOFError
         return self.answer
 
     def trust(self, environment: str, directory: Path, yes: bool = False) -> int:
@@ -66,7 +69,7 @@ def test_what_is_trusted_already_is_not_asked_again(project: Path) -> None:
     assert person.read[-1] == "These servers are trusted already."
 
 
-@pytest.mark.parametrize("answer", ["", "yes", "staging"])
+@pytest.mark.parametrize("answer", ["", "yes", "staging", END_OF_INPUT])
 def test_any_other_answer_trusts_nothing(project: Path, answer: str) -> None:
     with pytest.raises(RefusedError, match="nothing is trusted"):
         Person(answer).trust("production", project)
