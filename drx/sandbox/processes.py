@@ -44,10 +44,12 @@ def start_python(arguments: Sequence[str], environment: Mapping[str, str], log: 
 
 
 def is_alive(process: Process) -> bool:
-    """Whether this very process still runs; one that ended and waits to be reaped does not."""
+    """Whether this very process runs, or still holds its files while it ends; not if it only waits to be reaped."""
     _reap(process.pid)
     status = _read_status(process.pid)
-    return status is not None and status.started == process.started and status.state not in "ZX"
+    if status is None or status.started != process.started:
+        return False
+    return status.state not in "ZX" or status.threads > 1
 
 
 def listening_port(pid: int) -> int | None:
@@ -90,6 +92,7 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
 @dataclass(frozen=True)
 class _Status:
     state: str
+    threads: int
     started: str
 
 
@@ -115,6 +118,6 @@ def _read_status(pid: int) -> _Status | None:
         text = (_PROC / str(pid) / "stat").read_text()
     except OSError:
         return None
-    fields = text.rpartition(")")[2].split()  # from field 3, state; field 22 is the start time (proc(5))
+    fields = text.rpartition(")")[2].split()  # from field 3, state; 20: threads, 22: start time (proc(5))
     boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-    return _Status(fields[0], f"{boot}/{fields[19]}")
+    return _Status(fields[0], int(fields[17]), f"{boot}/{fields[19]}")

@@ -30,7 +30,7 @@ from drx.sandbox.state import (
 )
 
 _START_SECONDS = 60.0
-_END_SECONDS = 10.0
+_END_SECONDS = 30.0
 _LOG_LINES = 15
 
 

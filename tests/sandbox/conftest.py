@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxState]:
     directory = tmp_path_factory.mktemp("sandbox")
     yield servers.up(directory)
     servers.down(directory, remove_data=True)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """Where a test may bring up a sandbox of its own, and end what is in it."""
+    yield tmp_path / "own"
+    servers.down(tmp_path / "own")
 
 
 @pytest.fixture

@@ -51,8 +51,8 @@ def test_what_drx_yaml_is_given(running: SandboxState) -> None:
     assert (addresses.host_directory / "variables.json").is_file()
 
 
-def test_a_second_sandbox_a_killed_member_and_the_end(running: SandboxState, tmp_path: Path) -> None:
-    other = servers.up(tmp_path)
+def test_a_second_sandbox_a_killed_member_and_the_end(running: SandboxState, directory: Path) -> None:
+    other = servers.up(directory)
     assert not {member.port for member in other.members} & {member.port for member in running.members}
     with MongoClient[dict[str, object]](other.mongo_uri) as client:
         client["pixelcraft"]["images"].insert_one({"_id": 1})
@@ -63,9 +63,9 @@ def test_a_second_sandbox_a_killed_member_and_the_end(running: SandboxState, tmp
     for name, number in ended.items():
         os.kill(other.member(name).pid, number)
     expected = {name: "dead" if name in ended else "running" for name in NAMES}
-    assert wait_until(lambda: _conditions(tmp_path) == expected, 10), _conditions(tmp_path)
+    assert wait_until(lambda: _conditions(directory) == expected, 30), _conditions(directory)
 
-    again = servers.up(tmp_path)
+    again = servers.up(directory)
     assert again.mongo_uri == other.mongo_uri, "the port of last time was free"
     assert again.member(MONGO).pid != other.member(MONGO).pid
     assert again.member(APP) == other.member(APP)
@@ -76,19 +76,19 @@ def test_a_second_sandbox_a_killed_member_and_the_end(running: SandboxState, tmp
 
     store = again.member(s3_name("us-east-1"))
     os.kill(store.pid, signal.SIGKILL)
-    assert wait_until(lambda: not is_alive(servers.process_of(store)), 10)
+    assert wait_until(lambda: not is_alive(servers.process_of(store)), 30)
     with socket.create_server(("127.0.0.1", store.port)):
-        moved = servers.up(tmp_path)
+        moved = servers.up(directory)
     assert moved.member(s3_name("us-east-1")).port != store.port
     reason = "image 1 does not say which object it is"
     assert get(moved, "/healthz").json == {"status": "unavailable", "reason": reason}
-    assert read_settings(tmp_path).endpoint == moved.s3["us-east-1"]
+    assert read_settings(directory).endpoint == moved.s3["us-east-1"]
 
-    servers.down(tmp_path)
+    servers.down(directory)
     assert not any(is_alive(servers.process_of(member)) for member in moved.members)
-    assert servers.status(tmp_path) == ()
-    servers.down(tmp_path, remove_data=True)
-    assert not tmp_path.exists()
+    assert servers.status(directory) == ()
+    servers.down(directory, remove_data=True)
+    assert not directory.exists()
     assert set(_conditions(running.directory).values()) == {"running"}
 
 
@@ -100,20 +100,20 @@ def test_a_directory_that_is_no_sandbox_is_left_alone(tmp_path: Path) -> None:
         writing.start_writing(tmp_path / "nowhere", 1)
 
 
-def test_a_drx_that_was_killed_while_it_started_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_drx_that_was_killed_while_it_started_leaves_nothing_behind(directory: Path) -> None:
     code = "import sys, pathlib; from drx.sandbox import servers; servers.up(pathlib.Path(sys.argv[1]))"
-    starting = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=Path(drx.__file__).parents[1])
-    assert wait_until((tmp_path / "state.json").exists, 20)
+    starting = subprocess.Popen([sys.executable, "-c", code, str(directory)], cwd=Path(drx.__file__).parents[1])
+    assert wait_until((directory / "state.json").exists, 20)
     starting.kill()
     starting.wait()
-    state = servers.up(tmp_path)
-    assert _conditions(tmp_path) == dict.fromkeys(NAMES, "running")
-    servers.down(tmp_path)
+    state = servers.up(directory)
+    assert _conditions(directory) == dict.fromkeys(NAMES, "running")
+    servers.down(directory)
     assert not any(is_alive(servers.process_of(member)) for member in state.members)
 
 
 def test_a_member_that_does_not_start_ends_the_others_and_shows_its_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[Process] = []
 
@@ -122,13 +122,13 @@ def test_a_member_that_does_not_start_ends_the_others_and_shows_its_log(
         return started[-1]
 
     monkeypatch.setattr("drx.sandbox.servers.start_python", start_and_note)
-    (tmp_path / MONGO).mkdir()
-    (tmp_path / MONGO / "data").write_text("not a directory")
+    (directory / MONGO).mkdir(parents=True)
+    (directory / MONGO / "data").write_text("not a directory")
     with pytest.raises(DrxError, match=r"(?s)'mongo' of the sandbox did not start.*data"):
-        servers.up(tmp_path)
+        servers.up(directory)
     assert len(started) == len(NAMES)
     assert not any(map(is_alive, started))
-    state = read_state(tmp_path)
+    state = read_state(directory)
     assert state is not None
     assert state.members == ()
 

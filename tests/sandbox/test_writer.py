@@ -61,7 +61,7 @@ def test_stops_by_itself_when_the_collection_is_gone(seeded: SandboxState) -> No
     member = writing.start_writing(seeded.directory, 100)
     with MongoClient[dict[str, object]](seeded.mongo_uri) as client:
         client[DATABASE]["images"].drop()
-    assert wait_until(lambda: not is_alive(servers.process_of(member)), 10)
+    assert wait_until(lambda: not is_alive(servers.process_of(member)), 30)
     assert "is gone" in log_path(seeded.directory, WRITER).read_text()
     assert WRITER in {each.member.name for each in servers.status(seeded.directory) if each.condition == "dead"}
     writing.stop_writing(seeded.directory)
