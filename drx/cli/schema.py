@@ -4,6 +4,7 @@ import ast
 import inspect
 import json
 import textwrap
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -50,6 +51,7 @@ def _read(path: Path) -> str:
     return path.read_text() if path.is_file() else ""
 
 
+@cache
 def schema_text(kind: str) -> str:
     """Write the schema of one kind of document; the same models give the same bytes."""
     made = _config_schema() if kind == "config" else _steps_schema(kind)
@@ -84,11 +86,14 @@ def _when_action(spec: ActionSpec) -> Schema:
 
 def _parameters(spec: ActionSpec) -> Schema:
     """The definitions of an action's parameters, under names of their own; any value may be an expression."""
-    made = spec.parameters.model_json_schema(ref_template=f"#/$defs/{spec.name}/{{model}}")
+    made = spec.parameters.model_json_schema(ref_template=f"#/$defs/{spec.name}.{{model}}")
+    probes = f"#/$defs/{spec.name}.ActionCall"
+    made = json.loads(json.dumps(made).replace(probes, "#/$defs/ActionCall"))
     inner = made.pop("$defs", {})
+    inner.pop("ActionCall", None)
     made.pop("title", None)
     made["description"] = spec.summary
-    found: Schema = {f"{spec.name}/{name}": _open(part) for name, part in inner.items()}
+    found: Schema = {f"{spec.name}.{name}": _open(part) for name, part in inner.items()}
     return {**found, spec.name: _open(made)}
 
 
