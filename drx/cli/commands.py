@@ -8,11 +8,17 @@ import typer
 from drx.cli import sandbox
 from drx.cli.groups import exit_codes
 
+Environment = Annotated[str | None, typer.Option("--env", help="Environment of drx.yaml.")]
+Sandbox = Annotated[str, typer.Option("--sandbox", help="Which sandbox stands in for `sandbox: true`.")]
+Unattended = Annotated[bool, typer.Option("--unattended", help="Nobody is there: never wait for an answer.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
+    app.command("run", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 8, 10, 130))(run)
+    app.command("resume", epilog=exit_codes(0, 2, 4, 5, 6, 7, 8, 10, 130))(resume)
+    app.command("drill", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 130))(drill)
     app.command("check", epilog=exit_codes(0, 2, 3))(check)
     sandbox.register(app)
     app.command("trust", epilog=exit_codes(0, 2, 3, 7, 8))(trust)
@@ -49,3 +55,53 @@ def trust(
 
     ask = input if sys.stdin.isatty() else None
     return run(environment, yes=yes, directory=Path.cwd(), ask=ask)
+
+
+def run(
+    runbook: Annotated[str, typer.Argument(help="Id or path of a runbook, such as db-drop.")],
+    environment: Environment = None,
+    values: Annotated[list[str] | None, typer.Option("--input", help="A value as NAME=VALUE; may be repeated.")] = None,
+    unattended: Unattended = False,
+    as_json: Json = False,
+    sandbox: Sandbox = "default",
+) -> int:
+    """Walk through a runbook, for real.
+
+    Example: drx run db-drop --env production
+    """
+    from drx.cli.run import run as begin
+
+    return begin(runbook, environment, values or [], unattended=unattended, as_json=as_json, sandbox=sandbox)
+
+
+def resume(
+    run_name: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Id of the run; the newest unfinished one.")
+    ] = None,
+    unattended: Unattended = False,
+    as_json: Json = False,
+    sandbox: Sandbox = "default",
+) -> int:
+    """Go on with a run where it was left.
+
+    What is done is shown, and not done again.
+    """
+    from drx.cli.run import resume as go_on
+
+    return go_on(run_name, unattended=unattended, as_json=as_json, sandbox=sandbox)
+
+
+def drill(
+    drill_name: Annotated[str, typer.Argument(metavar="DRILL", help="Id or path of a drill, such as db-drop.")],
+    environment: Environment = None,
+    as_json: Json = False,
+    sandbox: Sandbox = "default",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running, to look at it.")] = False,
+) -> int:
+    """Practise a disaster against the clock: set-up, a real fault, recovery, verdict.
+
+    Example: drx drill db-drop --env sandbox
+    """
+    from drx.cli.run import drill as practise
+
+    return practise(drill_name, environment, as_json=as_json, sandbox=sandbox, keep=keep)

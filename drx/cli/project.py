@@ -1,0 +1,110 @@
+"""What every command that runs something needs: drx.yaml, the library, trust, the user interface, the operator."""
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from getpass import getuser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drx.cli.library import read_library
+from drx.config import Config, Target, find_config, load_config, resolve_target
+from drx.errors import HumanNeeded, UsageError
+
+if TYPE_CHECKING:
+    from drx.engine.events import Author
+    from drx.runbook.load import Library
+    from drx.runner import Setting
+
+RECORDS = Path("drills") / "records"
+
+
+@dataclass(frozen=True)
+class Project:
+    """drx.yaml and what lies beside it."""
+
+    root: Path
+    config: Config
+    sandbox: Path
+    """Directory of the sandbox that stands in for environments with `sandbox: true`."""
+
+    @property
+    def records(self) -> Path:
+        """The folder of all records."""
+        return self.root / RECORDS
+
+    def library(self, reference: str) -> "Library":
+        """Runbooks and drills by id, and the one that is named by its path."""
+        named = [reference] if "/" in reference or reference.endswith((".yaml", ".yml")) else []
+        return read_library(self.root, named)
+
+    def setting(self, *, unattended: bool, as_json: bool = False) -> "Setting":
+        """Where and by whom a run is run, and how it is shown."""
+        from drx.guard import read_trust
+        from drx.journal import encode_event
+        from drx.runner import Setting
+        from drx.ui.choose import choose_ui
+
+        ui = choose_ui(unattended=unattended, encode=encode_event if as_json else None)
+        return Setting(self.records, ui, operator(), read_trust(self.root), self.resolve, unattended)
+
+    def resolve(self, config: Config, environment: str) -> Target:
+        """Read the secrets of an environment, and the addresses of a running sandbox."""
+        from drx.sandbox.state import read_state
+
+        settings = config.settings.environments.get(environment)
+        state = read_state(self.sandbox.resolve()) if settings and settings.sandbox else None
+        return resolve_target(config, environment, os.environ, state.addresses if state else None)
+
+
+def load_project(sandbox: str = "default") -> Project:
+    """Find drx.yaml here or above.
+
+    Raises UsageError where there is none, InvalidDocument with everything that is wrong in it.
+    """
+    from drx.cli.sandbox import sandbox_directory
+
+    path = find_config(Path.cwd())
+    root = Path(os.path.relpath(path.parent))
+    return Project(root, load_config(path), sandbox_directory(sandbox))
+
+
+def operator() -> "Author":
+    """Who runs this process, and where."""
+    from drx.engine.events import Author
+
+    return Author(getuser(), socket.gethostname(), os.getpid())
+
+
+def choose_environment(config: Config, named: str | None, *, unattended: bool) -> str:
+    """Give the environment that was named, or ask for it.
+
+    Raises UsageError where nobody can be asked.
+    """
+    if named is not None:
+        return named
+    names = list(config.settings.environments)
+    if unattended or not _at_terminal():
+        raise UsageError("no environment is named", f"Add --env NAME: {', '.join(names)}")
+    import questionary
+
+    answer = questionary.select("In which environment?", choices=names).ask()
+    if answer is None:
+        raise KeyboardInterrupt
+    return str(answer)
+
+
+def require_a_person(*, unattended: bool) -> None:
+    """Refuse to begin a run that would wait for somebody who is not there.
+
+    Raises HumanNeeded.
+    """
+    if not unattended and not _at_terminal():
+        raise HumanNeeded(
+            "a person has to answer, and there is no terminal", "Run it at a terminal, or add --unattended"
+        )
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

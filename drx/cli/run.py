@@ -1,0 +1,94 @@
+"""`drx run`, `drx drill`, `drx resume`: begin a run, or go on with one. Thin: the runner does the work."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from drx.cli.project import Project, choose_environment, load_project, require_a_person
+from drx.errors import LockedError, UsageError
+
+
+def run(
+    runbook: str, environment: str | None, values: Sequence[str], *, unattended: bool, as_json: bool, sandbox: str
+) -> int:
+    """Walk through a runbook for real."""
+    from drx.runner import run_runbook
+
+    project = load_project(sandbox)
+    require_a_person(unattended=unattended)
+    environment = choose_environment(project.config, environment, unattended=unattended)
+    setting = project.setting(unattended=unattended, as_json=as_json)
+    return run_runbook(project.library(runbook), project.config, runbook, environment, setting, inputs_of(values))
+
+
+def drill(drill_name: str, environment: str | None, *, as_json: bool, sandbox: str, keep: bool) -> int:
+    """Practise a disaster: set-up, fault, recovery, verdict. Nobody has to be there."""
+    from drx.runner import run_drill
+
+    project = load_project(sandbox)
+    library = project.library(drill_name)
+    environment = environment or library.drill(drill_name).environment
+    with sandbox_for(project, environment, keep=keep):
+        setting = project.setting(unattended=True, as_json=as_json)
+        return run_drill(library, project.config, drill_name, environment, setting)
+
+
+def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: str) -> int:
+    """Go on with a run where it was left."""
+    from drx.cli.records import find_record, newest_unfinished, started_in
+    from drx.runner import resume as go_on
+
+    project = load_project(sandbox)
+    record = find_record(project.records, run_name) if run_name else newest_unfinished(project.records)
+    begun = started_in(record)
+    unattended = unattended or begun.drill is not None
+    require_a_person(unattended=unattended)
+    with sandbox_for(project, begun.environment, keep=True):
+        return go_on(record, project.setting(unattended=unattended, as_json=as_json))
+
+
+def inputs_of(values: Sequence[str]) -> Mapping[str, str]:
+    """Read `NAME=VALUE` pairs from the command line.
+
+    Raises UsageError.
+    """
+    pairs = [value.partition("=") for value in values]
+    wrong = next((name for name, equals, _ in pairs if not name or not equals), None)
+    if wrong is not None:
+        raise UsageError(f"'{wrong}' is no input", "Write it like --input incident_time=2026-11-21T08:00:00Z")
+    return {name: value for name, _, value in pairs}
+
+
+@contextmanager
+def sandbox_for(project: Project, environment: str, *, keep: bool) -> Iterator[None]:
+    """Have the sandbox up while a run needs it, and nobody else in it; end what was started here, unless kept.
+
+    Raises LockedError where another run uses the same sandbox.
+    """
+    settings = project.config.settings.environments.get(environment)
+    if settings is None or not settings.sandbox:
+        yield
+        return
+    from drx.sandbox.servers import down, status, up
+
+    with _alone_in(project.sandbox):
+        found = bool(status(project.sandbox))
+        up(project.sandbox)
+        try:
+            yield
+        finally:
+            if not found and not keep:
+                down(project.sandbox, remove_data=True)
+
+
+@contextmanager
+def _alone_in(sandbox: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    sandbox.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with FileLock(sandbox.parent / f"{sandbox.name}.run.lock", timeout=0):
+            yield
+    except Timeout:
+        message = f"another run uses the sandbox '{sandbox.name}'"
+        raise LockedError(message, "Wait until it is done, or use another one with --sandbox NAME") from None
