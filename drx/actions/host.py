@@ -63,15 +63,15 @@ def set_variable(params: SetVariable, context: Context) -> Result:
     value = params.value if params.value is not None else _address(context, str(params.mongo_database))
     if HIDDEN in value:
         raise StepError(f"the value for {params.name} is masked: it came through the journal", "Use `mongo_database`")
-    with _only_one(directory):
+    with _only_one(directory, context):
         before = _state(directory / _PID)
         variables = _read(directory / _VARIABLES)
-        changed = variables.get(params.name) != value
-        if changed:
+        application = _running(directory / _PID)
+        if variables.get(params.name) != value:
             _write(directory / _VARIABLES, {**variables, params.name: value})
         elif before is not None and before[1] > (directory / _VARIABLES).stat().st_mtime_ns:
             return Result(lines=(f"{params.name} is set already",))
-        os.kill(_running(directory / _PID), signal.SIGHUP)
+        os.kill(application, signal.SIGHUP)
         _await(directory / _PID, before, params.within.total_seconds(), context)
     return Result(lines=(f"{params.name} is set, and the application runs anew",))
 
@@ -96,14 +96,23 @@ def _address(context: Context, database: str) -> str:
 
 
 @contextmanager
-def _only_one(directory: Path) -> Iterator[None]:
+def _only_one(directory: Path, context: Context) -> Iterator[None]:
     """Let one process at a time read, change and write the variables."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while not _locked(descriptor):
+            context.sleep(_LOOK_SECONDS)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _read(path: Path) -> Mapping[str, object]:

@@ -359,11 +359,10 @@ class TestReferences:
 
     @staticmethod
     def client(endpoint: str) -> Any:
-
         import boto3
 
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        return closing(boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys))
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+        return closing(session.client("s3", endpoint_url=endpoint))
 
     def test_all_is_well(self, context: FakeContext) -> None:
         result = run("verify.references", context, collection="images", read="all")
