@@ -137,7 +137,7 @@ def _target(stated: Environment, name: str, config: Config, backups: BackupTarge
     mongo, host = stated.mongo, stated.host
     return Target(
         name=name,
-        service=config.settings.service,
+        service=_service(config, name, stated.protected),
         protected=stated.protected,
         mongo=MongoTarget(Secret(mongo.uri), mongo.database, mongo.replica_set_id) if mongo else None,
         uploads=BucketTarget(*_bucket(stated.uploads)) if stated.uploads else None,
@@ -146,6 +146,12 @@ def _target(stated: Environment, name: str, config: Config, backups: BackupTarge
         app_url=stated.app_url,
         backups=backups,
     )
+
+
+def _service(config: Config, name: str, protected: bool) -> str:
+    """Name what is backed up: environments share the stores, and staging's backups must never pass for production's."""
+    service = config.settings.service
+    return service if protected else f"{service}-{name}"
 
 
 def _bucket(stated: Bucket) -> tuple[str, str, str | None, str | None, str | None, Secret | None]:

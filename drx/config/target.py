@@ -85,6 +85,7 @@ class Target:
 
     name: str
     service: str
+    """Under which name its backups lie in the stores; of its own unless the environment is protected."""
     protected: bool = False
     """Production: no drill touches it."""
     sandbox: bool = False

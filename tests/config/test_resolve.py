@@ -155,7 +155,7 @@ def test_an_environment_may_state_nothing(config: Config) -> None:
     bare = resolve_target(config, "bare", ENVIRON)
     assert (bare.mongo, bare.uploads, bare.host) == (None, None, None)
     assert bare.expression_scope(reveal=False) == {
-        "name": "bare", "service": "shop", "protected": False, "sandbox": False,
+        "name": "bare", "service": "shop-bare", "protected": False, "sandbox": False,
     }  # fmt: skip
 
 
@@ -189,3 +189,8 @@ def test_the_sandbox_needs_no_variable_and_reaches_no_real_store(config: Config)
     assert sandbox.backups.retention.daily == 30
     assert list(sandbox.secrets()) == []
     assert "backups" not in {getattr(store, "bucket", "") for store in stores}
+
+
+def test_other_environments_never_share_backups_with_production(config: Config, production: Target) -> None:
+    assert production.service == "shop"
+    assert resolve_target(config, "bare", ENVIRON).service == "shop-bare"
