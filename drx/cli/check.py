@@ -9,7 +9,7 @@ from drx.cli.library import read_bounded, read_library
 from drx.config import Config, Target, find_config, is_secret_name, read_config
 from drx.errors import DrxError, ExitCode, UsageError
 from drx.runbook.check import Surroundings, check_drill, check_runbook
-from drx.runbook.load import DRILLS, RUNBOOKS, Library
+from drx.runbook.load import DRILLS, RUNBOOKS, Library, Loaded
 from drx.runbook.model import Drill, Objectives, Runbook
 from drx.yaml_source import Document, InvalidDocument, Problem, read_document, read_model
 
@@ -92,6 +92,9 @@ class _Project:
             return problems or check_drill(_read(drill), document, catalogue, self.library, self.surroundings)
         if "runbook" in document.data:
             runbook, problems = read_model(document, Runbook)
+            if runbook:
+                path = document.source.removeprefix(self.library.prefix)
+                self.library.remember(path, Loaded(runbook, document))
             return problems or check_runbook(_read(runbook), document, catalogue, self.library, self.surroundings)
         message = "this is neither a runbook nor a drill"
         return [document.problem((), message, "Begin it with `runbook: ID` or `drill: ID`")]

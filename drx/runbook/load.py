@@ -66,6 +66,10 @@ class Library:
         """Give a drill with its document; raises as `runbook` does."""
         return self._read_once(self.path(DRILLS, reference), Drill, self._drills)
 
+    def remember(self, path: str, runbook: Loaded[Runbook]) -> None:
+        """Take a runbook that was read already, so that it is not read again."""
+        self._runbooks[path] = runbook
+
     def path(self, folder: str, reference: str) -> str:
         """Find the file that an id or a path means; raises InvalidInput where there is none."""
         path = reference if "/" in reference or reference.endswith((".yaml", ".yml")) else f"{folder}/{reference}.yaml"

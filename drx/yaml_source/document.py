@@ -135,9 +135,19 @@ class _Builder:
     def build(self, text: str) -> Node | None:
         import yaml
 
+        take = {
+            yaml.ScalarEvent: self._take_scalar,
+            yaml.MappingStartEvent: self._open_mapping,
+            yaml.SequenceStartEvent: self._open_list,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._take_alias,
+            yaml.DocumentStartEvent: self._refuse_second,
+        }
         try:
             for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-                self._take(event)
+                if type(event) in take:
+                    take[type(event)](event)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line, mark.column) if mark else (0, 0)
@@ -146,27 +156,26 @@ class _Builder:
             return None
         return self.root or Node(1, 1)
 
-    def _take(self, event: object) -> None:
-        from yaml import events
+    def _open_mapping(self, event) -> None:  # type: ignore[no-untyped-def]  # PyYAML's events have no types
+        self._open(event, _Frame(self._node(event, {}), True, event.anchor))
 
-        match event:
-            case events.ScalarEvent():
-                self._take_scalar(event)
-            case events.MappingStartEvent() | events.SequenceStartEvent():
-                self._refuse_tag(event)
-                is_mapping = isinstance(event, events.MappingStartEvent)
-                node = self._node(event, {} if is_mapping else [])
-                self.stack.append(_Frame(node, is_mapping, event.anchor))
-                self._bound(event, len(self.stack))
-            case events.CollectionEndEvent():
-                frame = self.stack.pop()
-                self._place(frame.node, frame.anchor)
-            case events.AliasEvent():
-                self._take_alias(event)
-            case events.DocumentStartEvent() if self.root is not None:
-                self._stop(event, "a second document starts here", "Keep one document in a file: remove the `---`")
+    def _open_list(self, event) -> None:  # type: ignore[no-untyped-def]
+        self._open(event, _Frame(self._node(event, []), False, event.anchor))
 
-    def _take_scalar(self, event) -> None:  # type: ignore[no-untyped-def]  # PyYAML's events have no types
+    def _open(self, event, frame: _Frame) -> None:  # type: ignore[no-untyped-def]
+        self._refuse_tag(event)
+        self.stack.append(frame)
+        self._bound(event, len(self.stack))
+
+    def _close(self, event: object) -> None:
+        frame = self.stack.pop()
+        self._place(frame.node, frame.anchor)
+
+    def _refuse_second(self, event: object) -> None:
+        if self.root is not None:
+            self._stop(event, "a second document starts here", "Keep one document in a file: remove the `---`")
+
+    def _take_scalar(self, event) -> None:  # type: ignore[no-untyped-def]
         self._refuse_tag(event)
         node = self._node(event, event.value)
         if "\0" in event.value:

@@ -59,7 +59,7 @@ def check_sequence(
 def _check_step(review: Review, step: Step, here: Place, visible: Visible, *, in_plan: bool) -> None:
     match step:
         case ActionStep():
-            spec = check_call(review, ActionCall(action=step.action, with_=step.with_), here, visible)
+            spec = check_call(review, step, here, visible)
             if in_plan and spec and not spec.has_by_hand:
                 message = f"{step.action} does not say how to do the same by hand"
                 review.error((*here, "action"), message, "Add `by_hand` to the action: the plan shows it")
@@ -73,7 +73,7 @@ def _check_step(review: Review, step: Step, here: Place, visible: Visible, *, in
             check_call(review, probe, (*here, "unattended", "probe"), visible)
 
 
-def check_call(review: Review, call: ActionCall, place: Place, visible: Visible) -> ActionSpec | None:
+def check_call(review: Review, call: ActionCall | ActionStep, place: Place, visible: Visible) -> ActionSpec | None:
     """Check one call of an action; gives what is known of the action."""
     below = (*place, "with")
     check_names(review, call.with_, below, visible)
