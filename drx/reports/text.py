@@ -61,11 +61,11 @@ def plural(count: int, noun: str) -> str:
 
 
 def counts(outputs: Mapping[str, Scalar]) -> str:
-    """Say everything that a check counted: numbers read `3 documents missing`, truths `digest equal`, by their names.
+    """Say everything that a check counted, by the outputs' names: `documents 50,000, missing 0, digest equal`.
 
     An output named `summary` says it in the action's own words instead.
     """
-    return _summary(outputs) or join(_phrase(name, value) for name, value in outputs.items())
+    return _summary(outputs) or join(_named(name, value) for name, value in outputs.items())
 
 
 def findings(outputs: Mapping[str, Scalar]) -> str:
@@ -77,8 +77,9 @@ def findings(outputs: Mapping[str, Scalar]) -> str:
         return summary
     found, expected = outputs.get("found"), outputs.get("expected")
     compared = f"{found:,} of {expected:,} documents" if isinstance(found, int) and isinstance(expected, int) else ""
-    judged = (name for name, value in outputs.items() if isinstance(value, bool) or name in FAULTS)
-    return join((compared, *(_phrase(name, outputs[name]) for name in judged)))
+    faults = (f"{value:,} {name}" for name, value in outputs.items() if name in FAULTS and isinstance(value, int))
+    truths = (_named(name, value) for name, value in outputs.items() if isinstance(value, bool))
+    return join((compared, *faults, *truths))
 
 
 def _summary(outputs: Mapping[str, Scalar]) -> str:
@@ -86,13 +87,13 @@ def _summary(outputs: Mapping[str, Scalar]) -> str:
     return one_line(summary) if isinstance(summary, str) else ""
 
 
-def _phrase(name: str, value: Scalar) -> str:
+def _named(name: str, value: Scalar) -> str:
     words = name.replace("_", " ")
     match value:
         case bool():
             return words if value else f"not {words}"
         case int() | float():
-            return f"{value:,} {words}"
+            return f"{words} {value:,}"
         case _:
             return ""
 

@@ -126,8 +126,8 @@ def test_visible_text_holds_nothing_to_obey(text: str) -> None:
     ("outputs", "phrase"),
     [
         ({"summary": "50,000 of 50,000 images, digest equal", "missing": 0}, "50,000 of 50,000 images, digest equal"),
-        ({"documents_missing": 3, "digest_equal": True, "path": "x"}, "3 documents missing, digest equal"),
-        ({"digest_equal": False, "bytes": 1200000}, "not digest equal, 1,200,000 bytes"),
+        ({"documents_missing": 3, "digest_equal": True, "path": "x"}, "documents missing 3, digest equal"),
+        ({"digest_equal": False, "bytes": 1200000}, "not digest equal, bytes 1,200,000"),
         ({"summary": " "}, ""),
         ({}, ""),
     ],

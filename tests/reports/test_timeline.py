@@ -24,6 +24,7 @@ from drx.engine.events import (
 from drx.reports.facts import gather
 from drx.reports.pictures import time_bars
 from drx.reports.shapes import Split
+from drx.reports.steps import Pauses
 from drx.reports.timeline import Category, Span, split
 from tests.reports import runs
 from tests.reports.builder import BEN, START, Journal, automated, group, human, incident_plan, seconds
@@ -116,6 +117,16 @@ def test_nobody_holding_the_run_is_a_gap(stop: Callable[[Journal], Journal]) -> 
     assert found.whole.automation == seconds(9)
     assert found.steps[0].actual == seconds(9)
     assert found.rto.actual == seconds(109)
+
+
+def test_gaps_that_overlap_are_taken_out_once() -> None:
+    gaps = [
+        Span(START + seconds(first), START + seconds(last), Category.GAPS) for first, last in ((8, 9), (1, 4), (3, 6))
+    ]
+    pauses = Pauses(gaps)
+    assert pauses.within(START, START + seconds(20)) == seconds(6)
+    assert pauses.within(START + seconds(2), START + seconds(5)) == seconds(3)
+    assert pauses.within(START + seconds(6), START + seconds(8)) == seconds(0)
 
 
 def test_waiting_counts_for_people_only_while_nothing_else_goes_on() -> None:
