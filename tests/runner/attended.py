@@ -1,0 +1,20 @@
+"""Run, or resume, the runbook of a project at the terminal: `python attended.py ROOT [resume]`. A program for tests."""
+
+import sys
+from pathlib import Path
+
+from drx.actions import registry
+from drx.ui.choose import choose_ui
+from tests.runner.project import Project
+
+
+def main() -> int:
+    """Give the exit code of the run."""
+    registry._FAMILIES["test"] = ("tests.runner.actions",)
+    project = Project(Path(sys.argv[1]))
+    ui = choose_ui(unattended="unattended" in sys.argv)
+    return int(project.resume(ui) if "resume" in sys.argv else project.run(ui=ui))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
