@@ -1,0 +1,114 @@
+"""Describe the parameters of an action for people: names, types, defaults, an example. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from drx.runbook.catalogue import ActionSpec
+
+_WORDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false"}
+_SHAPES = {"ActionCall": "action", "BeforeOperation": "`{before: ...}`"}
+_SAMPLES: Mapping[str, object] = {"integer": 1, "number": 1, "true or false": "true", "duration": "30s"}
+_SAMPLES_OF_NAMES: Mapping[str, object] = {
+    "actual": '"{{ steps.count.outputs.count }}"',
+    "at": '"2026-11-21T08:00:00Z"',
+    "collection": "images",
+    "command": "[systemctl, restart, pixelcraft]",
+    "database": "pixelcraft_recovered",
+    "into": "pixelcraft_recovered",
+    "key": "uploads/00/000000.jpg",
+    "name": "DATABASE_URL",
+    "since": '"{{ inputs.incident_time }}"',
+    "url": '"{{ target.health_url }}"',
+    "within": "5m",
+}
+_CHOICES: Mapping[str, Mapping[str, object]] = {
+    "assert.that": {"equals": 50000},
+    "host.set_variable": {"mongo_database": '"{{ steps.restore.outputs.database }}"'},
+    "mongo.count": {"at_least": 1},
+    "mongo.restore": {"at": '{before: "{{ steps.find.outputs.ts }}"}'},
+    "s3.count": {"at_least": 1},
+    "wait.for": {"all_of": "[{action: mongo.ping}]"},
+    "wait.until": {"for": "30s"},
+}
+"""Parameters that an example needs although none of them is required by itself."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter in words."""
+
+    name: str
+    type: str
+    required: bool
+    default: str | None
+    meaning: str
+
+
+def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
+    """List the parameters of a model as runbooks write them, in the order in which they are declared."""
+    schema = model.model_json_schema()
+    properties: dict[str, dict[str, object]] = schema.get("properties", {})
+    required = set(schema.get("required", ()))
+    return tuple(
+        Parameter(
+            name,
+            _type_of(described),
+            name in required,
+            _shown(described.get("default")),
+            " ".join(str(described.get("description", "")).split()),
+        )
+        for name, described in properties.items()
+    )
+
+
+def example_of(spec: ActionSpec) -> str:
+    """Write a step that calls the action with what it cannot do without."""
+    given = {each.name: _sample(each) for each in parameters_of(spec.parameters) if each.required}
+    given |= _CHOICES.get(spec.name, {})
+    parameters = ", ".join(f"{name}: {value}" for name, value in given.items())
+    lines = [f"- id: {spec.name.partition('.')[2].replace('_', '-')}", f"  action: {spec.name}"]
+    return "\n".join([*lines, *([f"  with: {{{parameters}}}"] if parameters else []), "  expect: 1m"])
+
+
+def _sample(parameter: Parameter) -> object:
+    return _SAMPLES_OF_NAMES.get(parameter.name) or _SAMPLES.get(parameter.type) or f"... # {parameter.type}"
+
+
+def _type_of(schema: Mapping[str, object]) -> str:
+    match schema:
+        case {"enum": list(values)}:
+            return " or ".join(f"`{value}`" for value in values)
+        case {"const": value}:
+            return f"`{value}`"
+        case {"anyOf": list(options)}:
+            return " or ".join(dict.fromkeys(_type_of(each) for each in options if each != {"type": "null"}))
+        case {"type": "string", "format": "date-time"}:
+            return "time"
+        case {"type": "string", "examples": ["30s", *_]}:
+            return "duration"
+        case {"type": "array", "items": dict(item)}:
+            return f"list of {_type_of(item)}"
+        case {"type": str(kind)} if kind in _WORDS:
+            return _WORDS[kind]
+        case {"$ref": str(name)}:
+            return {"ActionCall": "action", "BeforeOperation": "`{before: ...}`"}.get(
+                name.rpartition("/")[2], "mapping"
+            )
+        case {"type": "object"}:
+            return "mapping"
+        case _:
+            return "any value"
+
+
+def _shown(value: object) -> str | None:
+    match value:
+        case None | "" | [] | {} | ():
+            return None
+        case bool():
+            return str(value).lower()
+        case list():
+            return f"[{', '.join(map(str, value))}]"
+        case _:
+            return str(value)
