@@ -1,0 +1,113 @@
+"""Nobody is there: signals end a run in good order, and a kill loses nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from drx.engine.events import (
+    AbortRequested,
+    Answered,
+    Choice,
+    Outcome,
+    QuestionKind,
+    RunFinished,
+    StepStarted,
+    StepSucceeded,
+)
+from drx.errors import ExitCode
+from drx.journal import JOURNAL, place, read_journal
+from tests.runner.project import Project, steps_yaml
+from tests.runner.test_terminal import Terminal
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOW = "{id: slow, action: test.slow, with: {seconds: 60s}, expect: 1s}"
+
+
+def _tally(file: Path, line: str) -> str:
+    return f"{{id: {line}, action: test.tally, with: {{file: '{file}', line: {line}}}, expect: 1s}}"
+
+
+def _start(project: Project) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.runner.attended", str(project.root), "unattended"],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def _wait_for(project: Project, step: str) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        journals = list(project.records.glob(f"*/{JOURNAL}")) if project.records.exists() else []
+        events = read_journal(journals[0]) if journals else []
+        if any(isinstance(event.fact, StepStarted) and event.fact.step == step for event in events):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{step} never started")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_aborts_rolls_back_and_cleans_up(project: Project, number: signal.Signals) -> None:
+    file = project.root / "tally"
+    undo = f"rollback: {{action: test.tally, with: {{file: '{file}', line: undo}}}}"
+    first = _tally(file, "a").removesuffix("}") + f", {undo}}}"
+    project.write(steps_yaml(first, SLOW, _tally(file, "never")) + f"cleanup:\n  - {_tally(file, 'tidy')}\n")
+    with _start(project) as run:
+        _wait_for(project, "slow")
+        run.send_signal(number)
+        assert run.wait(20) == ExitCode.FAILED
+    assert file.read_text().split() == ["a", "undo", "tidy"]
+    abort = next(fact for fact in project.facts if isinstance(fact, AbortRequested))
+    assert abort.source == "signal"
+    finished = next(fact for fact in project.facts if isinstance(fact, RunFinished))
+    assert finished.outcome is Outcome.ABORTED
+    assert (project.record / "report.md").exists()
+
+
+def test_a_killed_process_leaves_a_whole_journal_and_the_rest_is_done(project: Project) -> None:
+    file = project.root / "tally"
+    slow = "{id: slow, action: test.slow, with: {seconds: 1s}, expect: 1s}"
+    project.write(steps_yaml(_tally(file, "a"), slow, _tally(file, "b")))
+    with _start(project) as run:
+        _wait_for(project, "slow")
+        run.kill()
+    assert project.resume() is ExitCode.OK
+    assert file.read_text().split() == ["a", "b"]
+    attempts = [fact.attempt for fact in project.facts if isinstance(fact, StepStarted) and fact.step == "slow"]
+    assert attempts == [1, 2]
+
+
+def test_a_killed_command_does_not_outlive_a_timeout(project: Project) -> None:
+    mark = f"drx-test-{os.getpid()}"
+    command = f"[sh, -c, 'sleep 61 & exec -a {mark} sleep 62']".replace("sh,", "bash,")
+    project.write(steps_yaml(f"{{id: a, action: shell.run, with: {{command: {command}}}, expect: 1s, timeout: 300ms}}"))
+    assert project.run() is ExitCode.FAILED
+    left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if mark.encode() in _read(path)]
+    assert left == []
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two people")
+def test_a_second_pair_of_eyes_approves_through_the_inbox(project: Project) -> None:
+    step = "{id: ok, approve: 'Switch over?', approvers: {min: 1, not_operator: true}, expect: 1m}"
+    terminal = Terminal(project.write(steps_yaml(step)))
+    terminal.see("Approve - ")
+    approval = Answered("ok", 1, QuestionKind.STEP, Choice.APPROVE)
+    terminal.type("\r")
+    terminal.see("not accepted from ada")
+    os.chown(place(project.record, approval), 1, -1)
+    assert terminal.end() == ExitCode.OK
+    answered = next(event for event in project.events if isinstance(event.fact, Answered))
+    assert answered.by.user == "daemon"
+    ended = next(fact for fact in project.facts if isinstance(fact, StepSucceeded))
+    assert ended.outputs["approved_by"] == ["daemon"]
