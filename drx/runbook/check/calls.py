@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from drx.errors import DrxError
 from drx.runbook.catalogue import ActionSpec
@@ -93,9 +94,15 @@ def check_call(review: Review, call: ActionCall | ActionStep, place: Place, visi
     try:
         spec.parameters.model_validate(call.with_)
     except ValidationError as error:
-        later = [path for path, _ in texts(call.with_, below)]
-        review.problems += explain(review.document, below, error, spec.parameters, later)
+        if not all(map(_is_about_expression, error.errors(include_url=False))):
+            later = [path for path, _ in texts(call.with_, below)]
+            review.problems += explain(review.document, below, error, spec.parameters, later)
     return spec
+
+
+def _is_about_expression(details: ErrorDetails) -> bool:
+    """Whether a complaint says only that an expression's value is not known yet."""
+    return details["type"] not in ("extra_forbidden", "missing") and any(texts(details["input"]))
 
 
 def _probes(value: object, place: Place) -> Iterator[tuple[Place, ActionCall]]:
