@@ -135,22 +135,27 @@ def _patch(value: Value, change: bytes) -> Value:
 
 def _set(container: bytes, is_array: bool, path: Path, new: Value | None, *, create: bool = False) -> bytes:
     """Set (or remove, where `new` is None) what lies at a path; missing parents are made only if `create`."""
-    names = [name for name, _, _, _ in elements(container)]
     key, rest = path[0], path[1:]
-    if rest and key not in names and b".".join(path) in names:  # a field whose own name has dots
-        key, rest = b".".join(path), ()
-    if key not in names:
-        return _append(container, len(names) if is_array else None, key, rest, new, create)
-    pieces = []
+    pieces: list[bytes] = []
+    found = False
     for name, kind, start, end in elements(container):
+        if name != key:
+            pieces.append(container[start - len(name) - 2 : end])
+            continue
+        found = True
         value: Value | None = (kind, container[start:end])
-        if name == key and not rest:
+        if not rest:
             value = new or ((_NULL, b"") if is_array else None)
-        elif name == key and kind in (_DOCUMENT, _ARRAY):
+        elif kind in (_DOCUMENT, _ARRAY):
             value = kind, _set(container[start:end], kind == _ARRAY, rest, new, create=create)
         if value is not None:
             pieces.append(_element(name, value))
-    return _build(pieces)
+    if found:
+        return _build(pieces)
+    whole = b".".join(path)
+    if rest and any(name == whole for name, _, _, _ in elements(container)):  # a field whose own name has dots
+        return _set(container, is_array, [whole], new)
+    return _append(container, len(pieces) if is_array else None, key, rest, new, create)
 
 
 def _append(container: bytes, length: int | None, key: bytes, rest: Path, new: Value | None, create: bool) -> bytes:

@@ -1,4 +1,4 @@
-"""Fold archived oplog onto a base: the net effect at a target time, without executing a single operation. Pure."""
+"""Fold archived oplog onto a base: the net effect at a target time, without executing a single operation."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from bson import Timestamp, decode, encode
 
 from drx.backup.commands import apply_command, logical_name
 from drx.backup.diffs import apply_update
+from drx.backup.effects import DEFAULT_BYTES, Budget
 from drx.backup.entry import Entry, parse, position_of, timestamp_of
 from drx.backup.manifest import PLAIN
 from drx.backup.namespaces import BUCKETS, VIEWS, Namespaces, identity_of
@@ -24,15 +25,17 @@ def fold(
     base: Sequence[BaseCollection],
     until: Timestamp,
     consistent_from: Timestamp,
+    memory_bytes: int = DEFAULT_BYTES,
 ) -> tuple[CollectionPlan, ...]:
     """Work out which collections exist just before `until`, and how their documents differ from the base.
 
     `entries` begin where the base's oplog begins, in order, each once; those up to `consistent_from`, the base's end,
-    may or may not be in the base already.
+    may or may not be in the base already. Past `memory_bytes` the effects move to a temporary file.
 
     Raises StepError for an operation drx does not know, and where the oplog contradicts itself or the base.
     """
-    namespaces = Namespaces(database, base, position_of(consistent_from))
+    budget = Budget(memory_bytes)
+    namespaces = Namespaces(database, base, position_of(consistent_from), budget)
     for entry in committed(_until(entries, position_of(until))):
         if entry.op == "n":
             continue
@@ -44,6 +47,7 @@ def fold(
             _apply_view(namespaces, entry)
         else:
             _apply_write(namespaces, entry)
+    budget.settle()
     return namespaces.plans()
 
 

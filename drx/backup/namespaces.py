@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drx.backup.documents import id_element
+from drx.backup.effects import Budget
 from drx.backup.entry import Entry, timestamp_of
 from drx.backup.plan import BaseCollection, Changes, CollectionPlan
 from drx.errors import StepError
@@ -40,7 +41,10 @@ class Namespaces:
     somewhere, and lead to nothing.
     """
 
-    def __init__(self, database: str, base: Sequence[BaseCollection], consistent_from: int) -> None:
+    def __init__(
+        self, database: str, base: Sequence[BaseCollection], consistent_from: int, budget: Budget | None = None
+    ) -> None:
+        self._budget = budget or Budget()
         self.database = database
         self.consistent_from = consistent_from
         self.by_name: dict[str, Collection] = {}
@@ -62,7 +66,7 @@ class Namespaces:
 
     def changes_of(self, name: str) -> Changes:
         """Begin an empty record of changes."""
-        return Changes(f"{self.database}.{name}", self.consistent_from)
+        return Changes(f"{self.database}.{name}", self.consistent_from, self._budget)
 
     def find(self, name: str, uuid: bytes | None) -> Collection | None:
         """Find a collection: by UUID where the entry has one that is known, else by name."""

@@ -1,13 +1,14 @@
-"""What the oplog makes of a base: the collections at a target time, and the net change of their documents. Pure."""
+"""What the oplog makes of a base: the collections at a target time, and the net change of their documents."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bson import decode
 from bson.json_util import dumps
 
 from drx.backup.diffs import apply_update, is_replacement
 from drx.backup.documents import id_element
+from drx.backup.effects import Budget, Chain, Effects, Untouched
 from drx.backup.entry import timestamp_of
 from drx.backup.manifest import CANONICAL, PLAIN
 from drx.errors import StepError
@@ -24,15 +25,6 @@ class BaseCollection:
     type: str | None = None
 
 
-@dataclass(slots=True)
-class _Chain:
-    """Updates to a document that only the base holds, in order."""
-
-    updates: list[bytes] = field(default_factory=list)
-    last: int = 0
-    seen: bool = False
-
-
 class Changes:
     """The net effect of the oplog on one collection, by `_id`.
 
@@ -41,50 +33,45 @@ class Changes:
     was inserted within the oplog is always born, even where the base caught it too.
     """
 
-    def __init__(self, namespace: str, consistent_from: int) -> None:
+    def __init__(self, namespace: str, consistent_from: int, budget: Budget | None = None) -> None:
         self.namespace = namespace
         self._consistent_from = consistent_from
-        self._effects: dict[bytes, bytes | _Chain | None] = {}
+        self._effects = Effects(budget or Budget())
 
     def insert(self, document: bytes) -> None:
         """Take a whole document; one that is already there gives way."""
-        identity = id_element(document)
-        if not isinstance(self._effects.get(identity), bytes):
-            self._effects.pop(identity, None)  # a re-inserted document goes to the end
-        self._effects[identity] = document
+        self._effects.put(id_element(document), document, len(document))
 
     def update(self, identity: bytes, update: bytes, position: int) -> None:
         """Take an update of the document with this `_id` element.
 
         Raises StepError where the document cannot be there.
         """
-        effect = self._effects.get(identity, _UNTOUCHED)
+        effect = self._effects.get(identity)
         if isinstance(effect, bytes):
-            self._effects[identity] = apply_update(effect, update)
-        elif isinstance(effect, _Chain):
-            if is_replacement(update):
-                effect.updates.clear()
-            effect.updates.append(update)
-            effect.last = position
+            self._effects.put(identity, apply_update(effect, update))
         elif effect is None:
             self._refuse_missing(identity, position)
         else:
-            self._effects[identity] = _Chain([update], position)
+            before = effect.updates if isinstance(effect, Chain) and not is_replacement(update) else []
+            before.append(update)
+            self._effects.put(identity, Chain(before, position), len(update))
 
     def delete(self, identity: bytes) -> None:
         """Take a delete; a document that is not there is no damage."""
-        self._effects[identity] = None
+        self._effects.put(identity, None)
 
     def apply(self, document: bytes) -> bytes | None:
         """Bring a document of the base to its final state: None when it is gone, the same object when untouched."""
         if not self._effects:
             return document
-        effect = self._effects.get(id_element(document), _UNTOUCHED)
-        if effect is _UNTOUCHED:
+        identity = id_element(document)
+        effect = self._effects.get(identity)
+        if isinstance(effect, Untouched):
             return document
-        if not isinstance(effect, _Chain):
+        if not isinstance(effect, Chain):
             return None
-        effect.seen = True
+        self._effects.see(identity, effect)
         for update in effect.updates:
             document = apply_update(document, update)
         return document
@@ -97,7 +84,7 @@ class Changes:
         for identity, effect in self._effects.items():
             if isinstance(effect, bytes):
                 yield effect
-            elif isinstance(effect, _Chain) and not effect.seen:
+            elif isinstance(effect, Chain) and not effect.seen:
                 self._refuse_missing(identity, effect.last)
 
     def _refuse_missing(self, identity: bytes, position: int) -> None:
@@ -128,10 +115,3 @@ def show_id(identity: bytes) -> str:
     size = len(identity) + 9
     raw = size.to_bytes(4, "little") + identity[:1] + b"_id\0" + identity[1:] + b"\0"
     return dumps(decode(raw, PLAIN), json_options=CANONICAL)
-
-
-class _Untouched:
-    """Marks an `_id` the oplog never named; None marks a deleted one."""
-
-
-_UNTOUCHED = _Untouched()

@@ -49,12 +49,16 @@ _on_a_server = settings(max_examples=12, deadline=None, suppress_health_check=li
 @_on_a_server
 @given(seed=st.integers(0, 1 << 32), steps=st.integers(4, 20), data=st.data())
 def test_any_history_restores_to_any_moment(mongo_client: Client, seed: int, steps: int, data: st.DataObject) -> None:
+    memory = data.draw(st.sampled_from([0, 2000, 1 << 30]), label="memory")
     name, history, entries = history_of(mongo_client, seed, steps)
     at = data.draw(st.integers(0, steps), label="base")
     base = history[at]
     since = [raw for raw in entries if _ts(raw) >= base.until]
     for moment in history[at:]:
-        plans = fold(since, database=name, base=base.collections, until=moment.until, consistent_from=base.until)
+        plans = fold(
+            since, database=name, base=base.collections, until=moment.until, consistent_from=base.until,
+            memory_bytes=memory,
+        )  # fmt: skip
         assert model.described(plans, base.documents) == moment.described()
 
 
@@ -374,6 +378,32 @@ def test_an_unknown_operation_is_an_error_that_names_it(op: str, o: dict[str, An
     with pytest.raises(StepError, match=named):
         log.fold(BASE)
     assert "c" in log.fold(BASE, until=ts)
+
+
+@pytest.mark.parametrize("memory", [0, 1500, 1 << 30])
+def test_born_documents_keep_their_order_wherever_they_are_kept(memory: int) -> None:
+    log = Log()
+    for number in range(20):
+        log.add("i", "db.c", {"_id": number}, ui=ONE)
+    for number in (3, 7):
+        log.add("d", "db.c", {"_id": number}, ui=ONE)
+    log.add("u", "db.c", {"$v": 2, "diff": {"i": {"n": 1}}}, o2={"_id": 5}, ui=ONE)
+    log.add("i", "db.c", {"_id": 7}, ui=ONE)
+    log.add("u", "db.c", {"$v": 2, "diff": {"i": {"n": 1}}}, o2={"_id": 99}, ui=ONE)
+    log.add("u", "db.c", {"$v": 2, "diff": {"i": {"m": 1}}}, o2={"_id": 99}, ui=ONE)
+    log.add("u", "db.c", {"$v": 2, "diff": {"i": {"m": 1}}}, o2={"_id": 98}, ui=ONE)
+    (plan,) = fold(
+        log.entries, database="db", base=[BASE], until=LATER, consistent_from=Timestamp(1, 1), memory_bytes=memory
+    )
+    assert plan.changes.apply(encode({"_id": 99})) == encode({"_id": 99, "n": 1, "m": 1})
+    assert plan.changes.apply(encode({"_id": 3})) is None
+    untouched = encode({"_id": 1000})
+    assert plan.changes.apply(untouched) is untouched
+    found: list[dict[str, Any]] = []
+    with pytest.raises(StepError, match='"98"'):
+        found.extend(decode(raw) for raw in plan.changes.born())
+    assert [document["_id"] for document in found if document["_id"] != 7] == [n for n in range(20) if n not in (3, 7)]
+    assert {"_id": 5, "n": 1} in found
 
 
 def recorded(name: str) -> list[bytes]:
