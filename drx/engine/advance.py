@@ -60,11 +60,15 @@ def _enter(here: Walk, step: PlannedStep) -> Progress:
             return here.draft.record(StepSkipped(step.id, visit.number, f"when: {step.when}"))
         if isinstance(step.work, Group):
             return _begin_group(here, step, step.work, visit)
+        if isinstance(step.work, Human):
+            return _ask(here, step, step.work, visit)
     except DrxError as error:
         return here.draft.record(failed(visit, error, FailureKind.EXPRESSION))
-    if isinstance(step.work, Human):
-        return here.draft.record(StepWaiting(step.id, visit.number))
     return here.draft.start(visit, Part.WORK, again=True)
+
+
+def _ask(here: Walk, step: PlannedStep, human: Human, visit: Visit) -> Progress:
+    return here.draft.record(StepWaiting(step.id, visit.number, str(render(human.prompt, here.scope(step)))))
 
 
 def _inputs_given(here: Walk) -> bool:
@@ -117,7 +121,7 @@ def _retry(here: Walk, step: PlannedStep, visit: Visit) -> Progress:
     if visit.retry_at is not None and here.draft.now < visit.retry_at:
         return here.draft.wake(visit.retry_at)
     if isinstance(step.work, Human):
-        return here.draft.record(StepWaiting(step.id, visit.number))
+        return here.draft.record(StepWaiting(step.id, visit.number, visit.prompt))
     if isinstance(step.work, Group):
         return _enter(here, replace(step, when=None))
     return here.draft.start(visit, Part.WORK, again=True)

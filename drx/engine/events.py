@@ -247,10 +247,11 @@ class StepSkipped:
 
 @dataclass(frozen=True)
 class StepWaiting:
-    """A person is asked."""
+    """A person is asked, in these words."""
 
     step: str
     visit: int
+    prompt: str = ""
     type: Literal["StepWaiting"] = "StepWaiting"
 
 

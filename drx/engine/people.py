@@ -57,7 +57,7 @@ def _unattended(here: Walk, human: Human, visit: Visit) -> Progress:
             return here.draft.start(visit, Part.WORK, again=True)
         case "fail":
             error = DrxError(
-                f"A person has to answer: {human.prompt}", "Run it at a terminal, or say `unattended:` in the step"
+                f"A person has to answer: {visit.prompt}", "Run it at a terminal, or say `unattended:` in the step"
             )
             return here.draft.record(failed(visit, error, FailureKind.HUMAN_NEEDED))
 

@@ -21,7 +21,7 @@ def about_step(step: PlannedStep, work: Human, visit: Visit) -> Question:
     details: tuple[str, ...] = ()
     if work.kind == "approve":
         details = (f"{len(visit.approvals)} of {work.approvals} approvals", *visit.approvals)
-    return Question(QuestionKind.STEP, step.id, visit.number, work.prompt, choices, work.choices, details)
+    return Question(QuestionKind.STEP, step.id, visit.number, visit.prompt, choices, work.choices, details)
 
 
 def about_failure(plan: Plan, step: PlannedStep, visit: Visit) -> Question:

@@ -92,6 +92,8 @@ class Visit:
     disproved: bool = False
     """The verify probe found that the interrupted attempt did not do its work."""
     undo: Undo = Undo.NONE
+    prompt: str = ""
+    """What a person was asked."""
     approvals: tuple[str, ...] = ()
     """Who agreed, each once."""
 
@@ -110,7 +112,7 @@ def evolve_visit(step: PlannedStep, visit: Visit, fact: StepFact, event: Event, 
         case StepSkipped():
             return replace(visit, status=Status.SKIPPED, ended_at=event.at)
         case StepWaiting():
-            return replace(visit, status=Status.WAITING, began_at=event.at, failure=None, approvals=())
+            return replace(visit, status=Status.WAITING, began_at=event.at, prompt=fact.prompt, failure=None, approvals=())
         case RetryScheduled():
             return replace(visit, status=Status.RETRYING, retry_at=fact.retry_at)
         case StepIgnored():

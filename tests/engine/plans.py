@@ -22,7 +22,7 @@ def compile_steps(steps: Steps, *, cleanup: Steps | None = None, inputs: dict[st
     runbook = Runbook.model_validate(
         {"runbook": "test", "title": "Test", "steps": steps, "cleanup": cleanup or [], "inputs": inputs or {}}
     )
-    return Compiler({}, repeatable).runbook(runbook, mode=Mode.INCIDENT, constants={})
+    return Compiler({}, repeatable).runbook(runbook, mode=Mode.INCIDENT, constants={"run": {"id": "r"}})
 
 
 def random_plan(random: Random) -> Plan:

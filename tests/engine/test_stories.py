@@ -421,11 +421,11 @@ def test_pause_during_rollback_rolls_back_again() -> None:
 
 def test_a_person_confirms_answers_and_approves() -> None:
     run = script(
-        {"id": "c", "confirm": "Did you?"},
+        {"id": "c", "confirm": "Did you, in {{ run.id }}?"},
         {"id": "q", "ask": "Which?", "choices": ["red", "blue"]},
         {"id": "ok", "approve": "Go?", "approvers": {"min": 2, "not_operator": True}},
     )
-    assert run.question().text == "Did you?"
+    assert run.question().text == "Did you, in r?"
     assert run.answer(Choice.DONE, reason="") is None
     assert run.answer(Choice.ANSWER, "green") == "'green' is none of: red, blue"
     assert run.answer(Choice.ANSWER, "blue") is None
@@ -692,3 +692,8 @@ def test_what_an_expression_gives_becomes_json() -> None:
     moment = datetime(2026, 11, 21, 8, tzinfo=UTC)
     assert as_json({"a": (moment, b"\x01", {1})}) == {"a": ["2026-11-21T08:00:00.000Z", "01", [1]]}
     assert as_json(timedelta(seconds=1)) == "0:00:01"
+
+
+def test_a_question_that_cannot_be_put_into_words_fails_the_step() -> None:
+    run = script({"id": "c", "confirm": "Did you, in {{ run.nowhere }}?"}, unattended=True)
+    assert run.end().startswith("failed: c: ")
