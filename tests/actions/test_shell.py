@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import pexpect
 import pytest
 from pydantic import ValidationError
 
@@ -211,6 +212,17 @@ def test_a_command_that_closes_its_output_is_waited_for(context: FakeContext) ->
     began = time.monotonic()
     run("shell.run", context, command="exec >&- 2>&-; sleep 0.6", shell=True)
     assert time.monotonic() - began >= 0.6
+
+
+def test_a_command_cannot_ask_questions_at_the_terminal(tmp_path: Path) -> None:
+    program = (
+        "from pathlib import Path; from drx.errors import StepError; from tests.actions.context import *\n"
+        f"context = FakeContext(Path({str(tmp_path)!r}))\n"
+        "try: run('shell.run', context, command=['sh', '-c', 'read x < /dev/tty'])\n"
+        "except StepError as error: print('failed:', error.lines)\n"
+    )
+    with pexpect.spawn(sys.executable, ["-c", program], cwd=Path(__file__).parents[2], timeout=10) as terminal:
+        terminal.expect("failed:.*/dev/tty")
 
 
 def test_without_pidfd_it_works_all_the_same(context: FakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
