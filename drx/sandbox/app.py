@@ -1,6 +1,6 @@
 """The PixelCraft application: serves images that its database describes and its bucket holds. A process of its own.
 
-It imports nothing of drx but its host's variables, keeps no state, and outlives every fault of database and bucket.
+It knows nothing of drx but its host's variables, keeps no state, and outlives every fault of database and bucket.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,7 +28,7 @@ from pymongo.errors import PyMongoError
 from drx.errors import DrxError
 from drx.files import write_atomically
 from drx.sandbox.buckets import connect_s3
-from drx.sandbox.host import read_settings, variables_path
+from drx.sandbox.host import read_settings, ready_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,26 +44,37 @@ class Unavailable(Exception):
 
 
 class Backends:
-    """Database and bucket as the variables name them, connected on first use and kept for this deployment."""
+    """Database and bucket as the variables name them, read once and connected once for each deployment."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._lock = threading.Lock()
         self._connected: tuple[MongoClient[Document], S3Client, str] | None = None
 
+    def connect(self) -> "tuple[MongoClient[Document], S3Client, str]":
+        """Read the variables and say that the application is ready; raises DrxError where they cannot be read."""
+        with self._lock:
+            if self._connected is None:
+                found = read_settings(self._directory)
+                mongo = MongoClient[Document](found.database_url, serverSelectionTimeoutMS=2000, socketTimeoutMS=5000)
+                s3 = connect_s3(found.endpoint, found.region, found.access_key, found.secret_key)
+                self._connected = (mongo, s3, found.bucket)
+                write_atomically(ready_path(self._directory), str(os.getpid()).encode())
+            return self._connected
+
     def count(self) -> int:
         """How many images there are, about."""
-        return self._connect()[0].get_default_database()["images"].estimated_document_count()
+        return self.connect()[0].get_default_database()["images"].estimated_document_count()
 
     def find(self, limit: int, **query: object) -> list[Document]:
         """Up to `limit` image documents."""
-        images = self._connect()[0].get_default_database()["images"]
+        images = self.connect()[0].get_default_database()["images"]
         with images.find(query).limit(limit) as cursor:
             return list(cursor)
 
     def read(self, image: Document) -> bytes:
         """The bytes that an image document refers to; raises Unavailable where they are not those on record."""
-        _, s3, bucket = self._connect()
+        _, s3, bucket = self.connect()
         if not {"key", "sha256"} <= image.keys():
             raise Unavailable(f"image {image['_id']} does not say which object it is")
         content = s3.get_object(Bucket=bucket, Key=str(image["key"]))["Body"].read()
@@ -70,24 +82,14 @@ class Backends:
             raise Unavailable(f"object {image['key']} is not the one on record")
         return content
 
-    def _connect(self) -> "tuple[MongoClient[Document], S3Client, str]":
-        with self._lock:
-            if self._connected is None:
-                found = read_settings(self._directory)
-                mongo = MongoClient[Document](found.database_url, serverSelectionTimeoutMS=2000, socketTimeoutMS=5000)
-                s3 = connect_s3(found.endpoint, found.region, found.access_key, found.secret_key)
-                self._connected = (mongo, s3, found.bucket)
-            return self._connected
-
 
 class Handler(BaseHTTPRequestHandler):
     """Answer one request. A fault of a backend is a 503 that says why."""
 
     timeout = 10
 
-    def __init__(self, backends: Backends, deployment: str, *arguments: object) -> None:
+    def __init__(self, backends: Backends, *arguments: object) -> None:
         self._backends = backends
-        self._deployment = deployment
         super().__init__(*arguments)  # type: ignore[arg-type] # what socketserver passes on
 
     def do_GET(self) -> None:
@@ -108,8 +110,6 @@ class Handler(BaseHTTPRequestHandler):
     def _route(self) -> None:
         address = urlsplit(self.path)
         match address.path.strip("/").split("/"):
-            case ["version"]:
-                self._json(HTTPStatus.OK, {"deployment": self._deployment})
             case ["healthz"]:
                 self._health()
             case ["images"]:
@@ -174,10 +174,9 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, required=True, help="the sandbox's directory")
     parser.add_argument("--port", type=int, default=0, help="0: the system chooses")
     parser.add_argument("--socket", type=int, help="descriptor of a listening socket, handed over by a restart")
-    parser.add_argument("--deployment", type=int, default=1, help="how often it was deployed")
     options = parser.parse_args()
-    handler = partial(Handler, Backends(options.directory), str(options.deployment))
-    with _listen(handler, options.port, options.socket) as server:
+    backends = Backends(options.directory)
+    with _listen(partial(Handler, backends), options.port, options.socket) as server:
         restarting = threading.Event()
 
         def stop(number: int, _: object) -> None:
@@ -187,14 +186,14 @@ def main() -> None:
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGHUP, stop)
-        write_atomically(variables_path(options.directory).parent / "app.pid", f"{os.getpid()}\n".encode())
+        with suppress(DrxError):  # the first time it may start before its variables are there; requests will tell
+            backends.connect()
         server.serve_forever(poll_interval=0.05)
         kept = os.dup(server.socket.fileno())
     if restarting.is_set():
         os.set_inheritable(kept, True)
         arguments = ["--directory", str(options.directory), "--socket", str(kept)]
-        again = [*arguments, "--deployment", str(options.deployment + 1)]
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "drx.sandbox.app", *again])
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "drx.sandbox.app", *arguments])
 
 
 def _listen(handler: "partial[Handler]", port: int, descriptor: int | None) -> Server:

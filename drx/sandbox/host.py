@@ -1,8 +1,6 @@
-"""The disk of the application's host: the variables it is deployed with, and how to deploy. Runs no process."""
+"""The disk of the application's host: the variables it is deployed with, and its process id. Runs no process."""
 
 import json
-import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,14 +33,9 @@ def variables_path(directory: Path) -> Path:
     return host_directory(directory) / "variables.json"
 
 
-def write_reload_command(directory: Path, source: Path) -> None:
-    """Put an executable on the host that makes the application read its variables again, and waits until it has."""
-    command = [sys.executable, "-P", "-m", "drx.sandbox.reload", "--directory", str(directory)]
-    text = f"""#!/bin/sh
-# Deploys what variables.json says; ends when the application answers again.
-PYTHONPATH={shlex.quote(str(source))} exec {shlex.join(command)}
-"""
-    write_atomically(host_directory(directory) / "reload", text.encode(), mode=0o700)
+def ready_path(directory: Path) -> Path:
+    """The application's process id: a new file each time it has read its variables and is ready."""
+    return host_directory(directory) / "app.pid"
 
 
 def read_settings(directory: Path) -> Settings:

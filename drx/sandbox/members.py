@@ -43,13 +43,8 @@ def programs(directory: Path, ports: Mapping[str, int]) -> tuple[Program, ...]:
 
 def own_program(name: str, directory: Path, *arguments: str) -> Program:
     """A program of this package, `drx.sandbox.<name>`, imported from where this very drx lies."""
-    environment = _environment(directory) | {"PYTHONPATH": str(source_directory())}
+    environment = _environment(directory) | {"PYTHONPATH": str(Path(drx.__file__).parents[1])}
     return Program(name, ("-m", f"drx.sandbox.{name}", "--directory", str(directory), *arguments), environment)
-
-
-def source_directory() -> Path:
-    """Where this very drx is imported from."""
-    return Path(drx.__file__).parents[1]
 
 
 def _mongo(directory: Path, port: int) -> Program:

@@ -1,7 +1,6 @@
 """Bring a sandbox up, tell how it is, take it down. Ends only processes that this sandbox started."""
 
 import http.client
-import json
 import os
 import shutil
 import signal
@@ -14,8 +13,8 @@ from typing import Literal
 
 from drx.errors import DrxError, LockedError
 from drx.sandbox.buckets import make_buckets
-from drx.sandbox.host import variables_path, write_reload_command, write_settings
-from drx.sandbox.members import Program, programs, require_servers, source_directory
+from drx.sandbox.host import ready_path, variables_path, write_settings
+from drx.sandbox.members import Program, programs, require_servers
 from drx.sandbox.processes import Process, end, is_alive, listening_port, start_python, wait_until
 from drx.sandbox.state import (
     APP,
@@ -161,7 +160,7 @@ def _with_port(member: Member, directory: Path) -> Member:
 
 
 def _await_answers(state: SandboxState) -> None:
-    answers = {MONGO: lambda: _mongo_answers(state), APP: lambda: _deployment(state.member(APP).port) is not None}
+    answers = {MONGO: lambda: _mongo_answers(state), APP: lambda: _app_answers(state)}
     for name, answers_now in answers.items():
         if not wait_until(answers_now, _START_SECONDS):
             raise DrxError(f"'{name}' of the sandbox does not answer{log_end(state.directory, name)}", "Read its log")
@@ -181,7 +180,6 @@ def _mongo_answers(state: SandboxState) -> bool:
 
 def _prepare_host(state: SandboxState, before: SandboxState) -> None:
     """Deploy the application to these servers, but leave its variables alone while they are where they were."""
-    write_reload_command(state.directory, source_directory())
     addresses, previous = ({each.name: each.port for each in some.members} for some in (state, before))
     if all(previous.get(name) == port for name, port in addresses.items() if name != APP):
         return
@@ -191,26 +189,35 @@ def _prepare_host(state: SandboxState, before: SandboxState) -> None:
 
 
 def _restart_app(state: SandboxState) -> None:
-    app = state.member(APP)
-    before = _deployment(app.port)
-    if before is None or not is_alive(process_of(app)):
-        raise DrxError(f"the application does not answer{log_end(state.directory, APP)}", "Run 'drx sandbox up'")
+    app, ready = state.member(APP), ready_path(state.directory)
+    before = _version(ready)
+    if not is_alive(process_of(app)):
+        raise DrxError(f"the application does not run{log_end(state.directory, APP)}", "Run 'drx sandbox up'")
     os.kill(app.pid, signal.SIGHUP)
-    if not wait_until(lambda: (_deployment(app.port) or before) != before, _START_SECONDS):
+    if not wait_until(lambda: _version(ready) not in (before, None), _START_SECONDS):
         raise DrxError(f"the application did not come back{log_end(state.directory, APP)}", "Run 'drx sandbox up'")
 
 
-def _deployment(port: int) -> str | None:
-    """Which deployment of the application answers, or None if none does."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+def _version(path: Path) -> tuple[int, int] | None:
     try:
-        connection.request("GET", "/version")
-        content = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException, ValueError):
+        status = path.stat()
+    except FileNotFoundError:
         return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _app_answers(state: SandboxState) -> bool:
+    """Whether the application answers, well or not, with its variables read."""
+    app = state.member(APP)
+    connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=10)
+    try:
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+        return ready_path(state.directory).read_text() == str(app.pid)
+    except (OSError, http.client.HTTPException):
+        return False
     finally:
         connection.close()
-    return str(content["deployment"])
 
 
 def _condition(member: Member) -> Literal["running", "not answering", "dead"]:

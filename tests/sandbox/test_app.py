@@ -2,16 +2,19 @@
 
 import hashlib
 import json
-import subprocess
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from bson import ObjectId
 from pymongo import MongoClient
 
+from drx.config import HostTarget, MongoTarget, Target
 from drx.sandbox import servers
 from drx.sandbox.buckets import connect_s3
 from drx.sandbox.state import ACCESS_KEY, DATABASE, SECRET_KEY, UPLOADS_BUCKET, SandboxState
+from drx.secrets import Secret
+from tests.actions.context import FakeContext, run
 from tests.sandbox.conftest import Ask
 
 RECOVERED = "pixelcraft_recovered"
@@ -57,12 +60,28 @@ def test_unwell_without_its_collection_and_well_with_another_database(seeded: Sa
         content = json.loads(variables.read_text())
         variables.write_text(json.dumps(content | {"DATABASE_URL": seeded.database_url(RECOVERED), "OTHER": "kept"}))
         assert ask("/healthz").status == 503, "variables count only once they are deployed"
-        subprocess.run([seeded.directory / "host" / "reload"], check=True, timeout=60)
+        servers.deploy(seeded.directory)
         assert ask("/healthz").json == {"status": "ok", "images": 300}
         assert servers.up(seeded.directory) == seeded, "the same process on the same port"
         assert json.loads(variables.read_text())["DATABASE_URL"] == seeded.database_url(RECOVERED)
         assert json.loads(variables.read_text())["OTHER"] == "kept"
         client.drop_database(RECOVERED)
+
+
+def test_the_host_action_deploys_a_variable(seeded: SandboxState, ask: Ask, tmp_path: Path) -> None:
+    target = Target(
+        "sandbox",
+        "pixelcraft",
+        sandbox=True,
+        mongo=MongoTarget(Secret(seeded.mongo_uri), DATABASE),
+        host=HostTarget("local", seeded.addresses.host_directory),
+    )
+    context = FakeContext(tmp_path, target)
+    assert ask("/healthz").status == 200
+    run("host.set_variable", context, name="DATABASE_URL", mongo_database="elsewhere")
+    assert ask("/healthz").json == {"status": "unavailable", "reason": "there are no images"}
+    run("host.set_variable", context, name="DATABASE_URL", mongo_database=DATABASE)
+    assert ask("/healthz").status == 200
 
 
 def test_unwell_when_objects_are_gone_or_altered(seeded: SandboxState, ask: Ask) -> None:
