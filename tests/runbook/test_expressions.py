@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drx.runbook.expressions import ExpressionError, as_expression, evaluate, names, render
@@ -153,6 +153,7 @@ NAMES = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(NAMES.map("".join))
 def test_plain_names_mean_the_same_with_and_without_jinja(dotted: str) -> None:
     text = "{{ " + dotted + " }}"
@@ -183,6 +184,7 @@ PIECES = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 def test_any_text_gives_a_value_or_an_expression_error(text: str) -> None:
     for wrapped in (text, "{{ " + text + " }}"):

@@ -101,7 +101,7 @@ runbooks = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runbooks)
 def test_a_valid_runbook_loads_to_itself(data: Mapping[str, object]) -> None:
     runbook, problems = load_runbook(json.dumps(data, ensure_ascii=False).encode(), "x.yaml")
@@ -113,6 +113,7 @@ def test_a_valid_runbook_loads_to_itself(data: Mapping[str, object]) -> None:
     assert again == runbook
 
 
+@settings(deadline=None)
 @given(runbooks, st.data())
 def test_a_misspelt_key_is_found_wherever_it_stands(data: dict[str, object], draw: st.DataObject) -> None:
     text = json.dumps(data, ensure_ascii=False, indent=1)

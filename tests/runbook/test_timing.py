@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drx.runbook.load import load_runbook
@@ -79,6 +79,7 @@ def test_waits_grow_by_the_factor(attempts: int, seconds: int) -> None:
     assert waits(Retry(attempts=attempts, wait=timedelta(seconds=10), backoff=2)) == timedelta(seconds=seconds)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 600), min_size=1, max_size=4), min_size=1, max_size=4))
 def test_a_group_takes_as_long_as_its_longest_branch(branches: list[list[int]]) -> None:
     def step(branch: int, place: int, seconds: int) -> str:

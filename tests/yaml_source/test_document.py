@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drx.fields import Model
@@ -122,6 +122,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text("abc", min_size=1), JSON, max_size=5))
 def test_json_is_read_as_it_is(data: dict[str, object]) -> None:
     document, problems = read_document(json.dumps(data, ensure_ascii=False).encode(), "x.yaml")
@@ -145,12 +146,14 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_document_or_problems(data: bytes) -> None:
     document, problems = read_document(data, "x.yaml")
     assert (document is None) == bool(problems)
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=60).map("".join))
 def test_any_yaml_gives_a_model_or_problems(text: str) -> None:
     document, problems = read_document(text.encode(), "x.yaml")
