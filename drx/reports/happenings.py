@@ -16,6 +16,7 @@ from drx.engine.events import (
     StepFailed,
     StepSucceeded,
     StepTimedOut,
+    StepWaiting,
     TargetCreated,
     TargetIdentified,
     TargetLost,
@@ -71,19 +72,25 @@ def reviews(events: Sequence[Event]) -> tuple[Review, ...]:
 
 
 def approvals(plan: Plan, events: Sequence[Event]) -> tuple[Approval, ...]:
-    """Who agreed to what, and who did not."""
-    return tuple(approval for event in events for approval in _approvals(plan, event))
+    """Who agreed to what, and who did not; in the words in which they were asked."""
+    asked: dict[str, str] = {}
+    found: list[Approval] = []
+    for event in events:
+        if isinstance(event.fact, StepWaiting):
+            asked[event.fact.step] = " ".join(event.fact.prompt.split())
+        found += _approvals(plan, event, asked)
+    return tuple(found)
 
 
-def _approvals(plan: Plan, event: Event) -> Iterator[Approval]:
+def _approvals(plan: Plan, event: Event, asked: Mapping[str, str]) -> Iterator[Approval]:
     """A person's answer is a fact of its own; a script's yes only shows as the step's success."""
     match event.fact:
         case Answered(choice=Choice.APPROVE | Choice.REJECT) as fact if fact.question is QuestionKind.STEP:
-            approved, title = fact.choice is Choice.APPROVE, title_of(plan.steps[fact.step])
+            approved, title = fact.choice is Choice.APPROVE, asked.get(fact.step) or title_of(plan.steps[fact.step])
             by = "drill script" if fact.scripted else event.by.user
             yield Approval(event.at, fact.step, title, by, approved, fact.reason, fact.scripted)
         case StepSucceeded() as fact if fact.step in plan.answers and _is_approval(plan, fact.step):
-            title = title_of(plan.steps[fact.step])
+            title = asked.get(fact.step) or title_of(plan.steps[fact.step])
             yield Approval(event.at, fact.step, title, "drill script", approved=True, scripted=True)
         case _:
             return
