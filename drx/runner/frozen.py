@@ -1,7 +1,7 @@
 """Turn what lies beside drx.yaml into the files a record keeps, and those back into a plan. Bytes in, values out."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from drx.actions.registry import catalogue
@@ -43,13 +43,12 @@ def files_of(library: Library, config: Config, runbook: str, drill: str | None) 
     return files
 
 
-def plan_of(files: Mapping[str, bytes], config: Config, what: What, target: Target) -> Plan:
-    """Compile the plan of a run from its frozen files; the first start and every resume go this way.
+def plan_of(library: Library, config: Config, what: What, target: Target) -> Plan:
+    """Compile the plan of a run from the library of its frozen files; first starts and resumes both go this way.
 
     Raises InvalidInput for a runbook or drill that cannot be read or compiled.
     """
-    library = Library(files)
-    frozen = json.loads(files[ACTIONS]) if ACTIONS in files else {}
+    frozen = json.loads(library.files[ACTIONS]) if ACTIONS in library.files else {}
     compiler = Compiler(
         runbooks={name: library.runbook(name) for name in _closure(library, what.runbook, [])[1:]},
         repeatable=lambda name: bool(frozen[name]["repeatable"]) if name in frozen else _repeatable(name),

@@ -1,7 +1,7 @@
 """Start, resume and finish runs: everything around the loop. The outermost layer of a run; it decides no steps."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,7 +56,8 @@ def run_runbook(
         message = f"{runbook.runbook} is a scenario, and '{environment}' is protected: nobody is there to decide"
         raise HumanNeeded(message, "Run it at a terminal")
     what = What(run_id(runbook.runbook, _now()), mode, runbook.runbook, environment, setting.operator.user)
-    return _begin(files_of(library, config, reference, None), config, what, target, setting, inputs)
+    frozen = replace(library, files=files_of(library, config, reference, None))
+    return _begin(frozen, config, what, target, setting, inputs)
 
 
 def run_drill(library: Library, config: Config, reference: str, environment: str, setting: Setting) -> ExitCode:
@@ -69,7 +70,8 @@ def run_drill(library: Library, config: Config, reference: str, environment: str
     target = setting.resolve(config, environment)
     run = run_id(drill.drill, _now())
     what = What(run, Mode.DRILL, drill.runbook, environment, setting.operator.user, drill.drill)
-    return _begin(files_of(library, config, drill.runbook, reference), config, what, target, setting, {})
+    frozen = replace(library, files=files_of(library, config, drill.runbook, reference))
+    return _begin(frozen, config, what, target, setting, {})
 
 
 def resume(record: Path, setting: Setting) -> ExitCode:
@@ -90,22 +92,22 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         what = What(
             started.run, started.mode, started.runbook, started.environment, setting.operator.user, started.drill
         )
-        plan = plan_of(files, config, what, target)
+        plan = plan_of(Library(files), config, what, target)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         loop = Loop(plan, replay(plan, journal.events), journal, _gear(record, target, masker, guard, setting))
         return _go_on(plan, loop, journal, record, setting)
 
 
 def _begin(
-    files: dict[str, bytes],
+    library: Library,
     config: Config,
     what: What,
     target: Target,
     setting: Setting,
     inputs: Mapping[str, str],
 ) -> ExitCode:
-    plan = plan_of(files, config, what, target)
-    files[ACTIONS] = specs_of(plan)
+    plan = plan_of(library, config, what, target)
+    files = {**library.files, ACTIONS: specs_of(plan)}
     values = given(plan, inputs)
     guard = Guard(target, config.settings, setting.trust, what.mode)
     identities = guard.check_drill() if what.mode is Mode.DRILL else ()

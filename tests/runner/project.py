@@ -13,6 +13,7 @@ from drx.engine.plan import Plan
 from drx.errors import ExitCode
 from drx.guard import Trust
 from drx.journal import JOURNAL, read_journal
+from drx.runbook.load import Library
 from drx.runner import Setting, resume, run_drill, run_runbook
 from drx.runner.frozen import What, plan_of
 from drx.runner.record import thaw
@@ -26,6 +27,7 @@ objectives: {rto: 2h, rpo: 1h}
 environments:
   lab: {}
   production: {protected: true}
+contacts: {on_call: on-call}
 """
 
 
@@ -103,7 +105,9 @@ class Project:
         assert isinstance(started, RunStarted)
         files = thaw(self.record, started.frozen)
         what = What(started.run, started.mode, started.runbook, started.environment, "ada", started.drill)
-        return plan_of(files, self.config, what, resolve_target(self.config, started.environment, self.environ))
+        return plan_of(
+            Library(files), self.config, what, resolve_target(self.config, started.environment, self.environ)
+        )
 
 
 def steps_yaml(*steps: str, head: str = "") -> str:

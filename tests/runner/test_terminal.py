@@ -24,7 +24,7 @@ from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIRM = "{id: call, confirm: Call the on-call engineer, expect: 5m}"
+CONFIRM = "{id: call, confirm: 'Call the {{ contacts.on_call }} engineer', expect: 5m}"
 SLOW = "{id: slow, action: test.slow, with: {seconds: 60s}, expect: 1s}"
 ENTER, DOWN = "\r", "\x1b[B"
 
