@@ -36,7 +36,7 @@ class Digest:
         return f"{self.count:,} documents, {self.size_bytes:,} bytes, {self.total:032x}"
 
 
-def digest_of(documents: Iterable[bytes]) -> Digest:
+def digest_of(documents: Iterable[bytes | memoryview]) -> Digest:
     """Digest raw documents by BLAKE2b-128 of their exact bytes."""
     count = size_bytes = total = 0
     read = int.from_bytes

@@ -5,9 +5,11 @@ Format: https://bsonspec.org/spec.html
 
 from collections.abc import Iterator
 from struct import Struct
+from typing import TypeVar
 
 from drx.errors import StepError
 
+_Bytes = TypeVar("_Bytes", bytes, memoryview)
 _LENGTH = Struct("<i").unpack_from
 _SMALLEST_DOCUMENT = 5
 
@@ -43,12 +45,12 @@ class DamagedDocument(StepError):
     """Bytes that should be BSON are not; says at which byte."""
 
 
-def split(batch: bytes) -> list[bytes]:
-    """Cut documents laid end to end, as a raw batch or a .bson file holds them.
+def split(batch: _Bytes) -> list[_Bytes]:
+    """Cut documents laid end to end, as a raw batch or a .bson file holds them. A memoryview is cut without copying.
 
     Raises DamagedDocument where a length does not fit.
     """
-    documents: list[bytes] = []
+    documents: list[_Bytes] = []
     append = documents.append
     position, end = 0, len(batch)
     while position < end:

@@ -68,11 +68,11 @@ class MemberBuffer:
 
         Raises DamagedDocument when it is not BSON.
         """
-        documents = split(batch)
+        documents = split(memoryview(batch))
         if not documents:
             return 0
         if self._with_ids:
-            self._ids = (self._ids[0] or show_id(documents[0]), show_id(documents[-1]))
+            self._ids = (self._ids[0] or show_id(bytes(documents[0])), show_id(bytes(documents[-1])))
         self._batches.append(batch)
         self._digest += digest_of(documents)
         if self._digest.size_bytes >= MEMBER_BYTES:

@@ -15,6 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from drx.backup.documents import split
 from drx.backup.manifest import PLAIN
 from drx.errors import StepError
 
@@ -135,13 +136,14 @@ def scan(client: Client, database: str, described: Described, workers: int) -> S
         in_order = "capped" in described.options or "clusteredIndex" in described.options or described.type
         large = count * document_bytes >= _SPLIT_FROM_BYTES
         ranges = _cut(collection, workers * 4) if large and not in_order and workers > 1 else (Range(),)
-    return Scan(collection, ranges, count, max(1, _BATCH_BYTES // document_bytes))
+    return Scan(collection, ranges, count, _BATCH_BYTES // document_bytes + 1)
 
 
 def _first_sizes(collection: Collection[Any]) -> int:
     """Average the first few documents, for a server that does not tell the size of a collection."""
-    first = b"".join(collection.find_raw_batches(limit=_FIRST_DOCUMENTS))
-    return max(1, len(first) // _FIRST_DOCUMENTS)
+    with collection.find_raw_batches(limit=_FIRST_DOCUMENTS) as cursor:
+        first = next(cursor, b"")  # one batch at most: twenty of the largest documents would fill the memory
+    return max(1, len(first) // max(1, len(split(first))))
 
 
 def _cut(collection: Collection[Any], parts: int) -> tuple[Range, ...]:

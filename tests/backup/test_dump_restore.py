@@ -156,6 +156,15 @@ def test_large_collections_are_read_by_ranges_and_lose_nothing(
     assert sorted(raw(database.client[into], "images")) == sorted(raw(database, "images"))
 
 
+def test_large_documents_are_read_a_few_at_a_time(database: Db) -> None:
+    database.images.insert_many({"_id": number, "data": bytes(500_000)} for number in range(30))
+    (described,) = scan.describe(database.client, database.name)
+    planned = scan.scan(database.client, database.name, described, 2)
+    sizes = [len(batch) for batch in planned.batches(planned.ranges[0])]
+    assert sum(sizes) > 15_000_000
+    assert max(sizes) < 6 << 20
+
+
 def test_an_empty_database_is_a_backup_too(database: Db, store: Store, into: str) -> None:
     manifest = back_up(database, store)
     assert manifest.collections == ()
