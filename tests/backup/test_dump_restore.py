@@ -301,7 +301,7 @@ def test_an_interrupted_restore_goes_on(database: Db, store: Store, into: str, m
 
 
 def test_an_interrupted_dump_is_no_backup_and_leaves_no_upload(database: Db, s3_store: S3Store) -> None:
-    database.images.insert_many({"_id": number, "data": os.urandom(1 << 20)} for number in range(24))
+    database.images.insert_many({"_id": number, "data": os.urandom(1 << 20)} for number in range(14))
     read = 0
 
     def progress(done: int, total: int | None, unit: str) -> None:
@@ -309,7 +309,7 @@ def test_an_interrupted_dump_is_no_backup_and_leaves_no_upload(database: Db, s3_
         read = done
 
     with pytest.raises(Cancelled):
-        back_up(database, s3_store, progress=progress, cancelled=lambda: read > 16)
+        back_up(database, s3_store, progress=progress, cancelled=lambda: read > 10)
     assert list_bases(s3_store, "svc") == ()
     assert not s3_store.client.list_multipart_uploads(Bucket=s3_store.bucket).get("Uploads")
     manifest = back_up(database, s3_store)
