@@ -29,7 +29,8 @@ from drx.sandbox.state import (
 )
 
 _START_SECONDS = 60.0
-_END_SECONDS = 30.0
+_END_SECONDS = 20.0
+_DISCARD_SECONDS = 5.0
 _LOG_LINES = 15
 
 
@@ -81,7 +82,8 @@ def down(directory: Path, *, remove_data: bool = False) -> None:
     with locked(directory):
         state = read_state(directory)
         if state:
-            end([process_of(member) for member in state.members], _END_SECONDS)
+            grace = _DISCARD_SECONDS if remove_data else _END_SECONDS
+            end([process_of(member) for member in state.members], grace)
             remove_state(directory)
     if remove_data:
         shutil.rmtree(directory)
