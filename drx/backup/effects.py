@@ -21,9 +21,9 @@ CREATE TABLE effects (
 _PUT = """
 INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (collection, id) DO UPDATE SET
-    place = CASE WHEN kind = 0 AND excluded.kind = 0 THEN place ELSE excluded.place END,
+    place = CASE WHEN kind IN (0, 3) AND excluded.kind = 0 THEN place ELSE excluded.place END,
     kind = excluded.kind, body = excluded.body, last = excluded.last, seen = excluded.seen"""
-_BORN, _GONE, _CHAIN = range(3)
+_BORN, _GONE, _CHAIN, _REBORN = range(4)  # reborn: deleted and inserted again since the last spill
 
 
 @dataclass(slots=True)
@@ -94,6 +94,7 @@ class Effects:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._memory: dict[bytes, Effect] = {}
+        self._reborn: set[bytes] = set()
         self._number = budget.enter(self)
         self.drained = False
         self.next_place = 0
@@ -112,7 +113,8 @@ class Effects:
     def put(self, identity: bytes, effect: Effect, size_bytes: int = 0) -> None:
         """Keep an effect; a document born takes the last place unless it was born already."""
         if isinstance(effect, bytes) and not isinstance(self._memory.get(identity), bytes):
-            self._memory.pop(identity, None)
+            if self._memory.pop(identity, UNTOUCHED) is None:
+                self._reborn.add(identity)
         self._memory[identity] = effect
         self._budget.charge(size_bytes)
 
@@ -139,6 +141,7 @@ class Effects:
     def drain(self, place: int) -> Iterator[tuple[int, int, bytes, int, bytes, str, bool]]:
         """Give up everything in memory, as rows from `place` on."""
         memory, self._memory = self._memory, {}
+        reborn, self._reborn = self._reborn, set()
         self.drained = self.drained or bool(memory)
         self.next_place = place + len(memory)
         for number, (identity, effect) in enumerate(memory.items(), place):
@@ -149,7 +152,8 @@ class Effects:
                 case None:
                     yield number, self._number, identity, _GONE, b"", "0", False
                 case _:
-                    yield number, self._number, identity, _BORN, effect, "0", False
+                    kind = _REBORN if identity in reborn else _BORN
+                    yield number, self._number, identity, kind, effect, "0", False
 
     def _select(self, query: str, identity: bytes) -> tuple[int, bytes, str, int] | None:
         with self._budget.lock:
@@ -168,4 +172,4 @@ class Effects:
 def _effect(kind: int, body: bytes, last: str, seen: int) -> Effect:
     if kind == _CHAIN:
         return Chain(split(body), int(last), bool(seen))
-    return body if kind == _BORN else None
+    return None if kind == _GONE else body

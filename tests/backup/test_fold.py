@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -402,12 +403,26 @@ def test_born_documents_keep_their_order_wherever_they_are_kept(memory: int) -> 
     found: list[dict[str, Any]] = []
     with pytest.raises(StepError, match='"98"'):
         found.extend(decode(raw) for raw in plan.changes.born())
-    assert [document["_id"] for document in found if document["_id"] != 7] == [n for n in range(20) if n not in (3, 7)]
+    assert [document["_id"] for document in found] == [n for n in range(20) if n not in (3, 7)] + [7]
     assert {"_id": 5, "n": 1} in found
 
 
 def recorded(name: str) -> list[bytes]:
     return split((FIXTURES / name).read_bytes())
+
+
+@pytest.mark.parametrize("memory", [0, 1 << 30])
+def test_members_are_brought_up_to_date_side_by_side(memory: int) -> None:
+    log = Log()
+    for number in range(400):
+        log.add("u", "db.c", {"$v": 2, "diff": {"i": {"n": number}}}, o2={"_id": number}, ui=ONE)
+    (plan,) = fold(
+        log.entries, database="db", base=[BASE], until=LATER, consistent_from=Timestamp(1, 1), memory_bytes=memory
+    )
+    with ThreadPoolExecutor(4) as pool:
+        changed = list(pool.map(plan.changes.apply, [encode({"_id": number}) for number in range(500)]))
+    assert changed == [encode({"_id": n} | ({"n": n} if n < 400 else {})) for n in range(500)]
+    assert list(plan.changes.born()) == []
 
 
 @real_servers
