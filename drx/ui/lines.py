@@ -54,9 +54,12 @@ class Wording:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._began: dict[tuple[str, Part], datetime] = {}
+        self._unattended = False
 
     def lines(self, event: Event) -> Iterator[Line]:
         """The lines that show an event; none for what a reader does not miss."""
+        if isinstance(event.fact, RunStarted | RunResumed):
+            self._unattended = event.fact.unattended
         match event.fact:
             case StepStarted() as fact:
                 yield from self._started(event, fact)
@@ -64,7 +67,7 @@ class Wording:
                 yield from self._ended(event, fact)
             case StepSkipped() as fact:
                 yield OTHER, self._step(fact.step, f"skipped: {fact.reason}")
-            case StepWaiting() as fact:
+            case StepWaiting() as fact if not self._unattended:
                 yield WAITING, self._step(fact.step, "waits for a person")
             case RetryScheduled() as fact:
                 wait = show_duration(max(fact.retry_at - event.at, timedelta(0)))
