@@ -354,6 +354,23 @@ def test_a_rename_under_the_dump_makes_it_start_over(database: Db, store: Store,
     assert database.client[into].people.count_documents({}) == 300
 
 
+def test_a_database_that_never_holds_still_is_no_backup(database: Db, store: Store) -> None:
+    fill(database, 3)
+    names = iter(["one", "two", "three", "four"])
+    last = "images"
+
+    def rename(done: int, total: int | None, unit: str) -> None:
+        nonlocal last
+        name = next(names)
+        database[last].rename(name)
+        last = name
+
+    with pytest.raises(StepError, match="renamed or converted during 3 attempts"):
+        back_up(database, store, progress=rename)
+    assert last == "three"
+    assert list_bases(store, "svc") == ()
+
+
 def test_documents_pass_through_the_fold(database: Db, store: Store, into: str) -> None:
     fill(database)
     manifest = back_up(database, store)

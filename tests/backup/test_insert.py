@@ -1,5 +1,6 @@
 """Inserting raw documents: batches that fit, each document once, and refusals that name the document."""
 
+from pathlib import Path
 from typing import Any
 
 import bson
@@ -11,6 +12,7 @@ from pymongo.database import Database
 
 from drx.backup.insert import batches_of, insert
 from drx.errors import StepError
+from tests import servers
 
 MEGABYTE = 1 << 20
 Db = Database[dict[str, Any]]
@@ -55,6 +57,15 @@ def test_documents_that_a_validator_would_refuse_are_restored(database: Db) -> N
     database.create_collection("c", validator={"n": {"$gt": 0}})
     insert(database, "c", [bson.encode({"_id": 1, "n": -1})])
     assert database.c.count_documents({}) == 1
+
+
+def test_a_connection_that_breaks_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    failure = {"failCommands": ["insert"], "closeConnection": True}
+    fail = {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": failure}
+    with servers.mongo(tmp_path, "--enable-test-commands") as uri, MongoClient[dict[str, Any]](uri) as client:
+        client.admin.command(fail)
+        insert(client["d"], "c", [bson.encode({"_id": number}) for number in range(5)])
+        assert client["d"].c.count_documents({}) == 5
 
 
 def test_a_server_that_is_gone_is_named() -> None:
