@@ -32,6 +32,9 @@ class Restore(Params):
     at: Point | None = None
     """The moment: a time (all of that second is in it), `{before: TIMESTAMP}`, `{before: {drop: COLLECTION}}`; without
     it, the newest moment that the archived oplog reaches."""
+    read_back: bool = True
+    """Read every document back and compare. Say false only where the step has a `verify: {action: mongo.verify}`, which
+    does so itself: nothing is proven before."""
 
 
 def _into(params: Restore, target: Target) -> str:
@@ -64,7 +67,7 @@ def _mongorestore(params: Restore) -> str:
 def restore(params: Restore, context: Context) -> Result:
     """Restore the database of the newest base before a moment, with every operation up to that moment.
 
-    Every object is checked before it is used, every document is written once, in its final state, and read back: a
+    Every object is checked before it is used; every document is written once, in its final state, and read back: a
     digest that differs is a failure. After an interruption it goes on where it was. Nothing is ever restored into the
     database that the backup is of.
     """
@@ -90,10 +93,11 @@ def restore(params: Restore, context: Context) -> Result:
             client, store, recovery.manifest, into=into, plan=recovery.plans, resumed=resumed,
             progress=context.progress, cancelled=context.cancelled,
         )  # fmt: skip
-        _prove(verify_restored(client, restored, progress=_silent, cancelled=context.cancelled), into)
+        if params.read_back:
+            _prove(verify_restored(client, restored, progress=_silent, cancelled=context.cancelled), into)
         return recovery, restored
 
-    return _result(*with_mongo(context, work, long=True))
+    return _result(*with_mongo(context, work, long=True), proven=params.read_back)
 
 
 def _claim(client: "MongoClient[dict[str, Any]]", into: str, context: Context) -> None:
@@ -153,10 +157,12 @@ def _prove(differences: tuple[str, ...], database: str) -> None:
         )
 
 
-def _result(recovery: "Recovery", restored: "Restored") -> Result:
+def _result(recovery: "Recovery", restored: "Restored", *, proven: bool = True) -> Result:
     digest = restored.digest
     lines = tuple(f"{found.name}: {found.digest.count:,} documents" for found in restored.collections if not found.type)
-    return Result(recovery.outputs(restored.database, digest), lines[-20:], proven_until=recovery.proven_until)
+    return Result(
+        recovery.outputs(restored.database, digest), lines[-20:], proven_until=recovery.proven_until if proven else None
+    )
 
 
 def _silent(done: int, total: int | None, unit: str) -> None:
