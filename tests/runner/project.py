@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drx.cli.library import read_library
-from drx.config import Config, load_config, resolve_target
+from drx.config import Config, SandboxAddresses, load_config, resolve_target
 from drx.engine.events import Author, Event, Fact, RunStarted
 from drx.engine.plan import Plan
 from drx.errors import ExitCode
@@ -38,6 +38,7 @@ class Project:
     root: Path
     screen: io.StringIO = field(default_factory=io.StringIO)
     environ: Mapping[str, str] = field(default_factory=dict)
+    addresses: SandboxAddresses | None = None
 
     def write(self, runbook: str, drill: str = "", config: str = CONFIG) -> "Project":
         """Write the config and a runbook called `story`, and a drill of it."""
@@ -81,7 +82,7 @@ class Project:
             ui=ui or PlainUi(self.screen),
             operator=OPERATOR,
             trust=Trust(),
-            resolve=lambda config, name: resolve_target(config, name, self.environ),
+            resolve=lambda config, name: resolve_target(config, name, self.environ, self.addresses),
             unattended=unattended,
         )
 
@@ -105,12 +106,5 @@ class Project:
         assert isinstance(started, RunStarted)
         files = thaw(self.record, started.frozen)
         what = What(started.run, started.mode, started.runbook, started.environment, "ada", started.drill)
-        return plan_of(
-            Library(files), self.config, what, resolve_target(self.config, started.environment, self.environ)
-        )
-
-
-def steps_yaml(*steps: str, head: str = "") -> str:
-    """A runbook of these steps, each in flow style."""
-    body = "\n".join(f"  - {step}" for step in steps)
-    return f"runbook: story\ntitle: A story\n{head}\nsteps:\n{body}\n"
+        target = resolve_target(self.config, started.environment, self.environ, self.addresses)
+        return plan_of(Library(files), self.config, what, target)

@@ -1,0 +1,139 @@
+"""SIGKILL at random moments of a real recovery: every resume ends with the same database, whatever was under way."""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+from pymongo import MongoClient
+
+from drx.engine.events import Part, RunFinished, StepStarted, StepSucceeded
+from drx.errors import ExitCode
+from drx.journal import JOURNAL, read_journal
+from drx.sandbox.servers import down, up
+from drx.sandbox.state import SandboxState
+from drx.units import show_time
+from tests.runner.project import Project
+
+ROOT = Path(__file__).resolve().parents[2]
+KILLS = 50
+PREPARE = """
+runbook: story
+kind: operation
+title: Fill the sandbox and back it up
+steps:
+  - {id: seed, action: sandbox.seed, with: {users: 50, images: 500, objects: 50}, expect: 1m}
+  - {id: backup, action: backup.base, expect: 1m}
+  - {id: write, action: sandbox.write, with: {rate: 100}, expect: 1m}
+  - {id: work, action: wait.until, with: {for: 1s}, expect: 1s}
+  - {id: stop, action: sandbox.stop_writing, expect: 10s}
+"""
+KEPT = """
+  - {id: kept, action: sandbox.compare_ledger, with: {database: pixelcraft_recovered}, expect: 10s, on_failure: abort}
+"""
+
+
+@dataclass
+class Disaster:
+    """A sandbox whose images are gone, and a project with the runbook that brings them back."""
+
+    project: Project
+    directory: Path
+    state: SandboxState
+    incident_time: str
+    seconds: float = 0.0
+    """How long an undisturbed recovery takes."""
+
+    def start(self) -> subprocess.Popen[str]:
+        return self._program(self.incident_time)
+
+    def resume(self) -> ExitCode:
+        with self._program("resume") as run:
+            output, _ = run.communicate(timeout=120)
+        assert run.returncode in (ExitCode.OK, ExitCode.OBJECTIVE_MISSED), output
+        return ExitCode(run.returncode)
+
+    def reset(self) -> None:
+        """Forget the run and what it restored; the damage stays."""
+        if self.project.records.exists():
+            shutil.rmtree(self.project.records)
+        with MongoClient[dict[str, object]](self.state.mongo_uri) as client:
+            client.drop_database("pixelcraft_recovered")
+
+    def _program(self, argument: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.runner.answering", str(self.project.root), str(self.directory), argument],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def disaster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disaster]:
+    """Seed 500 images, back them up, go on writing, then really drop the collection."""
+    root = tmp_path_factory.mktemp("disaster")
+    directory = root / "sandbox"
+    state = up(directory)
+    try:
+        project = Project(root, addresses=state.addresses).write(PREPARE, config=(ROOT / "drx.yaml").read_text())
+        assert project.run(environment="sandbox") is ExitCode.OK, project.shown
+        shutil.rmtree(project.records)
+        moment = show_time(datetime.now(UTC))
+        with MongoClient[dict[str, object]](state.mongo_uri) as client:
+            client["pixelcraft"].drop_collection("images")
+        text = (ROOT / "runbooks" / "db-drop.yaml").read_text().replace("not_operator: true", "not_operator: false")
+        text = text.replace("runbook: db-drop", "runbook: story").replace("\ncleanup:", f"{KEPT}\ncleanup:")
+        project.write(text, config=(ROOT / "drx.yaml").read_text())
+        yield Disaster(project, directory, state, moment)
+    finally:
+        down(directory, remove_data=True)
+
+
+def _undisturbed(disaster: Disaster) -> dict[str, object]:
+    began = time.monotonic()
+    with disaster.start() as run:
+        output, _ = run.communicate(timeout=120)
+    disaster.seconds = time.monotonic() - began
+    assert run.returncode in (ExitCode.OK, ExitCode.OBJECTIVE_MISSED), output
+    return _end(disaster.project)
+
+
+def _end(project: Project) -> dict[str, object]:
+    """What has to be the same after every kill: the outcome, and the ledger's comparison with what was restored."""
+    kept = [
+        fact.outputs for fact in project.facts
+        if isinstance(fact, StepSucceeded) and fact.step == "kept" and fact.part is Part.WORK
+    ]  # fmt: skip
+    finished = [fact for fact in project.facts if isinstance(fact, RunFinished)]
+    return {"kept": kept[-1:], "finished": finished}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_a_recovery_survives_being_killed_anywhere(disaster: Disaster) -> None:
+    disaster.reset()
+    end = _undisturbed(disaster)
+    assert end["kept"]
+    random = Random(20261121)
+    caught = 0
+    for number in range(KILLS):
+        disaster.reset()
+        with disaster.start() as run:
+            time.sleep(random.uniform(0.05, 1.0) * disaster.seconds)
+            run.kill()
+            run.communicate()
+        journals = list(disaster.project.records.glob(f"*/{JOURNAL}")) if disaster.project.records.exists() else []
+        if not journals or not read_journal(journals[0]):
+            continue
+        caught += run.returncode != 0
+        disaster.resume()
+        assert _end(disaster.project) == end, f"kill {number}"
+        starts = [fact for fact in disaster.project.facts if isinstance(fact, StepStarted)]
+        identities = [(fact.step, fact.visit, fact.attempt, fact.part) for fact in starts if fact.part is Part.WORK]
+        assert len(set(identities)) == len(identities), "an attempt began twice"
+    assert caught > KILLS // 3, "too few kills hit a run that was under way"
