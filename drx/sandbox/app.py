@@ -62,10 +62,6 @@ class Backends:
                 write_atomically(ready_path(self._directory), str(os.getpid()).encode())
             return self._connected
 
-    def count(self) -> int:
-        """How many images there are, about."""
-        return self.connect()[0].get_default_database()["images"].estimated_document_count()
-
     def find(self, limit: int, **query: object) -> list[Document]:
         """Up to `limit` image documents."""
         images = self.connect()[0].get_default_database()["images"]
@@ -124,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         if not sample:
             raise Unavailable("there are no images")
         self._backends.read(sample[0])
-        self._json(HTTPStatus.OK, {"status": "ok", "images": self._backends.count()})
+        self._json(HTTPStatus.OK, {"status": "ok"})
 
     def _list(self, limit: str) -> None:
         if not limit.isdecimal() or not 0 < int(limit) <= _MAXIMUM_LISTED:
