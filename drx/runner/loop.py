@@ -27,7 +27,6 @@ from drx.journal import Delivery, Journal, Rejected, take
 from drx.runner.inputs import typed
 from drx.runner.launch import Gear, Launcher
 from drx.runner.messages import Message, Progressed, Queue, Said, Signalled
-from drx.runner.wording import worded
 from drx.ui.port import GoOn, Interrupted, Reply, StopSteps
 
 _INBOX_SECONDS = 1.0
@@ -139,8 +138,7 @@ class Loop:
         for cancel in decision.cancel:
             self._launcher.stop(cancel.step, cancel.reason)
         self.flush()
-        questions = [worded(self._plan, self._state, question) for question in decision.questions]
-        self._gear.ui.ask(questions, self.send)
+        self._gear.ui.ask(decision.questions, self.send)
         for message in self._messages(decision.wake_at):
             self._take(message)
 
