@@ -112,9 +112,9 @@ class Effects:
 
     def put(self, identity: bytes, effect: Effect, size_bytes: int = 0) -> None:
         """Keep an effect; a document born takes the last place unless it was born already."""
-        if isinstance(effect, bytes) and not isinstance(self._memory.get(identity), bytes):
-            if self._memory.pop(identity, UNTOUCHED) is None:
-                self._reborn.add(identity)
+        born = isinstance(effect, bytes) and not isinstance(self._memory.get(identity), bytes)
+        if born and self._memory.pop(identity, UNTOUCHED) is None:
+            self._reborn.add(identity)
         self._memory[identity] = effect
         self._budget.charge(size_bytes)
 
