@@ -108,3 +108,9 @@ class Project:
         what = What(started.run, started.mode, started.runbook, started.environment, "ada", started.drill)
         target = resolve_target(self.config, started.environment, self.environ, self.addresses)
         return plan_of(Library(files), self.config, what, target)
+
+
+def steps_yaml(*steps: str, head: str = "") -> str:
+    """A runbook of these steps, each in flow style."""
+    body = "\n".join(f"  - {step}" for step in steps)
+    return f"runbook: story\ntitle: A story\n{head}\nsteps:\n{body}\n"
