@@ -11,7 +11,9 @@ from drx.units import parse_duration, parse_size, parse_time, show_time
 class Model(BaseModel):
     """A frozen record that refuses unknown keys."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, defer_build=True
+    )
 
 
 def _read_duration(value: object) -> timedelta:
@@ -23,7 +25,7 @@ def _read_duration(value: object) -> timedelta:
 
 
 def _write_duration(value: timedelta) -> str:
-    return f"{value.total_seconds():g}s"
+    return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
 
 
 def _read_size(value: object) -> int:
@@ -44,14 +46,18 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_read_duration),
     PlainSerializer(_write_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|d|h|m|s) ?)+$", "examples": ["30s", "5m", "1h30m"]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|d|h|m|s) ?)+$", "examples": ["30s", "5m", "1h30m"]}
+    ),
 ]
 """A span of time with its unit: `30s`, `5m`, `1h30m`, `7d`."""
 
 Size = Annotated[
     int,
     BeforeValidator(_read_size),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)? ?(B|[kMGT]B|[KMGT]iB)$", "examples": ["500MB", "16MiB"]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\d+(\.\d+)? ?(B|[kMGT]B|[KMGT]iB)$", "examples": ["500MB", "16MiB"]}
+    ),
 ]
 """A number of bytes with its unit: `500MB`, `16MiB`."""
 

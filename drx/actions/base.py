@@ -10,10 +10,10 @@ from typing import Protocol, TypeVar, get_type_hints
 from pydantic import ConfigDict
 
 from drx.config import Target
-from drx.engine.events import Json
 from drx.fields import Model
 from drx.runbook.catalogue import ActionSpec, Effect
 from drx.secrets import Masker
+from drx.values import Json
 
 
 class Params(Model):

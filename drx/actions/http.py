@@ -9,10 +9,10 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.engine.events import Json
 from drx.errors import Cancelled, StepError
 from drx.fields import Duration, Text
 from drx.units import show_duration
+from drx.values import Json
 
 if TYPE_CHECKING:
     from drx.actions.web import Reply

@@ -11,10 +11,10 @@ from drx.actions.base import Context, Params, Result, action
 from drx.actions.counting import Bounds, judge
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.config import Target
-from drx.engine.events import Json
 from drx.errors import StepError
 from drx.fields import Text
 from drx.units import show_time
+from drx.values import Json
 
 if TYPE_CHECKING:
     from pymongo import MongoClient

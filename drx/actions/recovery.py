@@ -21,7 +21,7 @@ from drx.backup.stores.base import Store
 from drx.errors import StepError
 
 if TYPE_CHECKING:
-    from drx.engine.events import Json
+    from drx.values import Json
 
 _CHUNK = 1000
 

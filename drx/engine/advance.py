@@ -20,11 +20,11 @@ from drx.engine.people import waiting
 from drx.engine.plan import Group, Human, Phase, PlannedStep, branch_name, walk
 from drx.engine.questions import about_input, failure_text
 from drx.engine.scope import scope_for
-from drx.engine.values import as_json
 from drx.engine.visit import BROKEN, SETTLED, Status, Visit
 from drx.engine.walk import Walk, failed, give_up
 from drx.errors import DrxError
 from drx.runbook.expressions import evaluate, render
+from drx.values import as_json
 
 
 def advance(here: Walk, name: str, steps: tuple[PlannedStep, ...], owner: int) -> Progress:

@@ -6,8 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-"""A value as a journal line can hold it."""
+from drx.values import Json
 
 
 class Mode(StrEnum):

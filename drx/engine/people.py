@@ -6,7 +6,6 @@ from drx.engine.events import (
     Choice,
     Fact,
     FailureKind,
-    Json,
     Part,
     QuestionKind,
     StepSkipped,
@@ -15,11 +14,11 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Human, PlannedStep
 from drx.engine.questions import about_step
-from drx.engine.values import as_json
 from drx.engine.visit import Visit
 from drx.engine.walk import Walk, failed
 from drx.errors import DrxError
 from drx.runbook.expressions import render
+from drx.values import Json, as_json
 
 SCRIPTED_CHOICES = {"approve": Choice.APPROVE, "reject": Choice.REJECT, "done": Choice.DONE, "skip": Choice.SKIP}
 """What a drill's `answers` may say to a confirm or an approve step; anything else says that it went wrong."""

@@ -13,7 +13,6 @@ from drx.engine.events import (
     ClockStarted,
     Event,
     InputGiven,
-    Json,
     Mode,
     NoteAdded,
     Outcome,
@@ -40,6 +39,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import CLEANUP, Plan
 from drx.engine.visit import Status, StepFact, Visit, evolve_visit, interrupt
+from drx.values import Json
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from drx.engine.events import (
     Choice,
     Event,
     FailureKind,
-    Json,
     Part,
     RetryScheduled,
     StepCancelled,
@@ -24,6 +23,7 @@ from drx.engine.events import (
     StepWaiting,
 )
 from drx.engine.plan import Automated, PlannedStep, call_of
+from drx.values import Json
 
 
 class Status(StrEnum):
@@ -112,7 +112,9 @@ def evolve_visit(step: PlannedStep, visit: Visit, fact: StepFact, event: Event, 
         case StepSkipped():
             return replace(visit, status=Status.SKIPPED, ended_at=event.at)
         case StepWaiting():
-            return replace(visit, status=Status.WAITING, began_at=event.at, prompt=fact.prompt, failure=None, approvals=())
+            return replace(
+                visit, status=Status.WAITING, began_at=event.at, prompt=fact.prompt, failure=None, approvals=()
+            )
         case RetryScheduled():
             return replace(visit, status=Status.RETRYING, retry_at=fact.retry_at)
         case StepIgnored():

@@ -8,8 +8,9 @@ from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-from drx.engine.events import Author, Event, Fact, Json
+from drx.engine.events import Author, Event, Fact
 from drx.units import show_time
+from drx.values import Json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from drx.engine.events import ClockStarted, Event, Json, Mode, Part, RunStarted, StepStarted, StepSucceeded
+from drx.engine.events import ClockStarted, Event, Mode, Part, RunStarted, StepStarted, StepSucceeded
 from drx.engine.plan import Phase, Plan, call_of
 from drx.engine.visit import Status
 from drx.reports import happenings, judgement, timeline
@@ -12,6 +12,7 @@ from drx.reports.deviations import deviations
 from drx.reports.shapes import Clock, Objective, Proof, RunFacts, StepTiming
 from drx.reports.steps import Rows, checks, not_reached, timings
 from drx.reports.text import title_of
+from drx.values import Json
 
 PROVING = frozenset({Phase.STEP, Phase.PASS})
 """Only after the incident can a step prove what was recovered."""

@@ -10,7 +10,6 @@ from drx.engine.events import (
     AbortRequested,
     Answered,
     Event,
-    Json,
     Part,
     PauseRequested,
     QuestionKind,
@@ -30,6 +29,7 @@ from drx.engine.visit import Status, StepFact, Visit, evolve_visit, interrupt
 from drx.reports.shapes import Check, Scalar, StepTiming
 from drx.reports.text import title_of
 from drx.reports.timeline import Span
+from drx.values import Json
 
 Key = tuple[str, int, bool]
 """A row: step, visit, and whether it is the rollback."""

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from drx.engine.admit import wrong_value
-from drx.engine.events import InputGiven, Json
+from drx.engine.events import InputGiven
 from drx.engine.plan import InputSpec, Plan
 from drx.errors import UsageError
+from drx.values import Json
 
 _WORDS = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
 

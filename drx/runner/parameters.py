@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 from drx.actions.base import Action, Params
 from drx.actions.registry import find_action
-from drx.engine.events import Json
 from drx.engine.plan import Call
-from drx.engine.values import as_json
 from drx.errors import DrxError
 from drx.runbook.expressions import render
 from drx.secrets import HIDDEN
+from drx.values import Json, as_json
 
 
 def resolve(call: Call, scope: Mapping[str, object]) -> tuple[Action, Params, Mapping[str, Json]]:

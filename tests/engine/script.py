@@ -12,7 +12,6 @@ from drx.engine.events import (
     Choice,
     Event,
     Fact,
-    Json,
     Mode,
     Part,
     RunResumed,
@@ -24,6 +23,7 @@ from drx.engine.events import (
 from drx.engine.plan import Plan
 from drx.engine.state import State, evolve
 from drx.engine.visit import Visit
+from drx.values import Json
 from tests.engine.world import BEGIN
 
 

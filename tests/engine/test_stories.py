@@ -32,10 +32,10 @@ from drx.engine.events import (
     StepTimedOut,
 )
 from drx.engine.plan import Plan
-from drx.engine.values import as_json
 from drx.engine.visit import Status, Undo
 from drx.errors import InvalidInput
 from drx.runbook.model import Drill, Runbook
+from drx.values import as_json
 from tests.engine.plans import compile_steps, repeatable
 from tests.engine.script import Script
 

@@ -14,7 +14,6 @@ from drx.engine.events import (
     Choice,
     Event,
     Fact,
-    Json,
     NoteAdded,
     Part,
     QuestionKind,
@@ -24,6 +23,7 @@ from drx.engine.events import (
 from drx.journal.codec import as_json, decode_fact, encode, masked
 from drx.journal.line import GENESIS, read_line, write_line
 from drx.secrets import Masker
+from drx.values import Json
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12)
 VALUES: st.SearchStrategy[Json] = st.recursive(

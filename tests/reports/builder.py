@@ -10,7 +10,6 @@ from drx.engine.events import (
     Choice,
     Event,
     Fact,
-    Json,
     Mode,
     Part,
     QuestionKind,
@@ -21,6 +20,7 @@ from drx.engine.events import (
     StepWaiting,
 )
 from drx.engine.plan import Automated, Call, Group, Human, Phase, Plan, PlannedStep
+from drx.values import Json
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 ANNA = Author("anna", "ops1", 4711)
