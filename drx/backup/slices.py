@@ -21,6 +21,15 @@ _LARGEST_MEMBER = 64 << 20
 _InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub takes it for an instance
 
 
+def next_start(bases: Iterable[Manifest], slices: Iterable[SliceManifest]) -> Timestamp | None:
+    """Say where the next slice has to begin: where the newest one ends, else with the oldest base; None without any.
+
+    A base taken meanwhile is no place to begin: moments between the newest slice and that base would be lost. Pure.
+    """
+    ends = [piece.end for piece in slices]
+    return max(ends) if ends else min((base.end for base in bases), default=None)
+
+
 def take_slice(client: Client, database: str, store: Store, service: str, *, after: Timestamp) -> SliceManifest | None:
     """Archive the oplog from `after`, inclusive, up to now; None when nothing was written since.
 

@@ -25,7 +25,7 @@ from drx.backup.manifest import Manifest, SliceManifest, from_json, to_json
 from drx.backup.members import compress
 from drx.backup.moments import until_after
 from drx.backup.restore import restore
-from drx.backup.slices import find_chain, read_chain, take_slice
+from drx.backup.slices import find_chain, next_start, read_chain, take_slice
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.errors import StepError, StoreError
@@ -220,6 +220,13 @@ def test_a_chain_reaches_exactly_as_far_as_slices_touch(spans: list[tuple[int, i
     chain = find_chain(_manifest(end), pieces)
     assert chain.end == Timestamp(covered, 1)
     assert bool(chain.gap) == any(max(span) > covered for span in spans)
+
+
+def test_the_next_slice_begins_where_the_newest_ends_whatever_bases_were_taken_since() -> None:
+    piece = SliceManifest("svc", "db", Timestamp(5, 1), Timestamp(9, 1), 0, 0, "")
+    assert next_start([_manifest(5), _manifest(20)], [piece]) == Timestamp(9, 1)
+    assert next_start([_manifest(20), _manifest(5)], []) == Timestamp(5, 1)
+    assert next_start([], []) is None
 
 
 def test_slices_of_another_database_do_not_continue_a_chain() -> None:
