@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
 _DURATION_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_LONGEST_SECONDS = 100 * 366 * 86400.0
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 _SIZE_UNITS = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -21,10 +22,9 @@ def parse_duration(text: str) -> timedelta:
     if not compact or _DURATION_PART.sub("", compact):
         raise ValueError(f"'{text}' is not a duration. Write it like 30s, 5m, 1h30m or 7d")
     seconds = sum(float(amount) * _DURATION_UNITS[unit] for amount, unit in _DURATION_PART.findall(compact))
-    try:
-        return timedelta(seconds=seconds)
-    except OverflowError:
-        raise ValueError(f"'{text}' is longer than drx can count") from None
+    if seconds > _LONGEST_SECONDS:
+        raise ValueError(f"'{text}' is longer than a hundred years")
+    return timedelta(seconds=seconds)
 
 
 def parse_size(text: str) -> int:

@@ -92,7 +92,8 @@ class Compiler:
             for name, spec in runbook.inputs.items()
         )
         nested = (
-            self._inputs(self.runbooks[step.runbook], f"{scope}{step.id}/") for step in _nested_steps(runbook.steps)
+            self._inputs(self.runbooks[step.runbook], f"{scope}{step.id}/")
+            for step in _nested_steps((*runbook.prechecks, *runbook.steps))
         )
         return (*own, *(spec for specs in nested for spec in specs))
 
@@ -121,7 +122,7 @@ class Compiler:
             expect=step.expect or _derived(work),
             timeout=step.timeout,
             on_failure=_on_failure(step, prefix),
-            recovered=step.recovered,
+            recovered=step.recovered and not scope,
         )
 
     def _work(self, step: model.Step, phase: Phase, scope: str, full_id: str) -> planned.Work:
