@@ -172,6 +172,37 @@ def test_what_stands_in_the_lock_never_blocks_and_never_breaks(tmp_path: Path, t
             Journal.open(path, BY)
 
 
+def test_a_full_disk_keeps_nobody_from_holding_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = write(tmp_path, FACTS[:1])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        journal = Journal.open(path, BY)
+    with journal, pytest.raises(LockedError):
+        Journal.open(path, BY)
+
+
+def test_a_disk_that_refuses_to_cut_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = write(tmp_path, FACTS[:1])
+    with path.open("ab") as file:
+        file.write(b'{"seq":2')
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", broken)
+        with pytest.raises(JournalError, match="Input/output error"):
+            Journal.open(path, BY)
+    with Journal.open(path, BY) as journal:
+        journal.append(FACTS[1], BY)
+        monkeypatch.setattr(os, "pwrite", broken)
+        monkeypatch.setattr(os, "ftruncate", broken)
+        with pytest.raises(JournalError, match="Input/output error"):
+            journal.sync()
+
+
 def test_a_damaged_journal_lets_go_of_its_lock(tmp_path: Path) -> None:
     path = write(tmp_path)
     path.write_bytes(b"garbage\n")

@@ -68,6 +68,23 @@ def test_a_signal_aborts_rolls_back_and_cleans_up(project: Project, number: sign
     assert (project.record / "report.md").exists()
 
 
+def test_a_second_ctrl_c_stops_at_once_and_leaves_nothing_running(project: Project) -> None:
+    file = project.root / "tally"
+    mark = f"drx-test-{os.getpid()}"
+    slow = f"{{id: slow, action: shell.run, with: {{command: [bash, -c, 'exec -a {mark} sleep 60']}}, expect: 1s}}"
+    project.write(steps_yaml(slow, _tally(file, "never")) + f"cleanup:\n  - {_tally(file, 'tidy')}\n")
+    with _start(project) as run:
+        _wait_for(project, "slow")
+        run.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+        run.send_signal(signal.SIGINT)
+        code = run.wait(20)
+    assert code in (ExitCode.INTERRUPTED, ExitCode.FAILED)
+    assert _left(mark) == []
+    assert project.resume() is ExitCode.FAILED
+    assert file.read_text().split() == ["tidy"]
+
+
 def test_a_killed_process_leaves_a_whole_journal_and_the_rest_is_done(project: Project) -> None:
     file = project.root / "tally"
     slow = "{id: slow, action: test.slow, with: {seconds: 1s}, expect: 1s}"
@@ -83,18 +100,21 @@ def test_a_killed_process_leaves_a_whole_journal_and_the_rest_is_done(project: P
 
 def test_a_killed_command_does_not_outlive_a_timeout(project: Project) -> None:
     mark = f"drx-test-{os.getpid()}"
-    command = f"[sh, -c, 'sleep 61 & exec -a {mark} sleep 62']".replace("sh,", "bash,")
+    command = f"[bash, -c, 'sleep 61 & exec -a {mark} sleep 62']"
     project.write(steps_yaml(f"{{id: a, action: shell.run, with: {{command: {command}}}, expect: 1s, timeout: 300ms}}"))
     assert project.run() is ExitCode.FAILED
-    left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if mark.encode() in _read(path)]
-    assert left == []
+    assert _left(mark) == []
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+def _left(mark: str) -> list[Path]:
+    """Processes that carry the mark in their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += [path] if path.read_bytes().startswith(mark.encode()) else []
+        except OSError:
+            continue
+    return found
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two people")

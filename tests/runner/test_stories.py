@@ -171,6 +171,26 @@ def test_secrets_reach_the_process_and_nothing_that_is_kept(project: Project) ->
     assert started.parameters["env"] == {"PASSWORD": "***"}
 
 
+def test_probes_run_inside_of_a_step_until_they_hold(project: Project) -> None:
+    file = project.root / "tally"
+    probe = f"{{action: test.seen, with: {{file: '{file}', line: there}}}}"
+    wait = f"{{id: w, action: wait.for, with: {{any_of: [{probe}], within: 10s, every: 20ms}}, expect: 1s}}"
+    late = f"{{id: l, action: test.tally, with: {{file: '{file}', line: there}}, expect: 1s}}"
+    project.write(steps_yaml(f"{{id: both, parallel: {{w: [{wait}], l: [{late}]}}}}"))
+    assert project.run() is ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("probe", "message"),
+    [("{action: test.once, with: {file: /x}}", "only reads"), ("{action: test.none}", "no action 'test.none'")],
+)
+def test_a_probe_that_changes_things_is_refused(project: Project, probe: str, message: str) -> None:
+    project.write(steps_yaml(f"{{id: w, action: wait.for, with: {{any_of: [{probe}], within: 100ms}}, expect: 1s}}"))
+    assert project.run() is ExitCode.FAILED
+    (failure,) = _failures(project)
+    assert message in failure.error
+
+
 def test_branches_run_side_by_side(project: Project) -> None:
     wait = "action: test.slow, with: {seconds: 400ms}, expect: 1s"
     step = f"{{id: both, parallel: {{left: [{{id: a, {wait}}}], right: [{{id: b, {wait}}}]}}}}"
