@@ -21,6 +21,8 @@ class Compiler:
     """Every runbook that is called from another, by id."""
     repeatable: Callable[[str], bool]
     """Whether running an action again after an unknown outcome does no harm."""
+    practice: bool = False
+    """In a sandbox nothing is at stake: whoever practises alone may approve their own steps."""
 
     def runbook(
         self,
@@ -139,7 +141,7 @@ class Compiler:
             case model.AskStep():
                 return self._human(Human("ask", step.ask, choices=step.choices), step)
             case model.ApproveStep():
-                who = step.approvers
+                who = model.Approvers() if self.practice else step.approvers
                 human = Human(
                     "approve", step.approve, approvals=who.min, not_operator=who.not_operator, roles=who.roles
                 )

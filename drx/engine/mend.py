@@ -7,6 +7,7 @@ from drx.engine.questions import about_failure, about_interruption, about_name, 
 from drx.engine.visit import Visit
 from drx.engine.walk import Walk, failed, give_up
 from drx.errors import DrxError
+from drx.runbook.timing import wait_after
 
 JUDGED_LATER = frozenset({Phase.PASS, Phase.CLEANUP})
 """A failure in these phases does not stop the steps after it; the end of the run weighs it."""
@@ -45,7 +46,7 @@ def _retry_due(step: PlannedStep, visit: Visit) -> RetryScheduled | None:
         return None
     match visit.failure:
         case StepFailed(kind=FailureKind.EFFECT) | StepTimedOut(abandoned=False):
-            wait = step.work.retry.wait * step.work.retry.backoff ** (visit.attempt - 1)
+            wait = wait_after(visit.attempt, step.work.retry.wait, step.work.retry.backoff)
             return RetryScheduled(step.id, visit.number, visit.ended_at + wait)
         case _:
             return None

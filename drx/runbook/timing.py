@@ -72,5 +72,10 @@ def _step(step: Step, nested: Nested, outer: tuple[str, ...], *, until_recovered
 
 def waits(retry: Retry) -> timedelta:
     """All waits between the attempts of a step, if every attempt is needed."""
-    seconds = sum(retry.wait.total_seconds() * retry.backoff**number for number in range(retry.attempts - 1))
-    return timedelta(seconds=min(seconds, LONGEST.total_seconds()))
+    each = (wait_after(attempt, retry.wait, retry.backoff) for attempt in range(1, retry.attempts))
+    return min(sum(each, NO_TIME), LONGEST)
+
+
+def wait_after(attempt: int, wait: timedelta, backoff: float) -> timedelta:
+    """The wait after a failed attempt, the first one being 1; each is longer than the one before by the factor."""
+    return timedelta(seconds=min(wait.total_seconds() * backoff ** (attempt - 1), LONGEST.total_seconds()))

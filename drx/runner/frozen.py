@@ -52,6 +52,7 @@ def plan_of(library: Library, config: Config, what: What, target: Target) -> Pla
     compiler = Compiler(
         runbooks={name: library.runbook(name) for name in _closure(library, what.runbook, [])[1:]},
         repeatable=lambda name: bool(frozen[name]["repeatable"]) if name in frozen else _repeatable(name),
+        practice=target.sandbox,
     )
     constants: dict[str, object] = {
         "target": target.expression_scope(reveal=False),

@@ -697,3 +697,12 @@ def test_what_an_expression_gives_becomes_json() -> None:
 def test_a_question_that_cannot_be_put_into_words_fails_the_step() -> None:
     run = script({"id": "c", "confirm": "Did you, in {{ run.nowhere }}?"}, unattended=True)
     assert run.end().startswith("failed: c: ")
+
+
+def test_whoever_practises_alone_in_a_sandbox_may_approve() -> None:
+    step = {"id": "ok", "approve": "Go?", "approvers": {"min": 2, "not_operator": True, "roles": ["dba"]}}
+    runbook = Runbook.model_validate({"runbook": "test", "title": "Test", "steps": [step]})
+    plan = Compiler({}, repeatable, practice=True).runbook(runbook, mode=Mode.INCIDENT, constants={})
+    run = Script(plan)
+    assert run.answer(Choice.APPROVE) is None
+    assert run.end() == "succeeded"

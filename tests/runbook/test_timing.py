@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drx.runbook.load import load_runbook
 from drx.runbook.model import Retry, Runbook
-from drx.runbook.timing import LONGEST, critical_path, waits
+from drx.runbook.timing import LONGEST, critical_path, wait_after, waits
 
 
 def runbook(*steps: str, prechecks: str = "[]") -> Runbook:
@@ -68,10 +68,16 @@ def test_a_nested_runbook_counts_whole_and_a_circle_ends() -> None:
 
 
 def test_absurd_times_do_not_overflow() -> None:
-    retry = "retry: {attempts: 100, wait: 900000d, backoff: 10}"
-    step = f"{{id: a, action: x, expect: 900000000d, {retry}}}"
-    timing = critical_path(runbook(step, step.replace("id: a", "id: b")), lambda _: None)
+    retry = "retry: {attempts: 100, wait: 36000d, backoff: 10}"
+    steps = [f"{{id: s{number}, action: x, expect: 36000d, {retry}}}" for number in range(4)]
+    timing = critical_path(runbook(*steps), lambda _: None)
     assert timing.expected == timing.with_retries == LONGEST
+
+
+def test_a_wait_grows_up_to_a_bound() -> None:
+    assert wait_after(1, timedelta(seconds=5), 10) == timedelta(seconds=5)
+    assert wait_after(3, timedelta(seconds=5), 2) == timedelta(seconds=20)
+    assert wait_after(99, timedelta(days=36_000), 10) == LONGEST
 
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(1, 0), (2, 10), (3, 30), (4, 70)])
