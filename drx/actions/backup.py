@@ -123,23 +123,25 @@ def emergency_slice(params: Params, context: Context) -> Result:
 def _take_slice(context: Context) -> Result:
     from drx.backup.catalog import list_bases, list_slices
     from drx.backup.manifest import show_timestamp
-    from drx.backup.slices import take_slice
+    from drx.backup.slices import find_chain, next_start, take_slice
 
     database, service, store = mongo_target(context).database, context.target.service, backup_store(context)
 
-    def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp]":
-        ends = [found.end for found in list_bases(store, service)] + [
-            found.end for found in list_slices(store, service)
-        ]
-        if not ends:
+    def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp, str | None]":
+        bases, slices = list(list_bases(store, service)), list(list_slices(store, service))
+        after = next_start(bases, slices)
+        if after is None:
             raise StepError(f"{store.describe()} holds no base of {service} that a slice could continue", "Take a base")
-        return take_slice(client, database, store, service, after=max(ends)), max(ends)
+        taken = take_slice(client, database, store, service, after=after)
+        newest = max(bases, key=lambda base: base.end, default=None)
+        gap = find_chain(newest, [*slices, taken]).gap if newest and taken else None
+        return taken, after, gap
 
-    taken, after = with_mongo(context, take, long=True)
+    taken, after, gap = with_mongo(context, take, long=True)
     if taken is None:
         return Result({"start": None, "end": show_timestamp(after), "entries": 0}, ("nothing was written since",))
-    if taken.gap:
-        raise StepError(f"the slice up to {show_timestamp(taken.end)} begins with a gap: {taken.gap}", "Take a base")
+    if gap:
+        raise StepError(f"what was written after the newest base is not whole: {gap}", "Take a base")
     return Result(
         {"start": show_timestamp(taken.start), "end": show_timestamp(taken.end), "entries": taken.entries},
         (f"{taken.entries:,} entries, {taken.size_bytes:,} bytes",),
