@@ -128,8 +128,8 @@ class Attempt:
 
     def say(self, fact: Fact) -> None:
         """Hand a fact to the loop, and go on only once it is on disk."""
-        said = Said(fact, self._author, from_worker=True)
-        self._queue.put(said)
-        while not said.recorded.wait(_LOOK_SECONDS):
+        recorded = threading.Event()
+        self._queue.put(Said(fact, self._author, from_worker=True, recorded=recorded))
+        while not recorded.wait(_LOOK_SECONDS):
             if self._stop.is_set():
                 raise Cancelled("it was stopped")

@@ -1,7 +1,7 @@
 """What may come to the loop through its one queue. Shapes only."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import SimpleQueue
 
 from drx.engine.events import Author, Fact
@@ -16,12 +16,13 @@ class Said:
     fact: Fact
     by: Author
     from_worker: bool = False
-    recorded: threading.Event = field(default_factory=threading.Event)
-    """Set once the fact is on disk, or refused."""
+    recorded: threading.Event | None = None
+    """Set once the fact is on disk, or refused; for who waits for that."""
 
     def settle(self) -> None:
         """Tell who waits that it is done with."""
-        self.recorded.set()
+        if self.recorded is not None:
+            self.recorded.set()
 
 
 @dataclass(frozen=True)

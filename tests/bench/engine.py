@@ -6,6 +6,7 @@ process of its own; drx puts every event on disk before it goes on, Chaos Toolki
 
 import argparse
 import json
+import resource
 import shutil
 import statistics
 import subprocess
@@ -36,17 +37,22 @@ def main() -> None:
             f"drx, {arguments.steps} x in process": _drx(root / "inside", NOTHING, arguments.steps),
             "drx, 1 x in process": _drx(root / "one", NOTHING, 1),
         }
-        times: dict[str, list[float]] = {name: [] for name in candidates}
+        figures: dict[str, list[tuple[float, float]]] = {name: [] for name in candidates}
         for _ in range(arguments.rounds):
             for name, run in candidates.items():
-                began = time.perf_counter()
+                began, cpu = time.perf_counter(), _children_cpu()
                 run()
-                times[name].append(time.perf_counter() - began)
-    medians = [statistics.median(each) for each in times.values()]
-    for name, median in zip(times, medians, strict=True):
-        print(f"{name:<28} {median:7.2f} s")
+                figures[name].append((time.perf_counter() - began, _children_cpu() - cpu))
+    medians = [statistics.median(wall for wall, _ in each) for each in figures.values()]
+    for (name, each), median in zip(figures.items(), medians, strict=True):
+        print(f"{name:<28} {median:7.2f} s   CPU {statistics.median(cpu for _, cpu in each):5.2f} s")
     print(f"drx / chaos                  {medians[0] / medians[1]:7.2f}   (bar: at most 1.0)")
     print(f"in process, above start-up   {medians[2] - medians[3]:7.2f} s (bar: at most 0.6 s)")
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _drx(root: Path, step: str, count: int) -> Callable[[], None]:
