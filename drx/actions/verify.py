@@ -111,20 +111,22 @@ class _Wanted:
 def _wanted(
     client: "MongoClient[dict[str, Any]]", database: str, params: References, context: Context
 ) -> tuple[dict[str, _Wanted], list[str], int]:
-    """Read what documents say of their objects, and where two of them contradict each other."""
-    fields = [name for name in (params.key, params.size, params.sha256) if name]
+    """Read what documents say of their objects, each object once, and where two documents contradict each other."""
+    fields = {"key": params.key, "size": params.size, "sha256": params.sha256}
+    says = {name: f"${path}" for name, path in fields.items() if path}
+    pipeline = [
+        {"$match": {params.key: {"$type": "string"}}},
+        {"$group": {"_id": says, "documents": {"$sum": 1}}},
+    ]
     wanted: dict[str, _Wanted] = {}
     clashes: list[str] = []
     documents = 0
-    for document in client[database][params.collection].find(
-        {params.key: {"$type": "string"}}, fields, batch_size=5000
-    ):
-        documents += 1
-        if documents % 5000 == 0:
-            context.check()
-        says = _Wanted(document.get(params.size or ""), document.get(params.sha256 or ""))
-        if wanted.setdefault(document[params.key], says) != says:
-            clashes.append(f"{document[params.key]}: two documents say different things of it")
+    for group in client[database][params.collection].aggregate(pipeline, allowDiskUse=True):
+        context.check()
+        documents += group["documents"]
+        said, key = _Wanted(group["_id"].get("size"), group["_id"].get("sha256")), group["_id"]["key"]
+        if wanted.setdefault(key, said) != said:
+            clashes.append(f"{key}: two documents say different things of it")
     return wanted, clashes, documents
 
 
