@@ -11,7 +11,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help setup drill test lint format types layers unit slow bench lock schema pictures clean
+.PHONY: help setup drill test lint format types layers unit slow bench lock docs schema pictures clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: $(READY) ## measure, print, assert nothing
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+
+docs: schema ## write docs/actions.md and the schemas out of the code
+	@$(BIN)/drx actions --output docs/actions.md
 
 schema: $(READY) ## write the editors' JSON Schemas into docs/schema
 	@$(BIN)/drx schema --output docs/schema

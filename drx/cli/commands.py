@@ -7,10 +7,13 @@ import typer
 
 from drx.cli import sandbox
 from drx.cli.groups import exit_codes
+from drx.errors import ExitCode
 
 Environment = Annotated[str | None, typer.Option("--env", help="Environment of drx.yaml.")]
 Sandbox = Annotated[str, typer.Option("--sandbox", help="Which sandbox stands in for `sandbox: true`.")]
 Unattended = Annotated[bool, typer.Option("--unattended", help="Nobody is there: never wait for an answer.")]
+Output = Annotated[str | None, typer.Option("--output", help="Write the committed document there.")]
+Check = Annotated[bool, typer.Option("--check", help="Say whether the committed document is stale.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -19,8 +22,12 @@ def register(app: typer.Typer) -> None:
     app.command("run", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 8, 10, 130))(run)
     app.command("resume", epilog=exit_codes(0, 2, 4, 5, 6, 7, 8, 10, 130))(resume)
     app.command("drill", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 130))(drill)
+    app.command("approve", epilog=exit_codes(0, 2, 4))(approve)
+    app.command("note", epilog=exit_codes(0, 2, 4))(note)
     app.command("check", epilog=exit_codes(0, 2, 3))(check)
     sandbox.register(app)
+    app.command("actions", epilog=exit_codes(0, 2, 9))(actions)
+    app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
     app.command("trust", epilog=exit_codes(0, 2, 3, 7, 8))(trust)
 
 
@@ -35,13 +42,66 @@ def check(
 
 
 def actions(
-    name: Annotated[str | None, typer.Argument(help="An action, such as mongo.restore.")] = None,
+    name: Annotated[str | None, typer.Argument(help="An action or a family, such as mongo.restore or mongo.")] = None,
     as_json: Json = False,
+    output: Output = None,
+    check: Check = False,
 ) -> int:
-    """List the actions that runbooks can use, or explain one."""
+    """List the actions that runbooks can use, or explain one.
+
+    Example: drx actions mongo.restore
+    """
+    from drx.cli.actions import REFERENCE, check_reference, write_reference
     from drx.cli.actions import actions as run
 
-    return run(name, as_json)
+    if check:
+        check_reference(Path(output or REFERENCE))
+    elif output:
+        write_reference(Path(output))
+    else:
+        return run(name, as_json)
+    return ExitCode.OK
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(help="runbook, drill or config.")] = "runbook",
+    output: Output = None,
+    check: Check = False,
+) -> int:
+    """Print the JSON Schema that editors complete and check with."""
+    from drx.cli.schema import schema as run
+
+    return run(kind, Path(output) if output else None, check)
+
+
+def approve(
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, or its end.")],
+    step: Annotated[str, typer.Argument(help="Id of the step that waits.")],
+    reject: Annotated[bool, typer.Option("--reject", help="Do not agree.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why; a rejection needs one.")] = "",
+) -> int:
+    """Agree to a step of a run that goes on elsewhere.
+
+    You are the second pair of eyes.
+
+    Example: drx approve 7f3a approve-switch
+    """
+    from drx.cli.people import approve as agree
+
+    return agree(run_name, step, reject=reject, reason=reason)
+
+
+def note(
+    text: Annotated[str, typer.Argument(help="What you saw or did.")],
+    run_name: Annotated[str | None, typer.Option("--run", help="Id of the run; the newest unfinished one.")] = None,
+) -> int:
+    """Write a note into the record of a run, from any terminal.
+
+    Example: drx note "customers see 502 since 14:20"
+    """
+    from drx.cli.people import note as write
+
+    return write(text, run_name)
 
 
 def trust(
@@ -98,7 +158,9 @@ def drill(
     sandbox: Sandbox = "default",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running, to look at it.")] = False,
 ) -> int:
-    """Practise a disaster against the clock: set-up, a real fault, recovery, verdict.
+    """Practise a disaster against the clock.
+
+    Set-up, a real fault, detection, recovery by the runbook, verdict. Nobody has to be there.
 
     Example: drx drill db-drop --env sandbox
     """

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from drx.actions.registry import all_actions
 from drx.config import Settings
 from drx.config import model as config_model
-from drx.errors import ExitCode, StaleError
+from drx.errors import ExitCode, StaleError, UsageError
 from drx.files import write_atomically
 from drx.runbook import model as runbook_model
 from drx.runbook.catalogue import ActionSpec
@@ -28,8 +28,10 @@ Schema = dict[str, object]
 def schema(kind: str = "runbook", output: Path | None = None, check: bool = False) -> int:
     """Print one schema; with `output`, write all of them there; with `check`, compare those that are there.
 
-    Raises StaleError where a committed schema is not what drx would write.
+    Raises StaleError where a committed schema is not what drx would write, UsageError for a kind that there is not.
     """
+    if kind not in KINDS:
+        raise UsageError(f"there is no schema for '{kind}'", f"There is one for: {', '.join(KINDS)}")
     if check:
         _check(output or FOLDER)
     elif output:

@@ -1,0 +1,54 @@
+"""`drx approve` and `drx note`: say something to a run from another terminal, through its inbox."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drx.cli.project import load_project
+from drx.cli.records import find_record, newest_unfinished
+from drx.errors import DrxError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from drx.journal.inbox import Deliverable
+
+
+def approve(run: str, step: str, *, reject: bool, reason: str) -> int:
+    """Agree to a step that waits for approval, or reject it.
+
+    Raises UsageError where the step does not wait, or a rejection gives no reason.
+    """
+    from drx.engine.events import Answered, Choice, QuestionKind, StepWaiting
+    from drx.journal import JOURNAL, read_journal
+
+    if reject and not reason.strip():
+        raise UsageError("a rejection needs a reason", 'Add --reason "..."')
+    record = find_record(load_project().records, run)
+    events = read_journal(record / JOURNAL)
+    visits = [event.fact.visit for event in events if isinstance(event.fact, StepWaiting) and event.fact.step == step]
+    if not visits:
+        raise UsageError(f"'{step}' of {record.name} does not wait for anybody", f"See what does: {record / JOURNAL}")
+    choice = Choice.REJECT if reject else Choice.APPROVE
+    _place(record, Answered(step, visits[-1], QuestionKind.STEP, choice, reason=reason))
+    print(f"{choice.value}: {step} of {record.name}. The run takes it up within a second, if it is still going on.")
+    return ExitCode.OK
+
+
+def note(text: str, run: str | None) -> int:
+    """Write down what was seen or done, with time and author; it stands in the report."""
+    from drx.engine.events import NoteAdded
+
+    if not text.strip():
+        raise UsageError("the note is empty", 'Write it like: drx note "the disk was full"')
+    records = load_project().records
+    record = find_record(records, run) if run else newest_unfinished(records)
+    _place(record, NoteAdded(text.strip()))
+    print(f"noted for {record.name}")
+    return ExitCode.OK
+
+
+def _place(record: Path, fact: "Deliverable") -> None:
+    from drx.journal import place
+
+    try:
+        place(record, fact)
+    except OSError as error:
+        raise DrxError(f"{record}: the inbox cannot be written: {error.strerror}", "Ask whoever runs it") from None
