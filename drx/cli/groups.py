@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "In an incident": ("run", "resume", "show", "approve", "note"),
+    "In an incident": ("run", "resume", "approve", "note"),
     "Practise": ("drill", "sandbox"),
     "Write and check": ("check", "actions", "schema", "trust"),
 }

@@ -1,0 +1,124 @@
+"""The outermost layer: help pages, and every error as one sentence and one exit code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from drx import __version__
+from drx.cli import app
+from drx.cli.groups import GROUPS
+from drx.errors import (
+    DrxError,
+    ExitCode,
+    HumanNeeded,
+    InvalidInput,
+    JournalError,
+    LockedError,
+    RefusedError,
+    StaleError,
+    StepError,
+    UsageError,
+)
+
+Capture = pytest.CaptureFixture[str]
+
+
+def names() -> list[str]:
+    return [name for group in GROUPS.values() for name in group]
+
+
+def test_help_lists_every_command_under_what_a_person_is_doing(capsys: Capture) -> None:
+    assert app.run(["--help"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    for title, members in GROUPS.items():
+        assert f"{title}:" in shown
+        assert all(re.search(rf"^  {name} +\w", shown, re.MULTILINE) for name in members)
+    registered = {command.name for command in app.make_app().registered_commands}
+    registered |= {group.name for group in app.make_app().registered_groups}
+    assert registered == set(names()), "a command without a group would not be listed"
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "sandbox"])
+def test_every_help_page_tells_its_exit_codes(name: str, capsys: Capture) -> None:
+    assert app.run([name, "--help"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "Exit codes: 0 ok" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", ["up", "status", "down"])
+def test_every_help_page_of_the_sandbox_too(name: str, capsys: Capture) -> None:
+    assert app.run(["sandbox", name, "--help"]) == ExitCode.OK
+    assert "Exit codes: 0 ok" in " ".join(capsys.readouterr().out.split())
+
+
+def test_version(capsys: Capture) -> None:
+    assert app.run(["--version"]) == ExitCode.OK
+    assert capsys.readouterr().out == f"drx {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["chekc"], "Did you mean 'check'?"),
+        (["check", "--jsn"], "--json"),
+        (["drill"], "DRILL"),
+        (["run", "x", "--input", "nonsense", "--unattended", "--env", "sandbox"], "--input incident_time="),
+        (["sandbox", "up", "--name", "../x"], "Use letters, digits and hyphens"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence_and_a_remedy(arguments: list[str], words: str, capsys: Capture) -> None:
+    assert app.run(arguments) == ExitCode.USAGE
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert len(shown.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("x"), 2),
+        (InvalidInput("x"), 3),
+        (DrxError("x"), 4),
+        (StepError("x"), 4),
+        (JournalError("x"), 4),
+        (LockedError("x"), 6),
+        (RefusedError("x"), 7),
+        (HumanNeeded("x"), 8),
+        (StaleError("x"), 9),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_each_error_has_its_exit_code(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def fail(*_: object, **__: object) -> int:
+        raise error
+
+    monkeypatch.setattr("drx.cli.check.check", fail)
+    assert app.run(["check"]) == code
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_bug_is_a_sentence_and_a_file(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    def fail(*_: object, **__: object) -> int:
+        raise ZeroDivisionError("canary")
+
+    monkeypatch.setattr("drx.cli.check.check", fail)
+    assert app.run(["check"]) == ExitCode.BUG
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    path = Path(shown.split()[-1])
+    assert "ZeroDivisionError: canary" in path.read_text()
+    path.unlink()
+
+
+def test_nobody_is_there_to_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "drx.yaml").write_text("service: x\nobjectives: {rto: 1h, rpo: 1h}\nenvironments: {lab: {}}\n")
+    monkeypatch.chdir(tmp_path)
+    assert app.run(["run", "anything", "--env", "lab"]) == ExitCode.HUMAN_NEEDED
+    assert "--unattended" in capsys.readouterr().err
+    assert app.run(["run", "anything", "--unattended"]) == ExitCode.USAGE
+    assert "--env NAME: lab" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [tmp_path / "drx.yaml"]
