@@ -1,0 +1,276 @@
+"""Spoil a sandbox behind drx's back, as bad luck or an enemy would: run by a drill's set-up, one spoiling by name."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import bson
+from bson.codec_options import CodecOptions
+from pymongo import MongoClient
+
+from drx.backup.catalog import MANIFEST, list_bases, list_slices, slice_keys
+from drx.backup.digest import Digest, digest_of
+from drx.backup.dump import base_backup
+from drx.backup.manifest import Manifest, to_json
+from drx.backup.members import compress, read_member
+from drx.backup.stores import open_store
+from drx.backup.stores.base import S3Address, Store
+from drx.files import write_atomically
+from drx.sandbox.buckets import connect_s3
+from drx.sandbox.documents import name_of
+from drx.sandbox.host import ready_path
+from drx.sandbox.ledger import read_history
+from drx.sandbox.state import (
+    ACCESS_KEY,
+    APP,
+    DATABASE,
+    SECRET_KEY,
+    UPLOADS_BUCKET,
+    SandboxState,
+    ledger_path,
+    load_state,
+)
+
+SERVICE = "pixelcraft"
+STALE = "pixelcraft_stale"
+FAKE_PID = "fake-app.pid"
+_CODEC: CodecOptions[dict[str, object]] = CodecOptions(tz_aware=True)
+
+Change = Callable[[list[bytes]], list[bytes]]
+
+
+def store_of(state: SandboxState) -> Store:
+    """The store that the sandbox's backups lie in."""
+    return open_store(
+        S3Address(
+            bucket="pixelcraft-backups",
+            prefix="primary",
+            region="us-east-1",
+            endpoint=state.s3["us-east-1"],
+            owner=None,
+            access_key_id=ACCESS_KEY,
+            secret_access_key=SECRET_KEY,
+        )
+    )
+
+
+def delete_first_slice(state: SandboxState) -> None:
+    """Delete the oldest slice, as if it had never been."""
+    store = store_of(state)
+    piece = list_slices(store, SERVICE)[0]
+    for key in slice_keys(SERVICE, piece.start, piece.end):
+        store.delete(key)
+
+
+def delete_content_of_first_slice(state: SandboxState) -> None:
+    """Delete what is in the oldest slice, and leave its manifest."""
+    store = store_of(state)
+    piece = list_slices(store, SERVICE)[0]
+    store.delete(slice_keys(SERVICE, piece.start, piece.end)[0])
+
+
+def empty_first_slice(state: SandboxState) -> None:
+    """Replace the oldest slice by one that says, consistently, that nothing was written."""
+    store = store_of(state)
+    piece = list_slices(store, SERVICE)[0]
+    content = compress(b"")
+    key, manifest_key = slice_keys(SERVICE, piece.start, piece.end)
+    forged = replace(piece, entries=0, size_bytes=len(content), sha256=sha256(content).hexdigest())
+    store.put(key, content)
+    store.put(manifest_key, to_json(forged))
+
+
+def flip_byte_in_base(state: SandboxState) -> None:
+    """Flip one bit in the middle of the images of the base."""
+    store, manifest = store_of(state), _base(state)
+    key = manifest.prefix + _images(manifest)
+    content = bytearray(store.get(key))
+    content[len(content) // 2] ^= 1
+    store.put(key, bytes(content))
+
+
+def alter_document_in_base(state: SandboxState) -> None:
+    """Change the title of one image in the base, and every checksum and digest so that they fit: a consistent liar.
+
+    It chooses an image that nobody wrote to after the base, or the oplog would heal it.
+    """
+    versions = read_history(ledger_path(state.directory)).documents["images"]
+    untouched = {name for name, each in versions.items() if len(each) == 1}
+    chosen = next(iter(untouched))
+
+    def change(documents: list[bytes]) -> list[bytes]:
+        return [_retitled(raw) if name_of(raw) == chosen else raw for raw in documents]
+
+    _forge(state, change)
+
+
+def empty_base(state: SandboxState) -> None:
+    """Leave no image in the base, and let its manifest say so: a perfectly consistent backup of nothing."""
+    _forge(state, lambda documents: [])
+
+
+def truncate_base(state: SandboxState) -> None:
+    """Leave no byte in the object that holds the images."""
+    manifest = _base(state)
+    store_of(state).put(manifest.prefix + _images(manifest), b"")
+
+
+def delete_base_manifest(state: SandboxState) -> None:
+    """Delete the base's manifest: what lies there is no backup."""
+    store_of(state).delete(_base(state).prefix + MANIFEST)
+
+
+def base_of_other_database(state: SandboxState) -> None:
+    """Put a newer base into the store, honest but for being of another database with the same collections."""
+    with MongoClient[dict[str, object]](state.mongo_uri) as client:
+        images = client[DATABASE]["images"].find({}, limit=50)
+        client[STALE]["images"].insert_many(list(images))
+        base_backup(
+            client, STALE, store_of(state), SERVICE, backup_id="9999-wrong",
+            progress=lambda done, total, unit: None, cancelled=lambda: False,
+        )  # fmt: skip
+
+
+def copy_to_stale_database(state: SandboxState) -> None:
+    """Copy the oldest images to another database, as a forgotten restore would have left them."""
+    with MongoClient[dict[str, object]](state.mongo_uri) as client:
+        images = client[DATABASE]["images"].find({}, limit=100, sort=[("created_at", 1)])
+        client[STALE]["images"].insert_many(list(images))
+
+
+def delete_upload(state: SandboxState) -> None:
+    """Delete one object of the uploads bucket, so that images refer to nothing."""
+    with closing(connect_s3(state.s3["us-east-1"], "us-east-1", ACCESS_KEY, SECRET_KEY)) as client:
+        client.delete_object(Bucket=UPLOADS_BUCKET, Key=_a_key(state))
+
+
+def alter_upload(state: SandboxState) -> None:
+    """Change one byte of an object, which keeps its size."""
+    with closing(connect_s3(state.s3["us-east-1"], "us-east-1", ACCESS_KEY, SECRET_KEY)) as client:
+        key = _a_key(state)
+        content = bytearray(client.get_object(Bucket=UPLOADS_BUCKET, Key=key)["Body"].read())
+        content[-1] ^= 1
+        client.put_object(Bucket=UPLOADS_BUCKET, Key=key, Body=bytes(content))
+
+
+def replace_application(state: SandboxState) -> None:
+    """End the application, and put something in its place that answers 200 to everything.
+
+    It even seems to run anew at each SIGHUP, as a supervisor would have it.
+    """
+    app = state.member(APP)
+    os.kill(app.pid, signal.SIGKILL)
+    log = (state.directory / "fake-app.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, __file__, str(state.directory), "serve_fake"],
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+    )  # fmt: skip
+    ready = ready_path(state.directory)
+    while ready.read_text() != str(process.pid):
+        if process.poll() is not None:
+            sys.exit("the impostor did not start")
+        time.sleep(0.02)
+
+
+def serve_fake(state: SandboxState) -> None:
+    """Be the impostor, at the application's address, until SIGTERM."""
+    write_atomically(state.directory / FAKE_PID, str(os.getpid()).encode())
+    server = _listen(state.member(APP).port)
+
+    def say_ready(*_: object) -> None:
+        write_atomically(ready_path(state.directory), str(os.getpid()).encode())
+
+    signal.signal(signal.SIGHUP, say_ready)
+    say_ready()
+    server.serve_forever(poll_interval=0.05)
+
+
+class _AlwaysWell(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """Say that all is well."""
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def _listen(port: int) -> ThreadingHTTPServer:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return ThreadingHTTPServer(("127.0.0.1", port), _AlwaysWell)
+        except OSError:  # the application has not quite gone
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _base(state: SandboxState) -> Manifest:
+    return list_bases(store_of(state), SERVICE)[-1]
+
+
+def _images(manifest: Manifest) -> str:
+    return next(str(found.data) for found in manifest.collections if found.name == "images")
+
+
+def _forge(state: SandboxState, change: Change) -> None:
+    """Rewrite the images of the base, and everything that its manifest says of them."""
+    store, manifest = store_of(state), _base(state)
+    file = manifest.file(_images(manifest))
+    content, members = b"", []
+    for member in file.members:
+        documents = change(read_member(store, manifest.prefix + file.path, member))
+        packed, digest = compress(b"".join(documents)), digest_of(documents)
+        checksum = sha256(packed).hexdigest()
+        members.append(
+            replace(member, offset=len(content), size_bytes=len(packed), sha256=checksum, digest=digest)
+        )  # fmt: skip
+        content += packed
+    total = sum((member.digest for member in members), Digest())
+    assert total != file.digest, "nothing was changed"
+    checksum = sha256(content).hexdigest()
+    forged = replace(
+        file, size_bytes=len(content), sha256=checksum, members=tuple(members), checksum=None
+    )  # fmt: skip
+    collections = tuple(
+        replace(found, digest=total) if found.name == "images" else found for found in manifest.collections
+    )
+    files = tuple(forged if found == file else found for found in manifest.files)
+    store.put(manifest.prefix + file.path, content)
+    store.put(manifest.prefix + MANIFEST, to_json(replace(manifest, collections=collections, files=files)))
+
+
+def _retitled(raw: bytes) -> bytes:
+    document = bson.decode(raw, _CODEC)
+    return bson.encode({**document, "title": str(document["title"])[::-1] + "!"})
+
+
+def _a_key(state: SandboxState) -> str:
+    """The key of the object of the newest image: no image that the drop takes along is newer."""
+    with MongoClient[dict[str, object]](state.mongo_uri) as client:
+        found = client[DATABASE]["images"].find_one({}, sort=[("created_at", -1)])
+    assert found is not None
+    return str(found["key"])
+
+
+def _spoilings() -> Iterator[Callable[[SandboxState], None]]:
+    yield from (
+        delete_first_slice, delete_content_of_first_slice, empty_first_slice, flip_byte_in_base,
+        alter_document_in_base, empty_base, truncate_base, delete_base_manifest, base_of_other_database,
+        copy_to_stale_database, delete_upload, alter_upload, replace_application, serve_fake,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    {each.__name__: each for each in _spoilings()}[sys.argv[2]](load_state(Path(sys.argv[1])))
