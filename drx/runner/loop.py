@@ -23,6 +23,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Plan
 from drx.engine.state import State, evolve
+from drx.errors import JournalError
 from drx.journal import Delivery, Journal, Rejected, take
 from drx.runner.inputs import typed
 from drx.runner.launch import Gear, Launcher
@@ -31,6 +32,9 @@ from drx.ui.port import GoOn, Interrupted, Reply, StopSteps
 
 _INBOX_SECONDS = 1.0
 _TWICE_SECONDS = 2.0
+_AGAIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 10.0
+"""How long a run that nobody attends waits for a disk that refuses the journal."""
 
 
 class Ending(Enum):
@@ -102,13 +106,42 @@ class Loop:
 
     def flush(self) -> None:
         """Put everything recorded on disk, then show it, and tell who waits for it. Raises JournalError."""
-        self._journal.sync()
+        self._sync()
         settled, self._settled = self._settled, []
         for item in settled:
             item.settle()
         unshown, self._unshown = self._unshown, []
         for event in unshown:
             self._gear.ui.show(event)
+
+    def _sync(self) -> None:
+        """Try until the disk takes it, a person gives up, or nobody is there who could make room."""
+        patience = float("inf") if self._gear.ui.attended else _PATIENCE_SECONDS
+        deadline = time.monotonic() + patience
+        said = False
+        while True:
+            try:
+                return self._journal.sync()
+            except JournalError as error:
+                if time.monotonic() >= deadline or (said and self._given_up()):
+                    raise
+                if not said:
+                    self._gear.ui.say(f"{error}. Until then nothing more starts; Ctrl-C gives up")
+                said = True
+
+    def _given_up(self) -> bool:
+        """Wait a second for Ctrl-C or a signal; whatever else comes is kept for later."""
+        until = time.monotonic() + _AGAIN_SECONDS
+        kept: list[Message] = []
+        try:
+            while not (kept and isinstance(kept[-1], Interrupted | Signalled)):
+                kept.append(self.queue.get(timeout=max(until - time.monotonic(), 0.0)))
+        except Empty:
+            return False
+        finally:
+            for message in kept:
+                self.queue.put(message)
+        return True
 
     def send(self, reply: Reply) -> None:
         """Take what a person says, from any thread."""

@@ -25,6 +25,7 @@ from drx.engine.events import (
 )
 from drx.errors import ExitCode, HumanNeeded, InvalidInput, JournalError, RefusedError, UsageError
 from drx.journal import JOURNAL, place
+from drx.runner import loop
 from tests.runner.project import CONFIG, Project, steps_yaml
 
 
@@ -312,14 +313,34 @@ def test_a_full_disk_starts_nothing_more(project: Project, monkeypatch: pytest.M
             raise OSError(28, "No space left on device")
         real(descriptor)
 
+    monkeypatch.setattr(loop, "_AGAIN_SECONDS", 0.05)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", full)
+        patch.setattr(loop, "_PATIENCE_SECONDS", 0.2)
         with pytest.raises(JournalError, match="No space left"):
             project.run()
     started = [fact for fact in project.facts if isinstance(fact, StepStarted)]
     assert len(_lines(file)) == len(started) < 25
     assert project.resume() is ExitCode.OK
     assert len(_lines(file)) == 51, "only the step whose end was not recorded ran again"
+
+
+def test_a_disk_that_gets_room_again_is_waited_for(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = project.root / "tally"
+    step = "{id: s%d, action: test.tally, with: {file: '" + str(file) + "'}, expect: 1s}"
+    project.write(steps_yaml(*(step % number for number in range(8))))
+    real, calls = os.fdatasync, iter(range(1000))
+
+    def full_for_a_while(descriptor: int) -> None:
+        if 4 < next(calls) < 9:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", full_for_a_while)
+    monkeypatch.setattr(loop, "_AGAIN_SECONDS", 0.05)
+    assert project.run() is ExitCode.OK
+    assert project.shown.count("No space left") == 1
+    assert len(_lines(file)) == 8
 
 
 def test_a_rollback_is_told_apart_and_an_abort_says_why(project: Project) -> None:

@@ -59,6 +59,7 @@ class Terminal:
         while self.child.isalive() and time.monotonic() < deadline:
             self._read()
         self._read()
+        assert self.child.getecho(), "the terminal is left without echo"
         self.child.close()
         assert self.child.exitstatus is not None, f"ended by signal {self.child.signalstatus}"
         return int(self.child.exitstatus)
