@@ -153,6 +153,8 @@ def _bson(filter_: dict[str, object]) -> dict[str, Any]:
 class DropDatabase(Params):
     database: Text
     """Database to drop."""
+    created_only: bool = False
+    """Leave it alone unless this run created it: for rollbacks."""
 
 
 def _database(params: DropDatabase, target: Target) -> str:
@@ -177,6 +179,8 @@ def drop(params: DropDatabase, context: Context) -> Result:
     Outside drills it has to be one that the run created, or a person has to type its name.
     """
     name = user_database(params.database)
+    if params.created_only and ("mongo", name) not in context.created:
+        return Result(lines=(f"left {name} alone: this run did not create it",))
     with_mongo(context, lambda client: client.drop_database(name), long=True)
     return Result(lines=(f"dropped {name}",))
 

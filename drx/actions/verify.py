@@ -114,7 +114,7 @@ def _wanted(
     """Read what documents say of their objects, each object once, and where two documents contradict each other."""
     fields = {"key": params.key, "size": params.size, "sha256": params.sha256}
     says = {name: f"${path}" for name, path in fields.items() if path}
-    pipeline = [
+    pipeline: list[dict[str, Any]] = [
         {"$match": {params.key: {"$type": "string"}}},
         {"$group": {"_id": says, "documents": {"$sum": 1}}},
     ]

@@ -194,6 +194,23 @@ def test_the_newest_moment_and_a_second_are_restored(context: FakeContext, datab
     assert contents(database.client[into]) == contents(database)
 
 
+def test_a_restore_that_has_to_stop_says_what_it_left_and_can_go_on(
+    context: FakeContext, database: Documents, into: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, 5000)
+    run("backup.base", context)
+    stopped = replace(context)
+    monkeypatch.setattr(stopped, "progress", lambda *_: stopped.cancel())
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        run("mongo.restore", stopped, into=into)
+    assert time.monotonic() - began < 5
+    loaded = database.client[into].images.count_documents({})
+    assert 0 < loaded < 5000
+    run("mongo.restore", replace(context, created=stopped.created), into=into)
+    assert contents(database.client[into]) == contents(database)
+
+
 def test_nothing_is_restored_where_it_must_not_be(context: FakeContext, database: Documents, into: str) -> None:
     fill(database)
     run("backup.base", context)
@@ -300,6 +317,15 @@ def test_only_scratch_databases_of_the_run_are_dropped(context: FakeContext, dat
     assert run("mongo.drop_scratch", context).outputs["dropped"] == ["drx_scratch_mine"]
     assert set(names) & set(database.client.list_database_names()) == {"drx_scratch_foreign", into}
     database.client.drop_database("drx_scratch_foreign")
+
+
+def test_a_rollback_drops_only_what_the_run_created(context: FakeContext, database: Documents, into: str) -> None:
+    database.client[into].things.insert_one({"_id": 1})
+    run("mongo.drop", context, database=into, created_only=True)
+    assert into in database.client.list_database_names()
+    context.created_resource("mongo", into)
+    run("mongo.drop", context, database=into, created_only=True)
+    assert into not in database.client.list_database_names()
 
 
 def test_there_has_to_be_something_to_lose(context: FakeContext, database: Documents) -> None:
