@@ -126,6 +126,7 @@ def test_an_address_that_is_none_is_named(context: FakeContext, uri: str) -> Non
         run("mongo.ping", context)
 
 
+@pytest.mark.slow
 def test_wrong_credentials_are_named(context: FakeContext, tmp_path: Path) -> None:
     with servers.mongo(tmp_path / "locked", "--auth") as uri:
         address = uri.removeprefix("mongodb://")
@@ -344,6 +345,7 @@ def test_parts_that_an_environment_lacks_are_named(context: FakeContext) -> None
             run(name, context, **parameters)
 
 
+@pytest.mark.slow
 def test_backups_go_to_a_bucket_too(
     context: FakeContext, database: Documents, into: str, bucket: str, s3_server: str
 ) -> None:
