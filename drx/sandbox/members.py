@@ -28,7 +28,7 @@ def require_servers() -> None:
     if missing:
         raise DrxError(
             f"the sandbox's servers are not installed ({', '.join(missing)} missing)",
-            "Install them: pip install 'drx[sandbox]', or pipx inject drx secantusdb ministack",
+            "Install drx with them, in its checkout: pipx install --force '.[sandbox]'",
         )
 
 
@@ -53,7 +53,8 @@ def _mongo(directory: Path, port: int) -> Program:
     settings.touch()
     data = str(directory / MONGO / "data")
     arguments = ("--config", str(settings), "--host", "127.0.0.1", "--port", str(port), "--storage-path", data)
-    return Program(MONGO, ("-m", "secantus", *arguments), _environment(directory))
+    oplog = ("--oplog-max-entries", str(_OPLOG_ENTRIES))
+    return Program(MONGO, ("-m", "secantus", *arguments, *oplog), _environment(directory))
 
 
 def _s3(directory: Path, region: Region, port: int) -> Program:
