@@ -31,7 +31,7 @@ def test_a_whole_journal_gives_back_every_fact(tmp_path: Path) -> None:
     assert {event.by for event in events} == {BY}
 
 
-@pytest.mark.parametrize("bit", [0, 1, 3, 5, 7])
+@pytest.mark.parametrize("bit", [0, 5])
 def test_every_flipped_byte_is_found_on_its_line(tmp_path: Path, whole: bytes, bit: int) -> None:
     for position in range(len(whole)):
         data = bytearray(whole)
