@@ -138,7 +138,7 @@ def test_a_member_that_does_not_start_ends_the_others_and_shows_its_log(
 
 def test_without_the_extra_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(DrxError, match=r"secantus, ministack missing.*pip install 'drx\[sandbox\]'"):
+    with pytest.raises(DrxError, match=r"secantus, ministack missing.*pipx install --force"):
         servers.up(tmp_path)
 
 
