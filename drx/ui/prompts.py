@@ -25,7 +25,7 @@ class Prompts(Protocol):
         """Let a person choose one of the labels; gives its index. Raises Withdrawn."""
 
     def line(self, text: str) -> str:
-        """Let a person type a line. Raises Withdrawn."""
+        """Let a person type a line. Raises Withdrawn, and EOFError where the terminal is gone."""
 
     def withdraw(self) -> None:
         """End what is asked now, or next."""
@@ -103,7 +103,7 @@ class LinePrompts:
             if ready:
                 answer = sys.stdin.readline()
                 if not answer:
-                    raise Withdrawn
+                    raise EOFError
                 return answer.rstrip("\n")
         raise Withdrawn
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from drx.engine.commands import Question
+from drx.engine.events import PauseRequested
 from drx.ui.conversation import about, about_interrupt
 from drx.ui.plain import PlainUi
 from drx.ui.port import GoOn, Interrupted, Send
@@ -61,9 +62,12 @@ class TerminalUi(PlainUi):
             talk(prompts)
         except Withdrawn:
             return
-        except (KeyboardInterrupt, EOFError):
+        except KeyboardInterrupt:
             self._ended(prompts)
             send(Interrupted())
+        except (EOFError, OSError):
+            # Nobody can answer any more; whoever comes back goes on from here.
+            send(PauseRequested("the terminal was closed"))
         finally:
             self._ended(prompts)
             send(GoOn())

@@ -174,6 +174,17 @@ def test_hanging_up_pauses_an_attended_run(project: Project, number: signal.Sign
     assert isinstance(project.facts[-1], RunPaused)
 
 
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_closed_terminal_pauses_the_run(project: Project, term: str) -> None:
+    terminal = Terminal(project.write(steps_yaml(CONFIRM)), term=term)
+    terminal.see("Done - the run goes on")
+    assert terminal.child.pid is not None
+    os.close(terminal.child.child_fd)
+    _, status = os.waitpid(terminal.child.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == ExitCode.PAUSED
+    assert isinstance(project.facts[-1], RunPaused)
+
+
 def test_a_paused_run_goes_on_from_its_question(project: Project) -> None:
     terminal = Terminal(project.write(steps_yaml(CONFIRM)))
     terminal.see("Pause or hand over")
