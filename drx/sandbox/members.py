@@ -10,6 +10,8 @@ import drx
 from drx.errors import DrxError
 from drx.sandbox.state import APP, MONGO, REGIONS, Region, s3_name
 
+_OPLOG_ENTRIES = 20_000
+"""How many the database server keeps, which reads all of them whatever it is asked about its oplog."""
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 
 
