@@ -1,10 +1,12 @@
 """Run the repository's own drill through the real command line, small, and read what came of it."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +21,13 @@ DRX = Path(sys.executable).with_name("drx")
 SABOTAGE = Path(__file__).with_name("sabotage.py")
 TIMEOUT_SECONDS = 100
 IMAGES = 600
-_SIZES = {
-    "action: sandbox.seed}": f"action: sandbox.seed, with: {{users: 50, images: {IMAGES}, objects: 40}}}}",
-    "for: 4s": "for: 1s",
-}
+_SMALLER = (
+    ("drills", "action: sandbox.seed}", f"action: sandbox.seed, with: {{users: 50, images: {IMAGES}, objects: 40}}}}"),
+    ("drills", "for: 4s", "for: 1s"),
+    ("runbooks", "retry: {attempts: 3, wait: 5s}", "retry: {attempts: 2, wait: 100ms}"),
+    ("runbooks", "retry: {attempts: 3, wait: 30s, backoff: 2}", "retry: {attempts: 2, wait: 100ms}"),
+)
+"""The drill and its runbook are the repository's own, but for less data and less patience."""
 _LAST_OF_SETUP = "action: sandbox.stop_writing}\n\n"
 
 
@@ -65,13 +70,14 @@ class Project:
 
     root: Path
     sandbox: Path
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
+    """Variables that drx gets besides those of the test."""
 
     def __post_init__(self) -> None:
         for name in ("drx.yaml", "runbooks/db-drop.yaml", "drills/db-drop.yaml"):
             self.write(name, (ROOT / name).read_text())
-        for before, after in _SIZES.items():
-            self.change("drills/db-drop.yaml", before, after)
+        for folder, before, after in _SMALLER:
+            self.change(f"{folder}/db-drop.yaml", before, after)
         sandboxes = self.root / ".drx" / "sandbox"
         sandboxes.mkdir(parents=True)
         (sandboxes / "default").symlink_to(self.sandbox)
@@ -97,7 +103,8 @@ class Project:
 
         With `slices`, two regular slices are taken before, with writes in each.
         """
-        step = f"  - {{id: spoil, action: shell.run, with: {{command: [{sys.executable}, -P, {SABOTAGE}, {self.sandbox}, {spoiling}]}}}}"
+        command = f"[{sys.executable}, -P, {SABOTAGE}, {self.sandbox}, {spoiling}]"
+        step = f"  - {{id: spoil, action: shell.run, with: {{command: {command}}}}}"
         before = (
             "  - {id: slice-one, action: backup.slice}\n"
             "  - {id: write-more, action: sandbox.write}\n"
@@ -143,6 +150,16 @@ class Project:
                 return
             time.sleep(0.01)
         raise AssertionError(f"the journal never said {text}")
+
+
+@contextmanager
+def silent(*, answers: bool) -> Iterator[int]:
+    """A port that takes connections and never says a word; without `answers`, one that takes none."""
+    with closing(socket.socket()) as listening:
+        listening.bind(("127.0.0.1", 0))
+        if answers:
+            listening.listen()
+        yield listening.getsockname()[1]
 
 
 def _await(process: subprocess.Popen[str]) -> str:

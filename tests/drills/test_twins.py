@@ -1,14 +1,18 @@
 """Drills that must fail: each is the healthy drill with one thing spoiled, and has to say what is wrong."""
 
 import re
-import sys
-from collections.abc import Callable
+import time
 
 import pytest
 
+from drx.engine.events import StepStarted, StepSucceeded
 from drx.errors import ExitCode
 from drx.reports.shapes import Word
+from drx.sandbox.state import SandboxState
 from tests.drills.harness import Outcome, Project
+from tests.drills.sabotage import STALE, store_of
+
+SWITCH = 'with: {name: DATABASE_URL, mongo_database: "{{ steps.restore.outputs.database }}"}'
 
 
 def fails(outcome: Outcome, step: str, reason: str) -> None:
@@ -44,3 +48,69 @@ SPOILED = [
 def test_a_spoiled_drill_fails(project: Project, spoiling: str, slices: bool, step: str, reason: str) -> None:
     project.sabotage(spoiling, slices=slices)
     fails(project.drill(), step, reason)
+
+
+@pytest.mark.slow
+def test_an_application_on_a_forgotten_copy_fails(project: Project) -> None:
+    """The copy has images and files, so that the health page is content; only what was written last is missing."""
+    project.sabotage("copy_to_stale_database")
+    project.change("runbooks/db-drop.yaml", SWITCH, SWITCH.replace("{{ steps.restore.outputs.database }}", STALE))
+    outcome = project.drill()
+    fails(outcome, "served", "answered 404")
+    assert "healthy" not in outcome.failures
+
+
+@pytest.mark.slow
+def test_an_application_on_another_database_than_the_restored_one_fails(project: Project) -> None:
+    """The restore goes elsewhere than the application does: there, nothing is."""
+    project.change("runbooks/db-drop.yaml", SWITCH, SWITCH.replace("{{ steps.restore.outputs.database }}", STALE))
+    project.change("runbooks/db-drop.yaml", "within: 5m", "within: 2s")
+    fails(project.drill(), "healthy", "503")
+
+
+@pytest.mark.slow
+def test_a_base_of_another_database_is_never_restored(project: Project) -> None:
+    """It is the newest in the store, and honest; yet it is not of this database."""
+    project.sabotage("base_of_other_database")
+    outcome = project.drill()
+    assert outcome.code == ExitCode.OK, outcome.screen
+    restored = next(
+        event.fact.outputs for event in outcome.events
+        if isinstance(event.fact, StepSucceeded) and event.fact.step == "restore"
+    )  # fmt: skip
+    assert restored["base"] != "9999-wrong"
+
+
+@pytest.mark.slow
+def test_a_fault_that_did_not_happen_fails(project: Project) -> None:
+    project.change("drills/db-drop.yaml", "with: {collection: images}", "with: {collection: nothing}")
+    outcome = project.drill()
+    fails(outcome, "fault", "pixelcraft.nothing holds nothing that could be lost")
+    assert not any(isinstance(event.fact, StepStarted) and event.fact.step == "slice" for event in outcome.events)
+
+
+@pytest.mark.slow
+def test_a_fault_that_nobody_notices_fails(project: Project) -> None:
+    """Users are lost, and no symptom of the runbook is about users."""
+    project.change("drills/db-drop.yaml", "with: {collection: images}", "with: {collection: users}")
+    project.change("drills/db-drop.yaml", "within: 1m", "within: 2s")
+    outcome = project.drill()
+    fails(outcome, "detect", "2s")
+    assert not any(isinstance(event.fact, StepStarted) and event.fact.step == "slice" for event in outcome.events)
+
+
+@pytest.mark.slow
+def test_a_slice_that_vanishes_meanwhile_fails(project: Project, sandbox: SandboxState) -> None:
+    """From outside: the emergency slice is deleted as soon as it is in the store."""
+    store = store_of(sandbox)
+    with project.start("drill", "db-drop", "--env", "sandbox", "--keep") as process:
+        while process.poll() is None:
+            for entry in store.list("pixelcraft/oplog/"):
+                store.delete(entry.key)
+            time.sleep(0.01)
+        screen, _ = process.communicate()
+    outcome = project.outcome(process, screen)
+    assert outcome.code == ExitCode.FAILED, screen
+    assert outcome.report.verdict.word is Word.FAILED
+    assert outcome.report.verdict.step in ("find", "restore"), screen
+    assert re.search("NoSuchKey|holds no drop|archived oplog", outcome.report.verdict.reason)
