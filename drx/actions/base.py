@@ -7,8 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar, get_type_hints
 
-from pydantic import ConfigDict
-
 from drx.config import Target
 from drx.fields import Model
 from drx.runbook.catalogue import ActionSpec, Effect
@@ -17,9 +15,10 @@ from drx.values import Json
 
 
 class Params(Model):
-    """Base of every action's parameters: what a runbook writes under `with:`."""
+    """Base of every action's parameters: what a runbook writes under `with:`.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+    The text below each field is what the reference and the editors show.
+    """
 
 
 @dataclass(frozen=True)

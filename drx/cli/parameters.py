@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from drx.cli.texts import described_schema, mapping
 from drx.runbook.catalogue import ActionSpec
 
 _WORDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false"}
@@ -48,9 +49,8 @@ class Parameter:
 
 def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
     """List the parameters of a model as runbooks write them, in the order in which they are declared."""
-    schema = model.model_json_schema()
-    properties: dict[str, dict[str, object]] = schema.get("properties", {})
-    required = set(schema.get("required", ()))
+    schema = described_schema(model)
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
     return tuple(
         Parameter(
             name,
@@ -59,7 +59,7 @@ def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
             _shown(described.get("default")),
             " ".join(str(described.get("description", "")).split()),
         )
-        for name, described in properties.items()
+        for name, described in ((name, mapping(part)) for name, part in mapping(schema.get("properties", {})).items())
     )
 
 

@@ -1,9 +1,6 @@
 """`drx schema`: JSON Schemas for editors, out of the models and the actions. Reads no project."""
 
-import ast
-import inspect
 import json
-import textwrap
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +8,7 @@ from types import ModuleType
 from pydantic import BaseModel
 
 from drx.actions.registry import all_actions
+from drx.cli.texts import Schema, describe, described_schema, mapping
 from drx.config import Settings
 from drx.config import model as config_model
 from drx.errors import ExitCode, StaleError, UsageError
@@ -21,8 +19,6 @@ from drx.runbook.catalogue import ActionSpec
 KINDS = ("runbook", "drill", "config")
 FOLDER = Path("docs/schema")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-Schema = dict[str, object]
 
 
 def schema(kind: str = "runbook", output: Path | None = None, check: bool = False) -> int:
@@ -67,13 +63,13 @@ def _config_schema() -> Schema:
 def _steps_schema(kind: str) -> Schema:
     made = _described(runbook_model.Drill if kind == "drill" else runbook_model.Runbook, runbook_model)
     specs = [action.spec for action in all_actions()]
-    definitions = _mapping(made["$defs"])
+    definitions = mapping(made["$defs"])
     for spec in specs:
         definitions |= _parameters(spec)
     for holder in ("ActionStep", "ActionCall"):
-        definition = _mapping(definitions[holder])
+        definition = mapping(definitions[holder])
         names: list[Schema] = [{"const": spec.name, "description": spec.summary} for spec in specs]
-        _mapping(definition["properties"])["action"] = {"anyOf": names, "description": "Name of the action."}
+        mapping(definition["properties"])["action"] = {"anyOf": names, "description": "Name of the action."}
         definition["allOf"] = [_when_action(spec) for spec in specs]
     return made
 
@@ -88,7 +84,7 @@ def _when_action(spec: ActionSpec) -> Schema:
 
 def _parameters(spec: ActionSpec) -> Schema:
     """The definitions of an action's parameters, under names of their own; any value may be an expression."""
-    made = spec.parameters.model_json_schema(ref_template=f"#/$defs/{spec.name}.{{model}}")
+    made = described_schema(spec.parameters, ref_template=f"#/$defs/{spec.name}.{{model}}")
     probes = f"#/$defs/{spec.name}.ActionCall"
     made = json.loads(json.dumps(made).replace(probes, "#/$defs/ActionCall"))
     inner = made.pop("$defs", {})
@@ -101,9 +97,9 @@ def _parameters(spec: ActionSpec) -> Schema:
 
 def _open(part: Schema) -> Schema:
     """Let an expression stand wherever another value than text is expected."""
-    properties = _mapping(part.get("properties", {}))
+    properties = mapping(part.get("properties", {}))
     for name, value in properties.items():
-        field = _mapping(value)
+        field = mapping(value)
         if field.get("type") != "string" or "pattern" in field or "enum" in field:
             words: Schema = {key: field.pop(key) for key in ("description", "default") if key in field}
             properties[name] = {"anyOf": [field, {"type": "string", "pattern": r"\{\{"}], **words}
@@ -113,39 +109,16 @@ def _open(part: Schema) -> Schema:
 def _described(model: type[BaseModel], module: ModuleType) -> Schema:
     """The schema of a model, with the texts that stand below its fields in the source as descriptions."""
     made: Schema = model.model_json_schema(by_alias=True)
-    definitions = {**_mapping(made.get("$defs", {})), model.__name__: made}
+    definitions = {**mapping(made.get("$defs", {})), model.__name__: made}
     for name, definition in definitions.items():
         kind = getattr(module, name, None)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            _describe(_mapping(definition), kind)
+            _describe(mapping(definition), kind)
     return made
 
 
 def _describe(definition: Schema, model: type[BaseModel]) -> None:
     definition.pop("title", None)
-    texts = {name: text for base in reversed(model.__mro__) for name, text in field_texts(base).items()}
-    properties = _mapping(definition.get("properties", {}))
-    for name, info in model.model_fields.items():
-        field = _mapping(properties[info.alias or name])
-        field.pop("title", None)
-        if name in texts:
-            field["description"] = texts[name]
-
-
-def field_texts(model: type) -> dict[str, str]:
-    """Read the text below each field of a class from its source."""
-    if not issubclass(model, BaseModel) or model is BaseModel:
-        return {}
-    body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    found = {}
-    for field, after in zip(body.body, body.body[1:], strict=False):
-        match field, after:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str() as text)):
-                found[name] = inspect.cleandoc(text)
-    return found
-
-
-def _mapping(value: object) -> Schema:
-    assert isinstance(value, dict)
-    return value
+    for field in mapping(definition.get("properties", {})).values():
+        mapping(field).pop("title", None)
+    describe(definition, model)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from drx.actions import registry
+from drx.cli.texts import field_texts
 from drx.actions.base import Context, Params, Result, action
 from drx.errors import InvalidInput
 
@@ -29,8 +30,9 @@ def test_every_action_is_documented() -> None:
     assert names == sorted(set(names))
     assert {"shell.run", "http.wait", "wait.for", "assert.that"} <= set(names)
     for found in actions:
-        undocumented = [name for name, field in found.spec.parameters.model_fields.items() if not field.description]
-        assert not undocumented, found.spec.name
+        texts = field_texts(found.spec.parameters)
+        assert texts.keys() == found.spec.parameters.model_fields.keys(), found.spec.name
+        assert all(texts.values()), found.spec.name
         assert found.spec.summary.endswith("."), found.spec.name
         assert all(found.spec.outputs.values()), found.spec.name
         assert found.spec.has_by_hand or found.spec.name.startswith("sandbox."), found.spec.name
