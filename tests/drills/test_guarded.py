@@ -1,4 +1,4 @@
-"""A drill against a protected server is refused with exit 7 before anything is written, under whatever name it hides."""
+"""A drill against a protected server, under whatever name, is refused with exit 7 before anything is written."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -33,7 +33,7 @@ def test_the_healthy_drill_passes_and_each_effect_happened_once(project: Project
     assert _commands(entries, "pixelcraft.$cmd", "drop") == {"images": 1}
     assert _commands(entries, f"{RECOVERED}.$cmd", "drop") == {}
     assert _commands(entries, f"{RECOVERED}.$cmd", "create") == {"images": 1, "users": 1}
-    assert not [entry for entry in entries if str(entry["ns"]).startswith(RECOVERED) and entry["op"] in "ud"]
+    assert not [entry for entry in entries if str(entry["ns"]).startswith(RECOVERED) and entry["op"] in ("u", "d")]
     assert deployed == ["pixelcraft", RECOVERED]
     _compare_inserts(entries, sandbox)
 
