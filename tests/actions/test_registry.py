@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from drx.actions import registry
-from drx.cli.texts import field_texts
 from drx.actions.base import Context, Params, Result, action
+from drx.cli.texts import field_texts
 from drx.errors import InvalidInput
 
 
