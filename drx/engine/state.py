@@ -1,7 +1,7 @@
 """What a run's facts add up to. Everything that changes the state of a run stands here and in visit.py. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
@@ -38,6 +38,7 @@ from drx.engine.events import (
     TargetLost,
 )
 from drx.engine.plan import CLEANUP, Plan
+from drx.engine.replacing import replace
 from drx.engine.visit import Status, StepFact, Visit, evolve_visit, interrupt
 from drx.values import Json
 

@@ -1,7 +1,7 @@
 """The state of one visit to a step, and how facts about that step change it. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -23,6 +23,7 @@ from drx.engine.events import (
     StepWaiting,
 )
 from drx.engine.plan import Automated, PlannedStep, call_of
+from drx.engine.replacing import replace
 from drx.values import Json
 
 
