@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from drx.backup.catalog import MANIFEST, list_bases, list_slices, slice_keys
 from drx.backup.digest import Digest, digest_of
 from drx.backup.dump import base_backup
-from drx.backup.manifest import Manifest, to_json
+from drx.backup.manifest import Manifest, SliceManifest, to_json
 from drx.backup.members import compress, read_member
 from drx.backup.stores import open_store
 from drx.backup.stores.base import S3Address, Store
@@ -80,12 +80,14 @@ def delete_content_of_first_slice(state: SandboxState) -> None:
 def empty_first_slice(state: SandboxState) -> None:
     """Replace the oldest slice by one that says, consistently, that nothing was written."""
     store = store_of(state)
-    piece = list_slices(store, SERVICE)[0]
-    content = compress(b"")
-    key, manifest_key = slice_keys(SERVICE, piece.start, piece.end)
-    forged = replace(piece, entries=0, size_bytes=len(content), sha256=sha256(content).hexdigest())
-    store.put(key, content)
-    store.put(manifest_key, to_json(forged))
+    _empty(store, list_slices(store, SERVICE)[0])
+
+
+def empty_slices(state: SandboxState) -> None:
+    """Replace every slice so: after the base, nothing seems to have been written."""
+    store = store_of(state)
+    for piece in list_slices(store, SERVICE):
+        _empty(store, piece)
 
 
 def flip_byte_in_base(state: SandboxState) -> None:
@@ -102,14 +104,14 @@ def alter_document_in_base(state: SandboxState) -> None:
 
     It chooses an image that nobody wrote to after the base, or the oplog would heal it.
     """
-    versions = read_history(ledger_path(state.directory)).documents["images"]
-    untouched = {name for name, each in versions.items() if len(each) == 1}
-    chosen = next(iter(untouched))
+    chosen = _untouched(state)
+    _forge(state, lambda documents: [_retitled(raw) if name_of(raw) == chosen else raw for raw in documents])
 
-    def change(documents: list[bytes]) -> list[bytes]:
-        return [_retitled(raw) if name_of(raw) == chosen else raw for raw in documents]
 
-    _forge(state, change)
+def remove_document_from_base(state: SandboxState) -> None:
+    """Leave one image out of the base, and let everything fit."""
+    chosen = _untouched(state)
+    _forge(state, lambda documents: [raw for raw in documents if name_of(raw) != chosen])
 
 
 def empty_base(state: SandboxState) -> None:
@@ -216,6 +218,20 @@ def _listen(port: int) -> ThreadingHTTPServer:
             time.sleep(0.05)
 
 
+def _empty(store: Store, piece: SliceManifest) -> None:
+    content = compress(b"")
+    key, manifest_key = slice_keys(SERVICE, piece.start, piece.end)
+    forged = replace(piece, entries=0, size_bytes=len(content), sha256=sha256(content).hexdigest())
+    store.put(key, content)
+    store.put(manifest_key, to_json(forged))
+
+
+def _untouched(state: SandboxState) -> str:
+    """An image of the base that nobody has written to since."""
+    versions = read_history(ledger_path(state.directory)).documents["images"]
+    return next(name for name, each in versions.items() if len(each) == 1)
+
+
 def _base(state: SandboxState) -> Manifest:
     return list_bases(store_of(state), SERVICE)[-1]
 
@@ -264,13 +280,11 @@ def _a_key(state: SandboxState) -> str:
     return str(found["key"])
 
 
-def _spoilings() -> Iterator[Callable[[SandboxState], None]]:
-    yield from (
-        delete_first_slice, delete_content_of_first_slice, empty_first_slice, flip_byte_in_base,
-        alter_document_in_base, empty_base, truncate_base, delete_base_manifest, base_of_other_database,
-        copy_to_stale_database, delete_upload, alter_upload, replace_application, serve_fake,
-    )  # fmt: skip
-
+SPOILINGS = (
+    delete_first_slice, delete_content_of_first_slice, empty_first_slice, empty_slices, flip_byte_in_base,
+    alter_document_in_base, remove_document_from_base, empty_base, truncate_base, delete_base_manifest,
+    base_of_other_database, copy_to_stale_database, delete_upload, alter_upload, replace_application, serve_fake,
+)  # fmt: skip
 
 if __name__ == "__main__":
-    {each.__name__: each for each in _spoilings()}[sys.argv[2]](load_state(Path(sys.argv[1])))
+    {each.__name__: each for each in SPOILINGS}[sys.argv[2]](load_state(Path(sys.argv[1])))
