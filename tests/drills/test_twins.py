@@ -36,9 +36,7 @@ SPOILED = [
     pytest.param("alter_document_in_base", False, "kept", "0 missing, 1 different, 0 extra", id="document-altered"),
     pytest.param("delete_content_of_first_slice", True, "find", "gz: NoSuchKey", id="slice-hollow", marks=SLOW),
     pytest.param("empty_first_slice", True, "restore", UNKNOWN, id="slice-forged", marks=SLOW),
-    pytest.param(
-        "empty_slices", True, "kept", "[1-9][0-9]* missing, [1-9]", id="writes-after-the-base-lost", marks=SLOW
-    ),
+    pytest.param("empty_slices", True, "kept", "[1-9][0-9]* missing, [1-9]", id="oplog-lost", marks=SLOW),
     pytest.param("flip_byte_in_base", False, "restore", "images.bson.gz.* is damaged", id="bit-flipped", marks=SLOW),
     pytest.param("remove_document_from_base", False, "kept", "1 missing, 0 different, 0 extra", id="gone", marks=SLOW),
     pytest.param("empty_base", False, "restore", UNKNOWN, id="base-of-nothing", marks=SLOW),
@@ -46,9 +44,7 @@ SPOILED = [
     pytest.param("delete_base_manifest", False, "base", "holds no base", id="no-base", marks=SLOW),
     pytest.param("delete_upload", False, "references", "1 missing", id="upload-deleted", marks=SLOW),
     pytest.param("alter_upload", False, "references", "1 different", id="upload-altered", marks=SLOW),
-    pytest.param(
-        "replace_application", False, "served", "gave 2 bytes with SHA-256", id="application-dead", marks=SLOW
-    ),
+    pytest.param("replace_application", False, "served", "gave 2 bytes with SHA-256", id="app-dead", marks=SLOW),
 ]
 
 
