@@ -21,6 +21,7 @@ from drx.errors import StepError
 Client = MongoClient[dict[str, Any]]
 
 _SETTLED_SECONDS = 1.0
+_READ_EVERY_SECONDS = 10.0  # while something else runs: an oplog holds hours, and some servers scan all of it
 _BATCH = 10_000
 _ROLLED_OVER = {136, 286}  # CappedPositionLost, ChangeStreamHistoryLost
 
@@ -174,7 +175,7 @@ class Capture:
 
     def _read(self) -> None:
         reader = OplogReader(self._client, self._start)
-        pause = _SETTLED_SECONDS
+        pause = _READ_EVERY_SECONDS
         while not self._stopped.is_set():
             end = self._end
             horizon = end or newest_position(self._client)
@@ -189,7 +190,7 @@ class Capture:
                 self._keep([pair for pair in found if concerns(pair[1], self._database)])
             if end is not None:
                 return
-            pause = max(_SETTLED_SECONDS, 2 * (time.monotonic() - began))  # where a read is dear, read less often
+            pause = max(_READ_EVERY_SECONDS, 2 * (time.monotonic() - began))  # where a read is dear, read less often
 
     def _keep(self, found: list[tuple[bytes, Entry]]) -> None:
         for _, entry in found:

@@ -15,6 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from drx.backup.digest import Digest
 from drx.backup.documents import split
 from drx.backup.manifest import PLAIN
 from drx.errors import StepError
@@ -122,21 +123,28 @@ class Scan:
                 yield from cursor
 
 
-def scan(client: Client, database: str, described: Described, workers: int) -> Scan:
-    """Plan the reading of one collection that has documents."""
+def scan(client: Client, database: str, described: Described, workers: int, *, expected: Digest | None = None) -> Scan:
+    """Plan the reading of one collection that has documents, out of what is expected or the server's own figures."""
     assert described.source is not None, "a view has no documents of its own"
     collection = client.get_database(database, codec_options=RAW, read_concern=ReadConcern("majority"))[
         described.source
     ]
     with failures(f"measuring {collection.full_name}"):
-        found = client[database][described.source].aggregate([{"$collStats": {"storageStats": {}}}])
-        statistics = next(found, {}).get("storageStats", {})
-        count = int(statistics.get("count") or 0)
-        document_bytes = int(statistics.get("avgObjSize") or 0) or _first_sizes(collection)
+        if expected and expected.count:
+            count, document_bytes = expected.count, expected.size_bytes // expected.count
+        else:
+            count, document_bytes = _measure(client[database][described.source])
         in_order = "capped" in described.options or "clusteredIndex" in described.options or described.type
         large = count * document_bytes >= _SPLIT_FROM_BYTES
         ranges = _cut(collection, workers * 4) if large and not in_order and workers > 1 else (Range(),)
     return Scan(collection, ranges, count, _BATCH_BYTES // document_bytes + 1)
+
+
+def _measure(collection: Collection[Any]) -> tuple[int, int]:
+    """Ask how many documents there are, and how many bytes one of them has."""
+    found = next(collection.aggregate([{"$collStats": {"storageStats": {}}}]), None)
+    statistics = found.get("storageStats", {}) if found else {}
+    return int(statistics.get("count") or 0), int(statistics.get("avgObjSize") or 0) or _first_sizes(collection)
 
 
 def _first_sizes(collection: Collection[Any]) -> int:

@@ -7,7 +7,7 @@ from drx.backup.digest import Digest, digest_of
 from drx.backup.documents import split
 from drx.backup.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection
 from drx.backup.members import read_member
-from drx.backup.scan import Client, Described, Range, describe, scan
+from drx.backup.scan import Client, Described, Range, Scan, describe, scan
 from drx.backup.stores.base import Store
 from drx.backup.workers import Meter, side_by_side
 from drx.errors import StoreError
@@ -33,17 +33,15 @@ def verify_restored(
             continue
         differences += _compare_shape(wanted, found)
         if found.source:
-            digest = digest_collection(client, restored.database, found, workers, meter, cancelled)
+            planned = scan(client, restored.database, found, workers, expected=wanted.digest)
+            digest = digest_collection(planned, workers, meter, cancelled)
             if digest != wanted.digest:
                 differences.append(f"{name} holds {digest}, but {wanted.digest} were restored")
     return tuple(differences)
 
 
-def digest_collection(
-    client: Client, database: str, found: Described, workers: int, meter: Meter, cancelled: Callable[[], bool]
-) -> Digest:
+def digest_collection(planned: Scan, workers: int, meter: Meter, cancelled: Callable[[], bool]) -> Digest:
     """Digest every document of one collection as it stands on the server."""
-    planned = scan(client, database, found, workers)
     digests: list[Digest] = []
 
     def digest_range(part: Range, check: Callable[[], None]) -> None:
