@@ -1,5 +1,6 @@
 """The actions `sandbox.*`: what a drill does to a sandbox besides the disaster. They refuse any other environment."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from drx.errors import RefusedError, StepError
 from drx.fields import Moment
 from drx.sandbox.state import DATABASE, load_state, sandbox_directory
 from drx.units import show_time
+from drx.values import Json
 
 
 class Seed(Params):
@@ -99,6 +101,7 @@ def start_writing(params: StartWriting, context: Context) -> Result:
         "writes": "acknowledged writes in the ledger, the seed's among them",
         "in_flight": "writes that were sent and never acknowledged",
         "last_write_at": "when the last one was acknowledged",
+        "last_image": "`_id` of the newest image, as Extended JSON",
     },
 )
 def stop_writing(params: StopWriting, context: Context) -> Result:
@@ -107,7 +110,12 @@ def stop_writing(params: StopWriting, context: Context) -> Result:
 
     written = writing.stop_writing(_directory(context))
     last = _shown(written.last_write_at)
-    outputs = {"writes": written.writes, "in_flight": written.in_flight, "last_write_at": last}
+    outputs: dict[str, Json] = {
+        "writes": written.writes,
+        "in_flight": written.in_flight,
+        "last_write_at": last,
+        "last_image": json.loads(written.last_image) if written.last_image else None,
+    }
     return Result(outputs, (f"{written.writes} writes, the last at {last}, {written.in_flight} in flight",))
 
 

@@ -5,18 +5,19 @@ One JSON line per write: `at`, `state` (`intent` before it, `done` after the ser
 gone). The order of lines is the order of writes: an intent that its own `done` does not follow was in flight.
 """
 
-import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self, cast
 
 from drx.errors import DrxError
 from drx.units import show_time
 
 Operation = Literal["insert", "update", "delete"]
+_State = Literal["intent", "done"]
 
 
 class Write(NamedTuple):
@@ -97,7 +98,7 @@ def read_history(path: Path, until: datetime | None = None) -> History:
 
 class _Line(NamedTuple):
     number: int
-    state: Literal["intent", "done"]
+    state: _State
     at: datetime
     write: Write
 
@@ -134,16 +135,26 @@ def _lines(path: Path) -> Iterator[_Line]:
         raise DrxError(f"the ledger {path} cannot be read: {error.strerror}", "Seed the sandbox first") from error
 
 
+_LINE = re.compile(
+    r'\{"at": "([^"]+)", "state": "(intent|done)", "op": "(insert|update|delete)", "collection": "([^"]+)", '
+    r'"id": (.+), "sha256": (?:null|"([0-9a-f]+)")\}\n'
+)
+"""What `_line` writes; several times as fast to read as JSON in general."""
+
+
 def _parse(path: Path, number: int, text: bytes) -> _Line:
     try:
-        entry = json.loads(text)
-        write = Write(entry["op"], entry["collection"], json.dumps(entry["id"]), entry["sha256"])
-        return _Line(number, entry["state"], datetime.fromisoformat(entry["at"]), write)
-    except (ValueError, KeyError, TypeError) as error:
+        found = _LINE.fullmatch(text.decode())
+        if not found:
+            raise ValueError("it has another form")
+        at, state, operation, collection, name, digest = found.groups()
+        write = Write(cast(Operation, operation), collection, name, digest)
+        return _Line(number, cast(_State, state), datetime.fromisoformat(at), write)
+    except ValueError as error:
         raise DrxError(f"{path}:{number}: not a line of a ledger: {error}", "Seed the sandbox anew") from error
 
 
-def _line(state: Literal["intent", "done"], at: str, write: Write) -> bytes:
+def _line(state: _State, at: str, write: Write) -> bytes:
     digest = "null" if write.sha256 is None else f'"{write.sha256}"'
     return (
         f'{{"at": "{at}", "state": "{state}", "op": "{write.op}", "collection": "{write.collection}", '

@@ -8,6 +8,7 @@ from pathlib import Path
 from drx.errors import DrxError
 from drx.sandbox.ledger import read_history
 from drx.sandbox.members import own_program
+from drx.sandbox.pixelcraft import IMAGES
 from drx.sandbox.processes import Process, end, is_alive, start_python, wait_until
 from drx.sandbox.servers import locked, log_end, process_of
 from drx.sandbox.state import WRITER, Member, ledger_path, load_state, log_path, write_state
@@ -23,6 +24,8 @@ class Written:
     writes: int
     in_flight: int
     last_write_at: datetime | None
+    last_image: str | None
+    """`_id` of the newest image that is still there, as canonical Extended JSON text."""
 
 
 def start_writing(directory: Path, rate: float, check: Callable[[], None] = lambda: None) -> Member:
@@ -60,7 +63,9 @@ def stop_writing(directory: Path) -> Written:
     """
     end_writer(directory)
     history = read_history(ledger_path(directory))
-    return Written(history.writes, history.in_flight, history.last_write_at)
+    images = reversed(history.documents.get(IMAGES, {}).items())
+    newest = next((name for name, versions in images if versions[-1].certain and versions[-1].sha256), None)
+    return Written(history.writes, history.in_flight, history.last_write_at, newest)
 
 
 def end_writer(directory: Path) -> None:
