@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.project import load_project
-from drx.cli.records import find_record, newest_unfinished
+from drx.cli.records import find_record, has_finished, newest_unfinished
 from drx.errors import DrxError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -38,9 +38,15 @@ def note(text: str, run: str | None) -> int:
 
     if not text.strip():
         raise UsageError("the note is empty", 'Write it like: drx note "the disk was full"')
-    records = load_project().records
-    record = find_record(records, run) if run else newest_unfinished(records)
-    _place(record, NoteAdded(text.strip()))
+    project = load_project()
+    record = find_record(project.records, run) if run else newest_unfinished(project.records)
+    fact = NoteAdded(text.strip())
+    if has_finished(record):
+        from drx.runner import annotate
+
+        annotate(record, fact, project.setting(unattended=True))
+    else:
+        _place(record, fact)
     print(f"noted for {record.name}")
     return ExitCode.OK
 

@@ -38,14 +38,18 @@ def newest_unfinished(records: Path) -> Path:
 
     Raises UsageError where every run has.
     """
+    for record in reversed(all_records(records)):
+        if not has_finished(record):
+            return record
+    raise UsageError("no run is unfinished", "Begin one with `drx run`, or name the run you mean")
+
+
+def has_finished(record: Path) -> bool:
+    """Whether the run of a record has come to its end."""
     from drx.engine.events import RunFinished
     from drx.journal import JOURNAL, read_journal
 
-    for record in reversed(all_records(records)):
-        events = read_journal(record / JOURNAL)
-        if events and not any(isinstance(event.fact, RunFinished) for event in events):
-            return record
-    raise UsageError("no run is unfinished", "Begin one with `drx run`")
+    return any(isinstance(event.fact, RunFinished) for event in read_journal(record / JOURNAL))
 
 
 def started_in(record: Path) -> "RunStarted":

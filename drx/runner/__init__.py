@@ -1,5 +1,5 @@
 """Run a runbook or a drill from its first event to its report. The only place where facts and effects meet."""
 
-from drx.runner.run import Setting, resume, run_drill, run_runbook
+from drx.runner.run import Setting, annotate, resume, run_drill, run_runbook
 
-__all__ = ["Setting", "resume", "run_drill", "run_runbook"]
+__all__ = ["Setting", "annotate", "resume", "run_drill", "run_runbook"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from drx.engine.events import Author, FailureKind, Outcome, ReportWritten, StepFailed
-from drx.engine.plan import Phase, Plan
+from drx.engine.plan import Plan
 from drx.engine.state import State
 from drx.engine.visit import BROKEN
 from drx.errors import DrxError, ExitCode
@@ -12,7 +12,7 @@ from drx.journal import Journal
 from drx.reports.document import report_json
 from drx.reports.facts import gather
 from drx.reports.markdown import report_markdown
-from drx.reports.shapes import RunFacts
+from drx.reports.shapes import RunFacts, Word
 from drx.reports.verdict import verdict_lines
 from drx.runner.record import hash_files
 from drx.ui.port import Ui
@@ -26,15 +26,22 @@ def finish(plan: Plan, journal: Journal, record: Path, state: State, ui: Ui, ope
 
     Raises DrxError where the disk refuses.
     """
-    sealed = isinstance(journal.events[-1].fact, ReportWritten)
-    facts = gather(plan, journal.events, journal.head)
-    if not sealed:
-        _write(record, facts)
-        event = journal.append(ReportWritten(hash_files(record)), operator)
-        journal.sync()
-        ui.show(event)
+    facts = seal(plan, journal, record, operator)
     ui.verdict((*verdict_lines(facts), f"report   {record / REPORT}"))
-    return _exit_code(plan, state, facts)
+    return _exit_code(state, facts)
+
+
+def seal(plan: Plan, journal: Journal, record: Path, operator: Author) -> RunFacts:
+    """Write the reports and the hash of every file of the record, unless the newest event has done so.
+
+    Raises DrxError where the disk refuses.
+    """
+    facts = gather(plan, journal.events, journal.head)
+    if not isinstance(journal.events[-1].fact, ReportWritten):
+        _write(record, facts)
+        journal.append(ReportWritten(hash_files(record)), operator)
+        journal.sync()
+    return facts
 
 
 def _write(record: Path, facts: RunFacts) -> None:
@@ -46,16 +53,13 @@ def _write(record: Path, facts: RunFacts) -> None:
         raise DrxError(message, f"Make room, then run: drx resume {record.name}") from None
 
 
-def _exit_code(plan: Plan, state: State, facts: RunFacts) -> ExitCode:
-    if state.outcome is Outcome.SUCCEEDED:
+def _exit_code(state: State, facts: RunFacts) -> ExitCode:
+    if state.outcome is Outcome.SUCCEEDED and facts.verdict.word is not Word.NOT_RECOVERED:
         return ExitCode.OBJECTIVE_MISSED if facts.objective_missed else ExitCode.OK
     kinds = {
         visit.failure.kind
         for step in state.visits
-        if plan.steps[step].phase is not Phase.CLEANUP  # a deviation, and not why the run failed
-        and (visit := state.latest(step))
-        and visit.status in BROKEN
-        and isinstance(visit.failure, StepFailed)
+        if (visit := state.latest(step)) and visit.status in BROKEN and isinstance(visit.failure, StepFailed)
     }
     if FailureKind.HUMAN_NEEDED in kinds:
         return ExitCode.HUMAN_NEEDED

@@ -1,20 +1,21 @@
 """Start, resume and finish runs: everything around the loop. The outermost layer of a run; it decides no steps."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from drx import __version__
 from drx.config import Config, Target, read_config
-from drx.engine.events import Author, Fact, Mode, RunResumed, RunStarted
+from drx.engine.events import Author, Fact, Mode, NoteAdded, ReviewAnswered, RunResumed, RunStarted
 from drx.engine.plan import Plan
 from drx.engine.state import State, replay
-from drx.errors import ExitCode, HumanNeeded, JournalError
+from drx.errors import DrxError, ExitCode, HumanNeeded, JournalError
 from drx.guard import Guard, Trust
 from drx.journal import JOURNAL, Journal
 from drx.runbook.load import Library
-from drx.runner.finish import finish
+from drx.runner.finish import finish, seal
 from drx.runner.frozen import ACTIONS, CONFIG, What, files_of, plan_of, specs_of
 from drx.runner.gate import Gate, identified
 from drx.runner.inputs import given
@@ -81,21 +82,45 @@ def resume(record: Path, setting: Setting) -> ExitCode:
     """
     masker = Masker()
     with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
-        started = journal.events[0].fact if journal.events else None
-        if not isinstance(started, RunStarted):
-            raise JournalError(f"{record}: the run ended before its first event was written", "Start it anew")
-        files = thaw(record, started.frozen)
-        config = read_config(files[CONFIG], str(record / FROZEN / CONFIG), record / FROZEN)
+        started, files, config = _frozen(record, journal)
         target = setting.resolve(config, started.environment)
         for secret in target.secrets():
             masker.add(secret)
-        what = What(
-            started.run, started.mode, started.runbook, started.environment, setting.operator.user, started.drill
-        )
-        plan = plan_of(Library(files), config, what, target)
+        plan = plan_of(Library(files), config, _what(started, setting), target)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         loop = Loop(plan, replay(plan, journal.events), journal, _gear(record, target, masker, guard, setting))
         return _go_on(plan, loop, journal, record, setting)
+
+
+def annotate(record: Path, fact: NoteAdded | ReviewAnswered, setting: Setting) -> None:
+    """Add a note or the answer to a review question to a run that has finished; its report is written anew and sealed.
+
+    Raises as `resume`. The run's servers need not answer any more.
+    """
+    masker = Masker()
+    with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
+        started, files, config = _frozen(record, journal)
+        with suppress(DrxError):  # whoever adds a note afterwards may not have the environment's secrets at all
+            for secret in setting.resolve(config, started.environment).secrets():
+                masker.add(secret)
+        target = Target(name=started.environment, service=config.settings.service)
+        plan = plan_of(Library(files), config, _what(started, setting), target)
+        journal.append(fact, setting.operator)
+        journal.sync()
+        seal(plan, journal, record, setting.operator)
+
+
+def _frozen(record: Path, journal: Journal) -> tuple[RunStarted, dict[str, bytes], Config]:
+    started = journal.events[0].fact if journal.events else None
+    if not isinstance(started, RunStarted):
+        raise JournalError(f"{record}: the run ended before its first event was written", "Start it anew")
+    files = thaw(record, started.frozen)
+    return started, files, read_config(files[CONFIG], str(record / FROZEN / CONFIG), record / FROZEN)
+
+
+def _what(started: RunStarted, setting: Setting) -> What:
+    user = setting.operator.user
+    return What(started.run, started.mode, started.runbook, started.environment, user, started.drill)
 
 
 def _begin(

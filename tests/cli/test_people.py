@@ -1,0 +1,59 @@
+"""Notes and approvals from another terminal, through the command line."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from drx.cli import app
+from drx.engine.events import NoteAdded, ReportWritten
+from drx.journal import JOURNAL, read_journal
+
+Capture = pytest.CaptureFixture[str]
+RUNBOOK = """\
+runbook: greet
+kind: operation
+title: Say hello
+steps:
+  - {id: hello, action: shell.run, with: {command: [echo, hello]}, expect: 1s}
+"""
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The record of a run that has finished."""
+    (tmp_path / "drx.yaml").write_text("service: x\nobjectives: {rto: 1h, rpo: 1h}\nenvironments: {lab: {}}\n")
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "greet.yaml").write_text(RUNBOOK)
+    monkeypatch.chdir(tmp_path)
+    assert app.run(["run", "greet", "--env", "lab", "--unattended"]) == 0
+    (record,) = (tmp_path / "drills" / "records").iterdir()
+    return record
+
+
+def test_a_note_after_the_run_stands_in_the_report_and_the_record_is_sealed_again(record: Path) -> None:
+    assert app.run(["note", "looked at it again", "--run", record.name[-4:]]) == 0
+    events = read_journal(record / JOURNAL)
+    assert isinstance(events[-2].fact, NoteAdded)
+    seal = events[-1].fact
+    assert isinstance(seal, ReportWritten)
+    report = (record / "report.md").read_bytes()
+    assert b"looked at it again" in report
+    assert seal.files["report.md"] == hashlib.sha256(report).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["note", " ", "--run", "x"], "the note is empty"),
+        (["note", "hello"], "no run is unfinished"),
+        (["note", "hello", "--run", "nowhere"], "there is no run 'nowhere'"),
+        (["approve", "nowhere", "hello"], "there is no run 'nowhere'"),
+        (["approve", "{}", "hello"], "does not wait for anybody"),
+        (["approve", "{}", "hello", "--reject"], "a rejection needs a reason"),
+        (["resume"], "no run is unfinished"),
+    ],
+)
+def test_what_cannot_be_said_is_refused(record: Path, arguments: list[str], words: str, capsys: Capture) -> None:
+    assert app.run([argument.format(record.name) for argument in arguments]) == 2
+    assert words in capsys.readouterr().err
