@@ -19,6 +19,7 @@ _FAMILIES = {
     "http": ("drx.actions.http",),
     "mongo": ("drx.actions.mongo", "drx.actions.restore"),
     "s3": ("drx.actions.s3",),
+    "sandbox": ("drx.sandbox.actions",),
     "shell": ("drx.actions.shell",),
     "verify": ("drx.actions.verify",),
     "wait": ("drx.actions.wait",),

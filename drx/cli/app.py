@@ -1,5 +1,7 @@
 """The `drx` command: registers every command, and turns errors into exit codes. Decides nothing else."""
 
+import gc
+import os
 import sys
 from typing import Annotated
 
@@ -17,6 +19,7 @@ Something broken right now?  drx run db-drop --env production
 Practise:                    drx drill db-drop
 """
 
+_GARBAGE_THRESHOLD = 100_000  # of new objects: loading modules makes many, none of them garbage
 SEE_HELP = "`drx --help` shows every command, `drx COMMAND --help` its options"
 
 
@@ -39,6 +42,8 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line and exit with the code that design.md's table gives."""
+    gc.set_threshold(_GARBAGE_THRESHOLD)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it reads the metadata of every package to find none
     sys.exit(run(sys.argv[1:]))
 
 

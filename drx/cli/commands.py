@@ -32,13 +32,13 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    files: Annotated[list[Path] | None, typer.Argument(help="Files, or ids of runbooks and drills.")] = None,
+    files: Annotated[list[str] | None, typer.Argument(help="Files, or ids of runbooks and drills.")] = None,
     as_json: Json = False,
 ) -> int:
     """Check drx.yaml, runbooks and drills; all problems at once."""
     from drx.cli.check import check as run
 
-    return run(files or [], as_json)
+    return run([Path(file) for file in files or []], as_json)
 
 
 def actions(

@@ -1,5 +1,6 @@
 """What a sandbox consists of and where its files lie. Reads and writes the state file; starts and ends nothing."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -23,7 +24,8 @@ Region = Literal["us-east-1", "eu-west-1"]
 REGIONS: tuple[Region, ...] = get_args(Region)
 
 
-class Bucket(Model):
+@dataclass(frozen=True)
+class Bucket:
     """A bucket that every sandbox has."""
 
     name: str
@@ -32,9 +34,9 @@ class Bucket(Model):
 
 
 BUCKETS = (
-    Bucket(name=UPLOADS_BUCKET, region="us-east-1", versioned=True),
-    Bucket(name="pixelcraft-backups", region="us-east-1"),
-    Bucket(name="pixelcraft-backups-eu", region="eu-west-1"),
+    Bucket(UPLOADS_BUCKET, "us-east-1", versioned=True),
+    Bucket("pixelcraft-backups", "us-east-1"),
+    Bucket("pixelcraft-backups-eu", "eu-west-1"),
 )
 
 
