@@ -128,7 +128,8 @@ def _take_slice(context: Context) -> Result:
     database, service, store = mongo_target(context).database, context.target.service, backup_store(context)
 
     def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp, str | None]":
-        bases, slices = list(list_bases(store, service)), list(list_slices(store, service))
+        bases = [found for found in list_bases(store, service) if found.database == database]
+        slices = [found for found in list_slices(store, service) if found.database == database]
         after = next_start(bases, slices)
         if after is None:
             raise StepError(f"{store.describe()} holds no base of {service} that a slice could continue", "Take a base")
@@ -171,7 +172,7 @@ def has_base(params: HasBase, context: Context) -> Result:
 
     before = Timestamp(int(params.before.timestamp()), 0) if params.before else None
     store = backup_store(context)
-    manifest = call_blocking(context, lambda: base_before(store, context.target.service, before), lambda: None)
+    manifest = call_blocking(context, lambda: base_before(store, context, before), lambda: None)
     age = datetime.now(UTC) - datetime.fromtimestamp(manifest.end.time, UTC)
     if params.younger_than is not None and age > params.younger_than:
         limit_text = show_duration(timedelta(seconds=round(params.younger_than.total_seconds())))
@@ -207,7 +208,7 @@ def verify(params: VerifyBackup, context: Context) -> Result:
     store, service = backup_store(context), context.target.service
 
     def read() -> "tuple[Manifest, tuple[str, ...], str]":
-        found = load_manifest(store, service, params.base) if params.base else base_before(store, service, None)
+        found = load_manifest(store, service, params.base) if params.base else base_before(store, context, None)
         damaged = verify_base(store, found, progress=context.progress, cancelled=context.cancelled)
         return found, damaged, "" if damaged else archived_end(store, service, found, context)
 

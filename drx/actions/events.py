@@ -71,15 +71,12 @@ def _find(params: FindEvent, context: Context) -> tuple[list["Event"], int]:
     """List the events, and say which one it was."""
     from bson import Timestamp
 
-    from drx.actions.recovery import archived_events, qualified
-    from drx.backup.catalog import list_bases
+    from drx.actions.recovery import archived_events, own_bases, qualified
 
     store, service = backup_store(context), context.target.service
     since = params.since.replace(microsecond=0)
     earliest = Timestamp(int((since - params.look_back).timestamp()), 0)
-    bases = list_bases(store, service)
-    if not bases:
-        raise StepError(f"{store.describe()} holds no base of {service}: its oplog was not archived", "Ask a person")
+    bases = own_bases(store, context)
     manifest = next((found for found in reversed(bases) if found.end < earliest), bases[0])
     events = archived_events(store, service, manifest, earliest, list(params.kinds), context)
     if params.collection:

@@ -9,6 +9,7 @@ from bson import Timestamp, decode
 
 from drx.actions.base import Context
 from drx.actions.points import BeforeOperation, Point, show_point
+from drx.actions.servers import mongo_target
 from drx.backup.catalog import list_bases, list_slices
 from drx.backup.digest import Digest, digest_of
 from drx.backup.fold import BaseCollection, CollectionPlan, fold
@@ -67,12 +68,12 @@ def plan_recovery(store: Store, service: str, point: Point | None, context: Cont
 
 def _locate(store: Store, service: str, point: Point | None, context: Context) -> tuple[Manifest, Timestamp]:
     if point is None:
-        manifest = base_before(store, service, None)
+        manifest = base_before(store, context, None)
         return manifest, until_after(find_chain(manifest, list_slices(store, service)).end)
     if isinstance(point, BeforeOperation) and not isinstance(point.before, str):
         return _locate_event(store, service, point, context)
     until = until_second(point) if isinstance(point, datetime) else until_before(_timestamp(str(point.before)))
-    return base_before(store, service, until), until
+    return base_before(store, context, until), until
 
 
 def _timestamp(text: str) -> Timestamp:
@@ -82,16 +83,29 @@ def _timestamp(text: str) -> Timestamp:
         raise StepError(str(error), "Give it as backup.find_event does") from None
 
 
-def base_before(store: Store, service: str, until: Timestamp | None) -> Manifest:
+def own_bases(store: Store, context: Context) -> tuple[Manifest, ...]:
+    """List the bases of the environment's own database, oldest first; those of another one are never restored.
+
+    Raises StepError where there is none, naming the databases that there are bases of.
+    """
+    service, database = context.target.service, mongo_target(context).database
+    bases = list_bases(store, service)
+    own = tuple(found for found in bases if found.database == database)
+    if own:
+        return own
+    message = f"{store.describe()} holds no base of {service}"
+    if bases:
+        others = ", ".join(sorted({found.database for found in bases}))
+        raise StepError(f"{message} with the database {database}, only of {others}", "Take a base, or correct drx.yaml")
+    raise StepError(message, "Take a base, or look into a copy of the store")
+
+
+def base_before(store: Store, context: Context, until: Timestamp | None) -> Manifest:
     """Choose the newest base that is consistent before a moment, or the newest of all.
 
     Raises StepError where there is none, naming the oldest.
     """
-    bases = list_bases(store, service)
-    if not bases:
-        raise StepError(
-            f"{store.describe()} holds no base of {service}", "Take a base, or look into a copy of the store"
-        )
+    service, bases = context.target.service, own_bases(store, context)
     earlier = [found for found in bases if until is None or found.end < until]
     if not earlier:
         oldest = f"{_moment(bases[0].end):%Y-%m-%d %H:%M:%S} UTC"
@@ -105,7 +119,7 @@ def base_before(store: Store, service: str, until: Timestamp | None) -> Manifest
 def _locate_event(store: Store, service: str, point: BeforeOperation, context: Context) -> tuple[Manifest, Timestamp]:
     """Find the newest such event in the archived oplog, looking after the newest base first."""
     assert isinstance(point.before, dict)
-    for manifest in reversed(list_bases(store, service)):
+    for manifest in reversed(own_bases(store, context)):
         wanted = {(kind, qualified(kind, name, manifest.database)) for kind, name in point.before.items()}
         events = archived_events(store, service, manifest, manifest.end, list(point.before), context)
         fitting = [event for event in events if (event.kind, event.namespace) in wanted]
