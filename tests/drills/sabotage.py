@@ -141,6 +141,12 @@ def base_of_other_database(state: SandboxState) -> None:
         )  # fmt: skip
 
 
+def call_base_of_other_database(state: SandboxState) -> None:
+    """Leave no base but one that says that it is of another database."""
+    store, manifest = store_of(state), _base(state)
+    store.put(manifest.prefix + MANIFEST, to_json(replace(manifest, database=STALE)))
+
+
 def copy_to_stale_database(state: SandboxState) -> None:
     """Copy the oldest images to another database, as a forgotten restore would have left them."""
     with MongoClient[dict[str, object]](state.mongo_uri) as client:
@@ -283,7 +289,7 @@ def _a_key(state: SandboxState) -> str:
 SPOILINGS = (
     delete_first_slice, delete_content_of_first_slice, empty_first_slice, empty_slices, flip_byte_in_base,
     alter_document_in_base, remove_document_from_base, empty_base, truncate_base, delete_base_manifest,
-    base_of_other_database, copy_to_stale_database, delete_upload, alter_upload, replace_application, serve_fake,
+    base_of_other_database, call_base_of_other_database, copy_to_stale_database, delete_upload, alter_upload, replace_application, serve_fake,
 )  # fmt: skip
 
 if __name__ == "__main__":

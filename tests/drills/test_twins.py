@@ -42,6 +42,7 @@ SPOILED = [
     pytest.param("empty_base", False, "restore", UNKNOWN, id="base-of-nothing", marks=SLOW),
     pytest.param("truncate_base", False, "restore", "images.bson.gz", id="base-truncated", marks=SLOW),
     pytest.param("delete_base_manifest", False, "base", "holds no base", id="no-base", marks=SLOW),
+    pytest.param("call_base_of_other_database", False, "base", "only of pixelcraft_stale", id="foreign", marks=SLOW),
     pytest.param("delete_upload", False, "references", "1 missing", id="upload-deleted", marks=SLOW),
     pytest.param("alter_upload", False, "references", "1 different", id="upload-altered", marks=SLOW),
     pytest.param("replace_application", False, "served", "gave 2 bytes with SHA-256", id="app-dead", marks=SLOW),
