@@ -75,4 +75,5 @@ $(READY): requirements.lock pyproject.toml
 	@"$(PYTHON)" -m venv .venv
 	@$(BIN)/pip install -qq --require-hashes -r requirements.lock
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q drx # as pip does with every package but an editable one
 	@touch $(READY)
