@@ -114,6 +114,14 @@ def remove_document_from_base(state: SandboxState) -> None:
     _forge(state, lambda documents: [raw for raw in documents if name_of(raw) != chosen])
 
 
+def lose_indexes_in_base(state: SandboxState) -> None:
+    """Let the base say that collections had no index but the one of `_id`."""
+    store, manifest = store_of(state), _base(state)
+    collections = tuple(replace(found, indexes=found.indexes[:1]) for found in manifest.collections)
+    assert collections != manifest.collections
+    store.put(manifest.prefix + MANIFEST, to_json(replace(manifest, collections=collections)))
+
+
 def empty_base(state: SandboxState) -> None:
     """Leave no image in the base, and let its manifest say so: a perfectly consistent backup of nothing."""
     _forge(state, lambda documents: [])
@@ -287,9 +295,10 @@ def _a_key(state: SandboxState) -> str:
 
 
 SPOILINGS = (
-    delete_first_slice, delete_content_of_first_slice, empty_first_slice, empty_slices, flip_byte_in_base,
-    alter_document_in_base, remove_document_from_base, empty_base, truncate_base, delete_base_manifest,
-    base_of_other_database, call_base_of_other_database, copy_to_stale_database, delete_upload, alter_upload, replace_application, serve_fake,
+    delete_first_slice, delete_content_of_first_slice, empty_first_slice, empty_slices,
+    flip_byte_in_base, alter_document_in_base, remove_document_from_base, lose_indexes_in_base, empty_base,
+    truncate_base, delete_base_manifest, base_of_other_database, call_base_of_other_database,
+    copy_to_stale_database, delete_upload, alter_upload, replace_application, serve_fake,
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ SPOILED = [
     pytest.param("empty_slices", True, "kept", "[1-9][0-9]* missing, [1-9]", id="oplog-lost", marks=SLOW),
     pytest.param("flip_byte_in_base", False, "restore", "images.bson.gz.* is damaged", id="bit-flipped", marks=SLOW),
     pytest.param("remove_document_from_base", False, "kept", "1 missing, 0 different, 0 extra", id="gone", marks=SLOW),
+    pytest.param("lose_indexes_in_base", False, "kept", "users lacks the index email", id="no-indexes", marks=SLOW),
     pytest.param("empty_base", False, "restore", UNKNOWN, id="base-of-nothing", marks=SLOW),
     pytest.param("truncate_base", False, "restore", "images.bson.gz", id="base-truncated", marks=SLOW),
     pytest.param("delete_base_manifest", False, "base", "holds no base", id="no-base", marks=SLOW),
