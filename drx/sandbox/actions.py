@@ -12,6 +12,7 @@ from drx.fields import Moment
 from drx.sandbox.state import DATABASE, load_state, sandbox_directory
 from drx.units import show_time
 from drx.values import Json
+from drx.values import Json
 
 
 class Seed(Params):
@@ -127,6 +128,7 @@ def stop_writing(params: StopWriting, context: Context) -> Result:
     outputs={
         "expected": "documents that the ledger says must be there",
         "found": "documents that are there",
+        "digest_equal": "whether every document has the SHA-256 that its writer logged",
         "writes": "acknowledged writes in the ledger",
         "in_flight": "writes that may be there or not",
         "proven_until": "time of the last write such that it and all before it are there",
@@ -135,27 +137,34 @@ def stop_writing(params: StopWriting, context: Context) -> Result:
 def compare_ledger(params: CompareLedger, context: Context) -> Result:
     """Hold every document of a database against what its writers logged; fail if any is missing, different or extra.
 
-    The ledger is written by those who write the data, so it knows nothing of backups, and a backup nothing of it.
+    The indexes are held against those that the application needs. The ledger is written by those who write the data,
+    so it knows nothing of backups, and a backup nothing of it.
     """
     from pymongo.errors import PyMongoError
 
     from drx.sandbox.comparison import compare
-    from drx.sandbox.documents import read_database
+    from drx.sandbox.documents import read_database, read_indexes
     from drx.sandbox.ledger import read_history
+    from drx.sandbox.pixelcraft import lacking_indexes
     from drx.sandbox.state import ledger_path
 
     directory = _directory(context)
     history = read_history(ledger_path(directory), params.until)
+    uri = load_state(directory).mongo_uri
     try:
-        found = read_database(load_state(directory).mongo_uri, params.database, context.check)
+        found = read_database(uri, params.database, context.check)
+        lacking = lacking_indexes(read_indexes(uri, params.database))
     except PyMongoError as error:
         raise StepError(f"'{params.database}' cannot be read: {error}", "See that the server answers") from error
     verdict = compare(history, found)
     if not verdict.equal:
         raise StepError(verdict.summary(params.database), "The restore is not complete: look at the examples")
-    outputs = {
+    if lacking:
+        raise StepError(f"'{params.database}': {', '.join(lacking)}", "The restore is not complete: make these indexes")
+    outputs: dict[str, Json] = {
         "expected": sum(counts.expected for counts in verdict.collections.values()),
         "found": sum(counts.found for counts in verdict.collections.values()),
+        "digest_equal": verdict.equal,
         "writes": verdict.writes,
         "in_flight": verdict.in_flight,
         "proven_until": _shown(verdict.proven_until),

@@ -1,7 +1,7 @@
 """Names and digests of raw BSON documents, as the ledger writes them. Changes nothing."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 from bson import CodecOptions, json_util
@@ -35,6 +35,15 @@ def read_database(uri: str, database: str, check: Callable[[], None]) -> dict[st
     with MongoClient[dict[str, object]](uri) as client:
         return {
             collection: _read_collection(client[database][collection], check)
+            for collection in client[database].list_collection_names(filter={"type": "collection"})
+        }
+
+
+def read_indexes(uri: str, database: str) -> dict[str, list[Mapping[str, object]]]:
+    """Indexes of a database, by collection, as the server describes them. Raises what pymongo raises."""
+    with MongoClient[dict[str, object]](uri) as client:
+        return {
+            collection: list(client[database][collection].list_indexes())
             for collection in client[database].list_collection_names(filter={"type": "collection"})
         }
 

@@ -1,7 +1,7 @@
 """What PixelCraft's data look like: users, images, the objects they refer to. Pure; the same number, the same data."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -25,6 +25,23 @@ INDEXES = {
     ),
     IMAGES: (IndexModel([("user_id", ASCENDING), ("created_at", DESCENDING)], name="of_user"),),
 }
+
+
+def lacking_indexes(found: Mapping[str, Iterable[Mapping[str, object]]]) -> tuple[str, ...]:
+    """Say which indexes, by collection as the server describes them, are not there or are not the same."""
+    return tuple(
+        f"{collection} lacks the index {wanted.document['name']}"
+        for collection, models in INDEXES.items()
+        for wanted in models
+        if not any(_is(wanted, index) for index in found.get(collection, ()))
+    )
+
+
+def _is(wanted: IndexModel, found: Mapping[str, object]) -> bool:
+    keys = found.get("key")
+    in_order = isinstance(keys, Mapping) and list(keys.items()) == list(wanted.document["key"].items())
+    return in_order and all(found.get(name) == value for name, value in wanted.document.items())
+
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _NEVER = datetime(2099, 1, 1, tzinfo=UTC)
