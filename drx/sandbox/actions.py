@@ -12,7 +12,6 @@ from drx.fields import Moment
 from drx.sandbox.state import DATABASE, load_state, sandbox_directory
 from drx.units import show_time
 from drx.values import Json
-from drx.values import Json
 
 
 class Seed(Params):
