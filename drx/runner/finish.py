@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from drx.engine.events import Author, FailureKind, Outcome, ReportWritten, StepFailed
-from drx.engine.plan import Plan
+from drx.engine.plan import Phase, Plan
 from drx.engine.state import State
 from drx.engine.visit import BROKEN
 from drx.errors import DrxError, ExitCode
@@ -28,7 +28,7 @@ def finish(plan: Plan, journal: Journal, record: Path, state: State, ui: Ui, ope
     """
     facts = seal(plan, journal, record, operator)
     ui.verdict((*verdict_lines(facts), f"report   {record / REPORT}"))
-    return _exit_code(state, facts)
+    return _exit_code(plan, state, facts)
 
 
 def seal(plan: Plan, journal: Journal, record: Path, operator: Author) -> RunFacts:
@@ -53,13 +53,16 @@ def _write(record: Path, facts: RunFacts) -> None:
         raise DrxError(message, f"Make room, then run: drx resume {record.name}") from None
 
 
-def _exit_code(state: State, facts: RunFacts) -> ExitCode:
+def _exit_code(plan: Plan, state: State, facts: RunFacts) -> ExitCode:
     if state.outcome is Outcome.SUCCEEDED and facts.verdict.word is not Word.NOT_RECOVERED:
         return ExitCode.OBJECTIVE_MISSED if facts.objective_missed else ExitCode.OK
     kinds = {
         visit.failure.kind
         for step in state.visits
-        if (visit := state.latest(step)) and visit.status in BROKEN and isinstance(visit.failure, StepFailed)
+        if plan.steps[step].phase is not Phase.CLEANUP  # a deviation, and not why the run failed
+        and (visit := state.latest(step))
+        and visit.status in BROKEN
+        and isinstance(visit.failure, StepFailed)
     }
     if FailureKind.HUMAN_NEEDED in kinds:
         return ExitCode.HUMAN_NEEDED
