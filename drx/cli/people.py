@@ -16,7 +16,8 @@ def approve(run: str, step: str, *, reject: bool, reason: str) -> int:
 
     Raises UsageError where the step does not wait, or a rejection gives no reason.
     """
-    from drx.engine.events import Answered, Choice, QuestionKind, StepWaiting
+    from drx.engine.events import Answered, StepWaiting
+    from drx.engine.terms import Choice, QuestionKind
     from drx.journal import JOURNAL, read_journal
 
     if reject and not reason.strip():

@@ -5,14 +5,12 @@ from drx.engine.events import (
     Answered,
     AttemptEnded,
     Author,
-    Choice,
     ClockDiverged,
     ClockStarted,
     Fact,
     InputGiven,
     NoteAdded,
     PauseRequested,
-    QuestionKind,
     ReportWritten,
     ReviewAnswered,
     RunResumed,
@@ -27,6 +25,7 @@ from drx.engine.events import (
 from drx.engine.plan import Human, InputSpec, Plan
 from drx.engine.questions import about_failure, about_interruption, about_step, needs_name
 from drx.engine.state import State
+from drx.engine.terms import Choice, QuestionKind
 from drx.engine.visit import BROKEN, Status, Visit
 from drx.units import parse_duration, parse_time
 

@@ -5,21 +5,13 @@ from datetime import datetime
 
 from drx.engine.commands import CancelReason
 from drx.engine.draft import Progress
-from drx.engine.events import (
-    FailureKind,
-    InputGiven,
-    Part,
-    StepSkipped,
-    StepStarted,
-    StepSucceeded,
-    StepTimedOut,
-    StepWaiting,
-)
+from drx.engine.events import InputGiven, StepSkipped, StepStarted, StepSucceeded, StepTimedOut, StepWaiting
 from drx.engine.mend import broken, interrupted
 from drx.engine.people import waiting
 from drx.engine.plan import Group, Human, Phase, PlannedStep, branch_name, walk
 from drx.engine.questions import about_input, failure_text
 from drx.engine.scope import scope_for
+from drx.engine.terms import FailureKind, Part
 from drx.engine.visit import BROKEN, SETTLED, Status, Visit
 from drx.engine.walk import Walk, failed, give_up
 from drx.errors import DrxError

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from drx.engine.events import Choice, Fact, Outcome, Part, QuestionKind
+from drx.engine.events import Fact
+from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from drx.engine import plan as planned
-from drx.engine.events import Mode
 from drx.engine.plan import Automated, Call, Group, Human, InputSpec, OnFailure, Phase, Plan, PlannedStep, walk
+from drx.engine.terms import Mode
 from drx.errors import InvalidInput
 from drx.runbook import model
 

@@ -5,10 +5,11 @@ from datetime import datetime
 from drx.engine.advance import advance
 from drx.engine.commands import CancelReason, Decision, Finish, Pause
 from drx.engine.draft import Draft, Progress
-from drx.engine.events import ClockStarted, FailureKind, Mode, Outcome, Part, StepFailed
+from drx.engine.events import ClockStarted, StepFailed
 from drx.engine.plan import CLEANUP, MAIN, Phase, Plan, call_of
 from drx.engine.questions import failure_text
 from drx.engine.state import State
+from drx.engine.terms import FailureKind, Mode, Outcome, Part
 from drx.engine.visit import BROKEN, Status, Undo, Visit
 from drx.engine.walk import Walk, give_up
 from drx.units import parse_time

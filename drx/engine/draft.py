@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from drx.engine.commands import Cancel, CancelReason, Next, Question, Start
-from drx.engine.events import Fact, Part, StepCancelled, StepTimedOut
+from drx.engine.events import Fact, StepCancelled, StepTimedOut
+from drx.engine.terms import Part
 from drx.engine.visit import Visit
 
 GRACE = timedelta(seconds=10)

@@ -1,9 +1,10 @@
 """Decide what follows a failed or an interrupted attempt. Pure."""
 
 from drx.engine.draft import Progress
-from drx.engine.events import FailureKind, Part, RetryScheduled, StepFailed, StepIgnored, StepTimedOut
+from drx.engine.events import RetryScheduled, StepFailed, StepIgnored, StepTimedOut
 from drx.engine.plan import Automated, Phase, PlannedStep, call_of
 from drx.engine.questions import about_failure, about_interruption, about_name, failure_text, needs_name
+from drx.engine.terms import FailureKind, Part
 from drx.engine.visit import Visit
 from drx.engine.walk import Walk, failed, give_up
 from drx.errors import DrxError

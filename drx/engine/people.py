@@ -1,19 +1,10 @@
 """Decide about a step that waits for a person: a script, enough approvals or a policy may answer. Pure."""
 
 from drx.engine.draft import Progress
-from drx.engine.events import (
-    Answered,
-    Choice,
-    Fact,
-    FailureKind,
-    Part,
-    QuestionKind,
-    StepSkipped,
-    StepSucceeded,
-    StepTimedOut,
-)
+from drx.engine.events import Answered, Fact, StepSkipped, StepSucceeded, StepTimedOut
 from drx.engine.plan import Human, PlannedStep
 from drx.engine.questions import about_step
+from drx.engine.terms import Choice, FailureKind, Part, QuestionKind
 from drx.engine.visit import Visit
 from drx.engine.walk import Walk, failed
 from drx.errors import DrxError

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
-from drx.engine.events import Mode, Part
+from drx.engine.terms import Mode, Part
 
 
 class Phase(StrEnum):

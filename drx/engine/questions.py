@@ -1,8 +1,9 @@
 """What a person is asked, in which words, with which choices. Pure."""
 
 from drx.engine.commands import Question
-from drx.engine.events import Choice, FailureKind, QuestionKind, StepFailed
+from drx.engine.events import StepFailed
 from drx.engine.plan import CLEANUP, Human, InputSpec, Phase, Plan, PlannedStep
+from drx.engine.terms import Choice, FailureKind, QuestionKind
 from drx.engine.visit import Visit
 
 

@@ -8,16 +8,12 @@ from typing import assert_never
 from drx.engine.events import (
     AbortRequested,
     Answered,
-    Choice,
     ClockDiverged,
     ClockStarted,
     Event,
     InputGiven,
-    Mode,
     NoteAdded,
-    Outcome,
     PauseRequested,
-    QuestionKind,
     ReportWritten,
     RetryScheduled,
     ReviewAnswered,
@@ -39,6 +35,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import CLEANUP, Plan
 from drx.engine.replacing import replace
+from drx.engine.terms import Choice, Mode, Outcome, QuestionKind
 from drx.engine.visit import Status, StepFact, Visit, evolve_visit, interrupt
 from drx.values import Json
 

@@ -8,10 +8,7 @@ from enum import StrEnum
 from drx.engine.events import (
     Answered,
     AttemptEnded,
-    Choice,
     Event,
-    FailureKind,
-    Part,
     RetryScheduled,
     StepCancelled,
     StepFailed,
@@ -24,6 +21,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Automated, PlannedStep, call_of
 from drx.engine.replacing import replace
+from drx.engine.terms import Choice, FailureKind, Part
 from drx.values import Json
 
 

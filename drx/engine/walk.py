@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drx.engine.draft import Draft
-from drx.engine.events import AbortRequested, FailureKind, Part, StepFailed
+from drx.engine.events import AbortRequested, StepFailed
 from drx.engine.plan import Plan, PlannedStep
 from drx.engine.scope import scope_for
 from drx.engine.state import State
+from drx.engine.terms import FailureKind, Part
 from drx.engine.visit import Visit
 from drx.errors import DrxError
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from drx.engine.events import Mode
+from drx.engine.terms import Mode
 from drx.guard.identity import KINDS, Identity
 from drx.guard.trust import Trust
 from drx.runbook.catalogue import Effect

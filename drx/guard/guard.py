@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from drx.config import Settings, Target
-from drx.engine.events import Mode
+from drx.engine.terms import Mode
 from drx.errors import RefusedError
 from drx.guard.decide import (
     AccessRequest,

@@ -6,13 +6,10 @@ from itertools import pairwise
 
 from drx.engine.events import (
     Answered,
-    Choice,
     ClockDiverged,
     ClockStarted,
     Event,
-    Part,
     PauseRequested,
-    QuestionKind,
     RetryScheduled,
     RunPaused,
     RunResumed,
@@ -21,6 +18,7 @@ from drx.engine.events import (
     StepTimedOut,
 )
 from drx.engine.plan import Phase, Plan
+from drx.engine.terms import Choice, Part, QuestionKind
 from drx.engine.visit import BROKEN
 from drx.reports.shapes import Deviation, DeviationKind, Failure, StepTiming
 from drx.units import show_duration, show_time

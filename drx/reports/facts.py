@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from drx.engine.events import ClockStarted, Event, Mode, Part, RunStarted, StepStarted, StepSucceeded
+from drx.engine.events import ClockStarted, Event, RunStarted, StepStarted, StepSucceeded
 from drx.engine.plan import Phase, Plan, call_of
+from drx.engine.terms import Mode, Part
 from drx.engine.visit import Status
 from drx.reports import happenings, judgement, timeline
 from drx.reports.deviations import deviations

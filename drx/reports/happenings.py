@@ -5,12 +5,8 @@ from typing import cast
 
 from drx.engine.events import (
     Answered,
-    Choice,
     Event,
-    FailureKind,
     NoteAdded,
-    Part,
-    QuestionKind,
     ReviewAnswered,
     RunStarted,
     StepFailed,
@@ -22,6 +18,7 @@ from drx.engine.events import (
     TargetLost,
 )
 from drx.engine.plan import Human, Plan
+from drx.engine.terms import Choice, FailureKind, Part, QuestionKind
 from drx.reports.shapes import Approval, Evidence, Failure, Note, Review, Target
 from drx.reports.text import title_of
 from drx.units import show_duration

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from drx.engine.events import AbortRequested, Event, Mode, Outcome, RunFinished, RunPaused, RunResumed
+from drx.engine.events import AbortRequested, Event, RunFinished, RunPaused, RunResumed
 from drx.engine.plan import Phase, Plan
+from drx.engine.terms import Mode, Outcome
 from drx.engine.visit import BROKEN
 from drx.reports.shapes import Failure, Objective, StepTiming, Verdict, Word
 from drx.reports.text import one_line, show_target

@@ -5,7 +5,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from drx.engine.events import Part
+from drx.engine.terms import Part
 from drx.reports import pictures, safe
 from drx.reports.shapes import Clock, Failure, Objective, RunFacts, StepTiming, Target
 from drx.reports.text import counts, one_line, plural, sentence, show_moment, show_target

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from drx.engine.events import Mode, Outcome, Part
 from drx.engine.plan import Phase
+from drx.engine.terms import Mode, Outcome, Part
 from drx.engine.visit import Status
 
 Scalar = bool | int | float | str

@@ -10,9 +10,7 @@ from drx.engine.events import (
     AbortRequested,
     Answered,
     Event,
-    Part,
     PauseRequested,
-    QuestionKind,
     RetryScheduled,
     RunResumed,
     StepCancelled,
@@ -25,6 +23,7 @@ from drx.engine.events import (
     StepWaiting,
 )
 from drx.engine.plan import Phase, Plan
+from drx.engine.terms import Part, QuestionKind
 from drx.engine.visit import Status, StepFact, Visit, evolve_visit, interrupt
 from drx.reports.shapes import Check, Scalar, StepTiming
 from drx.reports.text import title_of

@@ -13,9 +13,7 @@ from drx.engine.events import (
     ClockStarted,
     Event,
     InputGiven,
-    Mode,
     NoteAdded,
-    Part,
     PauseRequested,
     RetryScheduled,
     RunFinished,
@@ -32,6 +30,7 @@ from drx.engine.events import (
     StepWaiting,
 )
 from drx.engine.plan import Phase, Plan
+from drx.engine.terms import Mode, Part
 from drx.reports.shapes import Split
 
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from drx.engine.events import Author, FailureKind, Outcome, ReportWritten, StepFailed
+from drx.engine.events import Author, ReportWritten, StepFailed
 from drx.engine.plan import Phase, Plan
 from drx.engine.state import State
+from drx.engine.terms import FailureKind, Outcome
 from drx.engine.visit import BROKEN
 from drx.errors import DrxError, ExitCode
 from drx.files import write_atomically

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from drx.actions.registry import catalogue
 from drx.config import Config, Target
 from drx.engine.compile import Compiler
-from drx.engine.events import Mode, Part
 from drx.engine.plan import Plan, call_of
+from drx.engine.terms import Mode, Part
 from drx.errors import InvalidInput
 from drx.runbook.load import DRILLS, RUNBOOKS, Library
 from drx.runbook.model import Objectives, ParallelStep, Runbook, RunbookStep, Step

@@ -9,10 +9,11 @@ from queue import Empty
 from drx.actions.base import Action, Params
 from drx.config import Target
 from drx.engine.commands import CancelReason, Start
-from drx.engine.events import AttemptEnded, Author, Fact, FailureKind, StepFailed, StepStarted
+from drx.engine.events import AttemptEnded, Author, Fact, StepFailed, StepStarted
 from drx.engine.plan import Plan, call_of
 from drx.engine.scope import scope_for
 from drx.engine.state import State
+from drx.engine.terms import FailureKind
 from drx.errors import DrxError
 from drx.runner.context import Attempt
 from drx.runner.gate import Gate

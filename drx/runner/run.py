@@ -8,9 +8,10 @@ from pathlib import Path
 
 from drx import __version__
 from drx.config import Config, Target, read_config
-from drx.engine.events import Author, Fact, Mode, NoteAdded, ReviewAnswered, RunResumed, RunStarted
+from drx.engine.events import Author, Fact, NoteAdded, ReviewAnswered, RunResumed, RunStarted
 from drx.engine.plan import Plan
 from drx.engine.state import State, replay
+from drx.engine.terms import Mode
 from drx.errors import DrxError, ExitCode, HumanNeeded, JournalError
 from drx.guard import Guard, Trust
 from drx.journal import JOURNAL, Journal

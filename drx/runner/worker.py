@@ -7,7 +7,8 @@ from queue import SimpleQueue
 
 from drx.actions.base import Action, Params, Result
 from drx.engine.commands import CancelReason
-from drx.engine.events import AttemptEnded, FailureKind, StepCancelled, StepFailed, StepSucceeded, StepTimedOut
+from drx.engine.events import AttemptEnded, StepCancelled, StepFailed, StepSucceeded, StepTimedOut
+from drx.engine.terms import FailureKind
 from drx.errors import Cancelled, DrxError, RefusedError, StepError
 from drx.files import write_atomically
 from drx.guard import NameNeeded

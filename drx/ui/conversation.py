@@ -3,15 +3,8 @@
 from collections.abc import Sequence
 
 from drx.engine.commands import Question
-from drx.engine.events import (
-    AbortRequested,
-    Answered,
-    Choice,
-    InputGiven,
-    NoteAdded,
-    PauseRequested,
-    QuestionKind,
-)
+from drx.engine.events import AbortRequested, Answered, InputGiven, NoteAdded, PauseRequested
+from drx.engine.terms import Choice, QuestionKind
 from drx.ui.port import GoOn, Send, StopSteps
 from drx.ui.prompts import Prompts
 

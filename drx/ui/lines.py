@@ -6,13 +6,11 @@ from datetime import UTC, datetime, timedelta
 from drx.engine.events import (
     AbortRequested,
     Answered,
-    Choice,
     ClockDiverged,
     ClockStarted,
     Event,
     InputGiven,
     NoteAdded,
-    Part,
     PauseRequested,
     RetryScheduled,
     ReviewAnswered,
@@ -32,6 +30,7 @@ from drx.engine.events import (
     TargetLost,
 )
 from drx.engine.plan import Plan
+from drx.engine.terms import Choice, Part
 from drx.reports.text import one_line
 from drx.units import show_duration, show_time
 

@@ -78,6 +78,20 @@ def test_a_fault_that_was_cut_short_never_strikes_twice(project: Project, sandbo
     assert seen.deployed == ["pixelcraft"]
 
 
+@pytest.mark.slow
+def test_a_second_drill_in_the_same_sandbox_waits_its_turn(project: Project, sandbox: SandboxState) -> None:
+    with observed(sandbox) as seen:
+        with project.start("drill", "db-drop", "--env", "sandbox", "--keep") as process:
+            project.await_event('"type":"StepStarted","data":{"step":"seed"')
+            second = project.drill()
+            screen, _ = process.communicate(timeout=100)
+        first = project.outcome(process, screen)
+    assert second.code == ExitCode.LOCKED, second.screen
+    assert second.record is None
+    assert first.code == ExitCode.OK, screen
+    _each_effect_happened_once(seen, sandbox)
+
+
 def _each_effect_happened_once(seen: Seen, sandbox: SandboxState) -> None:
     assert seen.commands("pixelcraft", "drop") == {"images": 1}
     assert seen.commands(RECOVERED, "drop") == {}

@@ -5,8 +5,8 @@ from random import Random
 from typing import Any
 
 from drx.engine.compile import Compiler
-from drx.engine.events import Mode
 from drx.engine.plan import Plan
+from drx.engine.terms import Mode
 from drx.runbook.model import Drill, Runbook
 
 Steps = list[dict[str, Any]]

@@ -9,11 +9,8 @@ from drx.engine.decide import decide
 from drx.engine.events import (
     Answered,
     Author,
-    Choice,
     Event,
     Fact,
-    Mode,
-    Part,
     RunResumed,
     RunStarted,
     StepFailed,
@@ -22,6 +19,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Plan
 from drx.engine.state import State, evolve
+from drx.engine.terms import Choice, Mode, Part
 from drx.engine.visit import Visit
 from drx.values import Json
 from tests.engine.world import BEGIN

@@ -6,20 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drx.engine.decide import decide
-from drx.engine.events import (
-    AbortRequested,
-    Answered,
-    Choice,
-    Outcome,
-    Part,
-    RetryScheduled,
-    RunFinished,
-    RunResumed,
-    StepFailed,
-    StepStarted,
-)
+from drx.engine.events import AbortRequested, Answered, RetryScheduled, RunFinished, RunResumed, StepFailed, StepStarted
 from drx.engine.plan import Automated, Phase, Plan, call_of
 from drx.engine.state import replay
+from drx.engine.terms import Choice, Outcome, Part
 from drx.engine.visit import Status, Undo
 from tests.engine.plans import random_plan
 from tests.engine.world import World, attempts_of

@@ -13,16 +13,11 @@ from drx.engine.events import (
     AbortRequested,
     Answered,
     Author,
-    Choice,
     ClockStarted,
     Fact,
-    FailureKind,
     InputGiven,
-    Mode,
     NoteAdded,
-    Part,
     PauseRequested,
-    QuestionKind,
     RunFinished,
     RunPaused,
     StepCancelled,
@@ -32,6 +27,7 @@ from drx.engine.events import (
     StepTimedOut,
 )
 from drx.engine.plan import Plan
+from drx.engine.terms import Choice, FailureKind, Mode, Part, QuestionKind
 from drx.engine.visit import Status, Undo
 from drx.errors import InvalidInput
 from drx.runbook.model import Drill, Runbook

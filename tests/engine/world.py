@@ -11,14 +11,10 @@ from drx.engine.events import (
     AbortRequested,
     Answered,
     Author,
-    Choice,
     Event,
     Fact,
     InputGiven,
-    Mode,
-    Part,
     PauseRequested,
-    QuestionKind,
     RunFinished,
     RunPaused,
     RunResumed,
@@ -31,6 +27,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Plan
 from drx.engine.state import State, evolve
+from drx.engine.terms import Choice, Mode, Part, QuestionKind
 
 BEGIN = datetime(2026, 11, 21, 8, tzinfo=UTC)
 MOST_EVENTS = 3000

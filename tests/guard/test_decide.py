@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drx.engine.events import Mode
+from drx.engine.terms import Mode
 from drx.guard import (
     AccessRequest,
     Allowed,

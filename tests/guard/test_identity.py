@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from drx.config import BucketTarget, MongoTarget, Settings, Target
-from drx.engine.events import Mode
+from drx.engine.terms import Mode
 from drx.errors import ExitCode, RefusedError
 from drx.fields import Model
 from drx.guard import (

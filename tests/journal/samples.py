@@ -5,10 +5,7 @@ from pathlib import Path
 from drx.engine.events import (
     Author,
     Fact,
-    Mode,
     NoteAdded,
-    Outcome,
-    Part,
     ReportWritten,
     RunFinished,
     RunStarted,
@@ -16,6 +13,7 @@ from drx.engine.events import (
     StepStarted,
     StepSucceeded,
 )
+from drx.engine.terms import Mode, Outcome, Part
 from drx.journal import JOURNAL, Journal
 
 BY = Author("ada", "bastion", 4711)

@@ -8,18 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drx.engine.events import (
-    Answered,
-    Author,
-    Choice,
-    Event,
-    Fact,
-    NoteAdded,
-    Part,
-    QuestionKind,
-    StepFailed,
-    StepSucceeded,
-)
+from drx.engine.events import Answered, Author, Event, Fact, NoteAdded, StepFailed, StepSucceeded
+from drx.engine.terms import Choice, Part, QuestionKind
 from drx.journal.codec import as_json, decode_fact, encode, masked
 from drx.journal.line import GENESIS, read_line, write_line
 from drx.secrets import Masker

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drx.engine.events import Answered, Choice, NoteAdded, QuestionKind
+from drx.engine.events import Answered, NoteAdded
+from drx.engine.terms import Choice, QuestionKind
 from drx.journal import Delivery, Rejected, place, take
 from drx.journal.inbox import INBOX, Deliverable
 

@@ -7,12 +7,8 @@ from typing import Literal
 from drx.engine.events import (
     Answered,
     Author,
-    Choice,
     Event,
     Fact,
-    Mode,
-    Part,
-    QuestionKind,
     RunStarted,
     StepFailed,
     StepStarted,
@@ -20,6 +16,7 @@ from drx.engine.events import (
     StepWaiting,
 )
 from drx.engine.plan import Automated, Call, Group, Human, Phase, Plan, PlannedStep
+from drx.engine.terms import Choice, Mode, Part, QuestionKind
 from drx.values import Json
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)

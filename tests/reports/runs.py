@@ -4,15 +4,11 @@ from dataclasses import replace
 
 from drx.engine.events import (
     AbortRequested,
-    Choice,
     ClockDiverged,
     ClockStarted,
     InputGiven,
     NoteAdded,
-    Outcome,
-    Part,
     PauseRequested,
-    QuestionKind,
     RetryScheduled,
     ReviewAnswered,
     RunFinished,
@@ -27,6 +23,7 @@ from drx.engine.events import (
     TargetLost,
 )
 from drx.engine.plan import Phase, Plan
+from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from tests.reports.builder import BEN, Journal, automated, drill_plan, group, human, incident_plan, seconds
 
 DRILL = replace(

@@ -11,18 +11,13 @@ from drx.engine.events import (
     AbortRequested,
     Answered,
     Author,
-    Choice,
     ClockDiverged,
     ClockStarted,
     Event,
     Fact,
-    FailureKind,
     InputGiven,
     NoteAdded,
-    Outcome,
-    Part,
     PauseRequested,
-    QuestionKind,
     RetryScheduled,
     RunFinished,
     RunPaused,
@@ -38,6 +33,7 @@ from drx.engine.events import (
     StepWaiting,
 )
 from drx.engine.plan import Phase
+from drx.engine.terms import Choice, FailureKind, Outcome, Part, QuestionKind
 from drx.reports.document import read_report, report_json
 from drx.reports.facts import gather
 from drx.reports.markdown import report_markdown

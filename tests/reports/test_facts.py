@@ -7,14 +7,10 @@ import pytest
 
 from drx.engine.events import (
     AbortRequested,
-    Choice,
     ClockStarted,
     Event,
-    Mode,
     NoteAdded,
-    Outcome,
     PauseRequested,
-    QuestionKind,
     RetryScheduled,
     RunFinished,
     RunPaused,
@@ -22,6 +18,7 @@ from drx.engine.events import (
     StepSkipped,
 )
 from drx.engine.plan import Phase
+from drx.engine.terms import Choice, Mode, Outcome, QuestionKind
 from drx.engine.visit import Status
 from drx.reports.document import report_json
 from drx.reports.facts import gather

@@ -8,7 +8,8 @@ from hypothesis import strategies as some
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from drx.engine.events import NoteAdded, Outcome, ReviewAnswered, RunFinished
+from drx.engine.events import NoteAdded, ReviewAnswered, RunFinished
+from drx.engine.terms import Outcome
 from drx.reports.facts import gather
 from drx.reports.markdown import report_markdown
 from drx.reports.safe import code, escaped, fence, table

@@ -4,14 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from drx.engine.events import (
-    AbortRequested,
-    Choice,
-    Part,
-    PauseRequested,
-    RunResumed,
-    StepCancelled,
-)
+from drx.engine.events import AbortRequested, PauseRequested, RunResumed, StepCancelled
+from drx.engine.terms import Choice, Part
 from drx.engine.visit import Status
 from drx.reports.facts import gather
 from drx.reports.shapes import DeviationKind

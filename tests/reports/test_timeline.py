@@ -9,18 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from drx.engine.events import (
-    Choice,
     ClockDiverged,
     NoteAdded,
-    Outcome,
-    Part,
     PauseRequested,
-    QuestionKind,
     RunFinished,
     RunPaused,
     RunResumed,
     StepCancelled,
 )
+from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from drx.reports.facts import gather
 from drx.reports.pictures import time_bars
 from drx.reports.shapes import Split

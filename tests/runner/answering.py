@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drx.engine.commands import Question
-from drx.engine.events import Answered, Choice
+from drx.engine.events import Answered
+from drx.engine.terms import Choice
 from drx.sandbox.state import load_state
 from drx.ui.plain import PlainUi
 from drx.ui.port import Send

@@ -13,7 +13,8 @@ from random import Random
 import pytest
 from pymongo import MongoClient
 
-from drx.engine.events import Part, RunFinished, StepStarted, StepSucceeded
+from drx.engine.events import RunFinished, StepStarted, StepSucceeded
+from drx.engine.terms import Part
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, read_journal
 from drx.sandbox.servers import down, up

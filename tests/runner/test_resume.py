@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from drx.engine.events import Event, Outcome, Part, RunFinished, RunResumed, StepStarted
+from drx.engine.events import Event, RunFinished, RunResumed, StepStarted
 from drx.engine.state import State, replay
+from drx.engine.terms import Outcome, Part
 from drx.errors import ExitCode, JournalError, LockedError
 from drx.journal import JOURNAL, Journal, read_journal
 from tests.runner.project import OPERATOR, Project, steps_yaml

@@ -9,16 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from drx.engine.events import (
-    AbortRequested,
-    Answered,
-    Choice,
-    Outcome,
-    QuestionKind,
-    RunFinished,
-    StepStarted,
-    StepSucceeded,
-)
+from drx.engine.events import AbortRequested, Answered, RunFinished, StepStarted, StepSucceeded
+from drx.engine.terms import Choice, Outcome, QuestionKind
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, place, read_journal
 from tests.runner.project import Project, steps_yaml

@@ -10,10 +10,7 @@ import pytest
 
 from drx.engine.events import (
     AbortRequested,
-    FailureKind,
     NoteAdded,
-    Outcome,
-    Part,
     ReportWritten,
     RunFinished,
     StepCancelled,
@@ -23,6 +20,7 @@ from drx.engine.events import (
     StepTimedOut,
     TargetCreated,
 )
+from drx.engine.terms import FailureKind, Outcome, Part
 from drx.errors import ExitCode, HumanNeeded, InvalidInput, JournalError, RefusedError, UsageError
 from drx.journal import JOURNAL, place
 from drx.runner import loop

@@ -10,16 +10,8 @@ import pexpect
 import pyte
 import pytest
 
-from drx.engine.events import (
-    Answered,
-    Choice,
-    NoteAdded,
-    Outcome,
-    PauseRequested,
-    RunFinished,
-    RunPaused,
-    StepCancelled,
-)
+from drx.engine.events import Answered, NoteAdded, PauseRequested, RunFinished, RunPaused, StepCancelled
+from drx.engine.terms import Choice, Outcome
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from drx.engine.events import Author, Event, Fact, Mode
+from drx.engine.events import Author, Event, Fact
 from drx.engine.plan import Automated, Call, Phase, Plan, PlannedStep
+from drx.engine.terms import Mode
 
 AT = datetime(2026, 11, 21, 8, 0, 12, tzinfo=UTC)
 PLAN = Plan(

@@ -3,16 +3,8 @@
 import pytest
 
 from drx.engine.commands import Question
-from drx.engine.events import (
-    AbortRequested,
-    Answered,
-    Choice,
-    Fact,
-    InputGiven,
-    NoteAdded,
-    PauseRequested,
-    QuestionKind,
-)
+from drx.engine.events import AbortRequested, Answered, Fact, InputGiven, NoteAdded, PauseRequested
+from drx.engine.terms import Choice, QuestionKind
 from drx.ui.conversation import about, about_interrupt
 from drx.ui.port import GoOn, Reply, StopSteps
 from tests.ui.screens import Scripted

@@ -13,17 +13,12 @@ from hypothesis import strategies as st
 from drx.engine.events import (
     AbortRequested,
     Answered,
-    Choice,
     ClockDiverged,
     ClockStarted,
     Fact,
     InputGiven,
-    Mode,
     NoteAdded,
-    Outcome,
-    Part,
     PauseRequested,
-    QuestionKind,
     RetryScheduled,
     ReviewAnswered,
     RunFinished,
@@ -41,6 +36,7 @@ from drx.engine.events import (
     TargetIdentified,
     TargetLost,
 )
+from drx.engine.terms import Choice, Mode, Outcome, Part, QuestionKind
 from drx.journal import encode_event
 from drx.ui.choose import choose_ui
 from drx.ui.jsonl import JsonlUi
