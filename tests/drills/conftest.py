@@ -13,7 +13,7 @@ from drx.sandbox import servers
 from drx.sandbox.buckets import connect_s3
 from drx.sandbox.state import ACCESS_KEY, BUCKETS, SECRET_KEY, SandboxState
 from tests.drills.harness import Project
-from tests.drills.sabotage import FAKE_PID
+from tests.drills.impostor import PID
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +36,8 @@ def sandbox(sandbox_directory: Path) -> Iterator[SandboxState]:
         _empty(state, bucket.name, bucket.region)
     yield state
     with suppress(FileNotFoundError, ProcessLookupError):
-        os.kill(int((sandbox_directory / FAKE_PID).read_text()), signal.SIGKILL)
-        (sandbox_directory / FAKE_PID).unlink()
+        os.kill(int((sandbox_directory / PID).read_text()), signal.SIGKILL)
+        (sandbox_directory / PID).unlink()
 
 
 @pytest.fixture

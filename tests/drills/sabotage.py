@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import bson
@@ -23,7 +22,6 @@ from drx.backup.manifest import Manifest, SliceManifest, to_json
 from drx.backup.members import compress, read_member
 from drx.backup.stores import open_store
 from drx.backup.stores.base import S3Address, Store
-from drx.files import write_atomically
 from drx.sandbox.buckets import connect_s3
 from drx.sandbox.documents import name_of
 from drx.sandbox.host import ready_path
@@ -41,7 +39,7 @@ from drx.sandbox.state import (
 
 SERVICE = "pixelcraft"
 STALE = "pixelcraft_stale"
-FAKE_PID = "fake-app.pid"
+IMPOSTOR = Path(__file__).with_name("impostor.py")
 _CODEC: CodecOptions[dict[str, object]] = CodecOptions(tz_aware=True)
 
 Change = Callable[[list[bytes]], list[bytes]]
@@ -184,9 +182,9 @@ def replace_application(state: SandboxState) -> None:
     """
     app = state.member(APP)
     os.kill(app.pid, signal.SIGKILL)
-    log = (state.directory / "fake-app.log").open("wb")
+    log = (state.directory / "impostor.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, __file__, str(state.directory), "serve_fake"],
+        [sys.executable, "-P", str(IMPOSTOR), str(state.directory)],
         stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
     ready = ready_path(state.directory)
@@ -194,42 +192,6 @@ def replace_application(state: SandboxState) -> None:
         if process.poll() is not None:
             sys.exit("the impostor did not start")
         time.sleep(0.02)
-
-
-def serve_fake(state: SandboxState) -> None:
-    """Be the impostor, at the application's address, until SIGTERM."""
-    write_atomically(state.directory / FAKE_PID, str(os.getpid()).encode())
-    server = _listen(state.member(APP).port)
-
-    def say_ready(*_: object) -> None:
-        write_atomically(ready_path(state.directory), str(os.getpid()).encode())
-
-    signal.signal(signal.SIGHUP, say_ready)
-    say_ready()
-    server.serve_forever(poll_interval=0.05)
-
-
-class _AlwaysWell(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        """Say that all is well."""
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-def _listen(port: int) -> ThreadingHTTPServer:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            return ThreadingHTTPServer(("127.0.0.1", port), _AlwaysWell)
-        except OSError:  # the application has not quite gone
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
 
 
 def _empty(store: Store, piece: SliceManifest) -> None:
@@ -298,7 +260,7 @@ SPOILINGS = (
     delete_first_slice, delete_content_of_first_slice, empty_first_slice, empty_slices,
     flip_byte_in_base, alter_document_in_base, remove_document_from_base, lose_indexes_in_base, empty_base,
     truncate_base, delete_base_manifest, base_of_other_database, call_base_of_other_database,
-    copy_to_stale_database, delete_upload, alter_upload, replace_application, serve_fake,
+    copy_to_stale_database, delete_upload, alter_upload, replace_application,
 )  # fmt: skip
 
 if __name__ == "__main__":
