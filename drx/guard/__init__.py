@@ -11,7 +11,7 @@ from drx.guard.decide import (
     decide_access,
     decide_restore,
 )
-from drx.guard.guard import Guard, NameNeeded, identify, kinds_of
+from drx.guard.guard import Guard, NameNeeded, identify, is_protected, kinds_of, refuse_protected
 from drx.guard.identity import REPLICA_SET_MARK, Identity, UnknownIdentity, identify_bucket, identify_mongo
 from drx.guard.trust import Trust, read_trust, write_trust
 
@@ -34,7 +34,9 @@ __all__ = [
     "identify",
     "identify_bucket",
     "identify_mongo",
+    "is_protected",
     "kinds_of",
     "read_trust",
+    "refuse_protected",
     "write_trust",
 ]

@@ -126,6 +126,21 @@ class Guard:
         )
 
 
+def is_protected(settings: Settings, environment: str) -> bool:
+    """Whether drx.yaml protects an environment; none of its references has to be resolved to know it."""
+    stated = settings.environments.get(environment)
+    return stated is not None and stated.protected
+
+
+def refuse_protected(settings: Settings, environment: str) -> None:
+    """Let no drill begin in a protected environment; call it before its references are resolved.
+
+    Raises RefusedError.
+    """
+    if is_protected(settings, environment):
+        _enforce(protected_refusal(environment))
+
+
 def identify(target: Target, kind: Kind) -> Identity:
     """Ask one server of an environment who it is.
 

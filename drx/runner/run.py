@@ -13,7 +13,7 @@ from drx.engine.plan import Plan
 from drx.engine.state import State, replay
 from drx.engine.terms import Mode
 from drx.errors import DrxError, ExitCode, HumanNeeded, JournalError
-from drx.guard import Guard, Trust
+from drx.guard import Guard, Trust, is_protected, refuse_protected
 from drx.journal import JOURNAL, Journal
 from drx.runbook.load import Library
 from drx.runner.finish import finish, seal
@@ -52,11 +52,9 @@ def run_runbook(
     what cannot be run, JournalError where the journal cannot be written.
     """
     runbook = library.runbook(reference)
-    target = setting.resolve(config, environment)
     mode = Mode.OPERATION if runbook.kind == "operation" else Mode.INCIDENT
-    if mode is Mode.INCIDENT and setting.unattended and target.protected:
-        message = f"{runbook.runbook} is a scenario, and '{environment}' is protected: nobody is there to decide"
-        raise HumanNeeded(message, "Run it at a terminal")
+    _require_somebody(config, mode, runbook.runbook, environment, setting)
+    target = setting.resolve(config, environment)
     what = What(run_id(runbook.runbook, _now()), mode, runbook.runbook, environment, setting.operator.user)
     frozen = replace(library, files=files_of(library, config, reference, None))
     return _begin(frozen, config, what, target, setting, inputs)
@@ -65,9 +63,10 @@ def run_runbook(
 def run_drill(library: Library, config: Config, reference: str, environment: str, setting: Setting) -> ExitCode:
     """Run a drill: a real fault, and the runbook that has to recover from it.
 
-    Raises RefusedError, before anything is written, for an environment that is protected or may be; else as
-    `run_runbook`.
+    Raises RefusedError for a protected environment, before its references are resolved; before anything is written,
+    for servers that belong to one or may do so; else as `run_runbook`.
     """
+    refuse_protected(config.settings, environment)
     drill = library.drill(reference)
     target = setting.resolve(config, environment)
     run = run_id(drill.drill, _now())
@@ -79,11 +78,13 @@ def run_drill(library: Library, config: Config, reference: str, environment: str
 def resume(record: Path, setting: Setting) -> ExitCode:
     """Go on with a run where its journal ends; what is done is shown and not done again.
 
-    Raises LockedError where another process has it, JournalError for a record that is damaged.
+    Raises LockedError where another process has it, JournalError for a record that is damaged, HumanNeeded as
+    `run_runbook`.
     """
     masker = Masker()
     with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
         started, files, config = _frozen(record, journal)
+        _require_somebody(config, started.mode, started.runbook, started.environment, setting)
         target = setting.resolve(config, started.environment)
         for secret in target.secrets():
             masker.add(secret)
@@ -109,6 +110,13 @@ def annotate(record: Path, fact: NoteAdded | ReviewAnswered, setting: Setting) -
         journal.append(fact, setting.operator)
         journal.sync()
         seal(plan, journal, record, setting.operator)
+
+
+def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str, setting: Setting) -> None:
+    """Refuse an incident that nobody attends where a wrong decision costs most; asks drx.yaml only, resolves nothing."""
+    if mode is Mode.INCIDENT and setting.unattended and is_protected(config.settings, environment):
+        message = f"{runbook} is a scenario, and '{environment}' is protected: nobody is there to decide"
+        raise HumanNeeded(message, "Run it at a terminal")
 
 
 def _frozen(record: Path, journal: Journal) -> tuple[RunStarted, dict[str, bytes], Config]:
