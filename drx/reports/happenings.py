@@ -19,7 +19,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Human, Plan
 from drx.engine.terms import Choice, FailureKind, Part, QuestionKind
-from drx.reports.shapes import Approval, Evidence, Failure, Note, Review, Target
+from drx.reports.shapes import Approval, Digest, Evidence, Failure, Note, Review, Target
 from drx.reports.text import title_of
 from drx.units import show_duration
 
@@ -108,10 +108,19 @@ def evidence(events: Sequence[Event], journal_head: str) -> Evidence:
         unattended=start.unattended,
         frozen=frozen,
         targets=tuple(targets),
+        digests=_digests(events),
         people=tuple(dict.fromkeys(f"{event.by.user}@{event.by.host}" for event in events)),
         events=len(events),
         journal_head=journal_head,
     )
+
+
+def _digests(events: Sequence[Event]) -> tuple[Digest, ...]:
+    newest: dict[tuple[str, Part], Digest] = {}
+    for event in events:
+        if isinstance(event.fact, StepSucceeded) and isinstance(value := event.fact.outputs.get("digest"), str):
+            newest[event.fact.step, event.fact.part] = Digest(event.fact.step, event.fact.part, value)
+    return tuple(newest.values())
 
 
 def _target(event: Event) -> Target | None:

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from drx.engine.terms import Part
 from drx.reports import pictures, safe
-from drx.reports.shapes import Clock, Failure, Objective, RunFacts, StepTiming, Target
+from drx.reports.shapes import Clock, Digest, Failure, Objective, RunFacts, StepTiming, Target
 from drx.reports.text import counts, one_line, plural, sentence, show_moment, show_target
 from drx.reports.verdict import figures
 from drx.units import show_clock, show_duration, show_time
@@ -97,6 +97,10 @@ def _measured(objective: Objective) -> tuple[str, str]:
     return actual, {True: "yes", False: safe.Markdown("**no**"), None: ""}[objective.met]
 
 
+def _digest_of(digest: Digest) -> str:
+    return f"digest: {digest.step}" + (", read back" if digest.part is Part.VERIFY else "")
+
+
 def _evidence_table(facts: RunFacts) -> safe.Markdown:
     evidence = facts.evidence
     rows: list[tuple[str, object]] = [
@@ -109,6 +113,7 @@ def _evidence_table(facts: RunFacts) -> safe.Markdown:
         ("drx", evidence.drx_version),
         ("who", ", ".join(evidence.people) + (", unattended" if evidence.unattended else "")),
         *((f"{target.kind}: {target.target}", _target(target)) for target in evidence.targets),
+        *((_digest_of(digest), safe.code(digest.value)) for digest in evidence.digests),
         ("journal", f"{plural(evidence.events, 'event')}"),
         ("journal head", safe.code(evidence.journal_head)),
     ]

@@ -223,6 +223,15 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Digest:
+    """A digest of documents that a step computed."""
+
+    step: str
+    part: Part
+    value: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What ties the report to its record."""
 
@@ -231,6 +240,8 @@ class Evidence:
     frozen: Mapping[str, str]
     """SHA-256 of every frozen file."""
     targets: tuple[Target, ...]
+    digests: tuple[Digest, ...]
+    """Of the documents restored, as restored and as read back; the newest of each step."""
     people: tuple[str, ...]
     """Who took part, as `user@host`."""
     events: int
