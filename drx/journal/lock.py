@@ -9,6 +9,7 @@ from drx.engine.events import Author
 from drx.errors import JournalError, LockedError
 
 _TEXT_LIMIT_BYTES = 4096
+_REMEDY = "Wait for it to end; meanwhile it takes notes by `drx note` and approvals by `drx approve`"
 
 
 class Lock:
@@ -30,7 +31,7 @@ class Lock:
             os.close(self._descriptor)
             raise LockedError(
                 f"{path.parent} is in use by {_describe(text)}",
-                "Wait for it to end, or follow it with 'drx show --follow'",
+                _REMEDY,
             ) from None
         self._say(holder, since)
 

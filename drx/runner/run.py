@@ -113,7 +113,7 @@ def annotate(record: Path, fact: NoteAdded | ReviewAnswered, setting: Setting) -
 
 
 def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str, setting: Setting) -> None:
-    """Refuse an incident that nobody attends where a wrong decision costs most; asks drx.yaml only, resolves nothing."""
+    """Refuse an incident that nobody attends in a protected environment; resolves no reference."""
     if mode is Mode.INCIDENT and setting.unattended and is_protected(config.settings, environment):
         message = f"{runbook} is a scenario, and '{environment}' is protected: nobody is there to decide"
         raise HumanNeeded(message, "Run it at a terminal")

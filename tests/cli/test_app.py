@@ -53,6 +53,17 @@ def test_every_help_page_of_the_sandbox_too(name: str, capsys: Capture) -> None:
     assert "Exit codes: 0 ok" in " ".join(capsys.readouterr().out.split())
 
 
+def test_messages_send_people_to_commands_that_exist() -> None:
+    source = Path(app.__file__).parents[1]
+    named = {
+        found
+        for path in source.rglob("*.py")
+        for found in re.findall(r"(?:`|'|with: )drx ([a-z]+)", path.read_text(encoding="utf-8"))
+    }
+    assert {"resume", "note", "approve"} <= named
+    assert named <= set(names())
+
+
 def test_version(capsys: Capture) -> None:
     assert app.run(["--version"]) == ExitCode.OK
     assert capsys.readouterr().out == f"drx {__version__}\n"

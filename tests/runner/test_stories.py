@@ -4,13 +4,16 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from drx.engine.commands import Question
 from drx.engine.events import (
     AbortRequested,
     NoteAdded,
+    PauseRequested,
     ReportWritten,
     RunFinished,
     StepCancelled,
@@ -24,6 +27,8 @@ from drx.engine.terms import FailureKind, Outcome, Part
 from drx.errors import ExitCode, HumanNeeded, InvalidInput, JournalError, RefusedError, UsageError
 from drx.journal import JOURNAL, place
 from drx.runner import loop
+from drx.ui.plain import PlainUi
+from drx.ui.port import Send
 from tests.runner.project import CONFIG, Project, steps_yaml
 
 
@@ -246,6 +251,25 @@ def test_a_scenario_on_production_needs_a_person(project: Project) -> None:
     with pytest.raises(HumanNeeded, match="protected"):
         project.run(environment="production")
     assert not project.records.exists()
+
+
+def test_a_scenario_on_production_is_not_resumed_without_a_person_either(project: Project) -> None:
+    class Pausing(PlainUi):
+        """Somebody who is there, and leaves at the first question."""
+
+        @property
+        def attended(self) -> bool:
+            return True
+
+        def ask(self, questions: Sequence[Question], send: Send) -> None:
+            send(PauseRequested("lunch"))
+
+    project.write(steps_yaml("{id: a, confirm: Call somebody, expect: 1m, unattended: skip}"))
+    assert project.run(environment="production", ui=Pausing(project.screen)) is ExitCode.PAUSED
+    before = (project.record / JOURNAL).read_bytes()
+    with pytest.raises(HumanNeeded, match="protected"):
+        project.resume()
+    assert (project.record / JOURNAL).read_bytes() == before
 
 
 def test_a_drill_on_production_is_refused_before_anything_is_written(project: Project) -> None:
