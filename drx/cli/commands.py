@@ -92,16 +92,20 @@ def approve(
 
 
 def note(
-    text: Annotated[str, typer.Argument(help="What you saw or did.")],
-    run_name: Annotated[str | None, typer.Option("--run", help="Id of the run; the newest unfinished one.")] = None,
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[RUN] TEXT", hidden=True),
+    ],
 ) -> int:
     """Write a note into the record of a run, from any terminal.
+
+    TEXT is what you saw or did; RUN the id of the run, or its end, where you do not mean the newest unfinished one.
 
     Example: drx note "customers see 502 since 14:20"
     """
     from drx.cli.people import note as write
 
-    return write(text, run_name)
+    return write(words)
 
 
 def trust(
@@ -136,7 +140,7 @@ def run(
 
 def resume(
     run_name: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Id of the run; the newest unfinished one.")
+        str | None, typer.Argument(metavar="RUN", help="Id of the run; the newest unfinished one.")
     ] = None,
     unattended: Unattended = False,
     as_json: Json = False,

@@ -1,5 +1,6 @@
 """`drx approve` and `drx note`: say something to a run from another terminal, through its inbox."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,14 +34,22 @@ def approve(run: str, step: str, *, reject: bool, reason: str) -> int:
     return ExitCode.OK
 
 
-def note(text: str, run: str | None) -> int:
-    """Write down what was seen or done, with time and author; it stands in the report."""
+def note(words: Sequence[str]) -> int:
+    """Write down what was seen or done, with time and author; it stands in the report.
+
+    `words` are the run and the text, or the text alone for the newest run that has not finished. Raises UsageError for
+    more of them, an empty text, or a run that there is not.
+    """
     from drx.engine.events import NoteAdded
 
+    *runs, text = words
+    if len(runs) > 1:
+        raise UsageError("a note is one text", 'Put it in quotes: drx note "the disk was full"')
     if not text.strip():
         raise UsageError("the note is empty", 'Write it like: drx note "the disk was full"')
+    run = runs[0] if runs else None
     project = load_project()
-    record = find_record(project.records, run) if run else newest_unfinished(project.records)
+    record = find_record(project.records, run) if run is not None else newest_unfinished(project.records)
     fact = NoteAdded(text.strip())
     if has_finished(record):
         from drx.runner import annotate

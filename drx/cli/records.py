@@ -24,7 +24,9 @@ def find_record(records: Path, name: str) -> Path:
     if "/" in name and Path(name).is_dir():
         return Path(name)
     known = all_records(records)
-    matches = [path for path in known if path.name == name] or [path for path in known if path.name.endswith(name)]
+    matches = [path for path in known if path.name == name] or [
+        path for path in known if name and path.name.endswith(name)
+    ]
     if len(matches) == 1:
         return matches[0]
     if matches:

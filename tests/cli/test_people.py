@@ -32,7 +32,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_note_after_the_run_stands_in_the_report_and_the_record_is_sealed_again(record: Path) -> None:
-    assert app.run(["note", "looked at it again", "--run", record.name[-4:]]) == 0
+    assert app.run(["note", record.name[-4:], "looked at it again"]) == 0
     events = read_journal(record / JOURNAL)
     assert isinstance(events[-2].fact, NoteAdded)
     seal = events[-1].fact
@@ -45,9 +45,13 @@ def test_a_note_after_the_run_stands_in_the_report_and_the_record_is_sealed_agai
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["note", " ", "--run", "x"], "the note is empty"),
+        (["note"], "TEXT"),
+        (["note", " "], "the note is empty"),
+        (["note", "{}", ""], "the note is empty"),
+        (["note", "", "hello"], "there is no run ''"),
         (["note", "hello"], "no run is unfinished"),
-        (["note", "hello", "--run", "nowhere"], "there is no run 'nowhere'"),
+        (["note", "nowhere", "hello"], "there is no run 'nowhere'"),
+        (["note", "the", "disk", "was full"], "Put it in quotes"),
         (["approve", "nowhere", "hello"], "there is no run 'nowhere'"),
         (["approve", "{}", "hello"], "does not wait for anybody"),
         (["approve", "{}", "hello", "--reject"], "a rejection needs a reason"),
