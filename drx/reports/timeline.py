@@ -104,11 +104,21 @@ def gaps(events: Sequence[Event]) -> list[Span]:
 
 def spans_of(plan: Plan, events: Sequence[Event], clock: datetime) -> list[Span]:
     """Everything that the time of a run was spent on."""
-    walk = _Walk(plan)
+    walk = _Walk(plan, _retried(events))
     for event in events:
         walk.take(event)
     walk.close_all(end_of_run(events))
     return [*gaps(events), *_detection(plan, events, clock), *walk.found]
+
+
+def _retried(events: Sequence[Event]) -> frozenset[tuple[str, int]]:
+    """The visits in which an attempt was repeated, or was to be."""
+    return frozenset(
+        (event.fact.step, event.fact.visit)
+        for event in events
+        if isinstance(event.fact, RetryScheduled)
+        or (isinstance(event.fact, StepStarted) and event.fact.attempt > 1 and event.fact.part is not Part.ROLLBACK)
+    )
 
 
 def _detection(plan: Plan, events: Sequence[Event], clock: datetime) -> list[Span]:
@@ -129,9 +139,10 @@ def _detection(plan: Plan, events: Sequence[Event], clock: datetime) -> list[Spa
 class _Walk:
     """Turns events into spans, one event at a time."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, retried: frozenset[tuple[str, int]]) -> None:
         self.found: list[Span] = []
         self._plan = plan
+        self._retried = retried
         self._mode = plan.mode
         self._attempts: dict[tuple[str, int, Part], datetime] = {}
         self._holds: dict[tuple[str, int], tuple[datetime, Category]] = {}
@@ -207,16 +218,17 @@ class _Walk:
         started = self._attempts.pop((fact.step, fact.visit, fact.part), None)
         if started is not None:
             failed = isinstance(fact, StepFailed | StepTimedOut)
-            self.found.append(Span(started, at, self._category(fact.step, fact.part, failed=failed)))
+            vain = failed and (fact.step, fact.visit) in self._retried
+            self.found.append(Span(started, at, self._category(fact.step, fact.part, vain=vain)))
 
     def _end_attempts(self, at: datetime) -> None:
         for (step, _, part), started in self._attempts.items():
-            self.found.append(Span(started, at, self._category(step, part, failed=False)))
+            self.found.append(Span(started, at, self._category(step, part, vain=False)))
         self._attempts.clear()
 
-    def _category(self, step: str, part: Part, *, failed: bool) -> Category:
+    def _category(self, step: str, part: Part, *, vain: bool) -> Category:
         if self._plan.steps[step].phase is Phase.PASS:
             return Category.VERIFICATION
-        if failed and part is not Part.ROLLBACK:
+        if vain and part is not Part.ROLLBACK:
             return Category.RETRIES
         return Category.VERIFICATION if part is Part.VERIFY else Category.AUTOMATION

@@ -12,6 +12,7 @@ from drx.engine.events import (
     ClockDiverged,
     NoteAdded,
     PauseRequested,
+    RetryScheduled,
     RunFinished,
     RunPaused,
     RunResumed,
@@ -140,6 +141,27 @@ def test_a_question_after_a_failure_is_waiting_for_people() -> None:
     journal.start("a", attempt=2).after(3).ends("a", attempt=2).add(RunFinished(Outcome.SUCCEEDED))
     found = gather(journal.plan, journal.events).whole
     assert (found.retries, found.people, found.automation) == (seconds(2), seconds(10), seconds(3))
+
+
+def test_a_failure_that_is_not_repeated_is_no_retry() -> None:
+    journal = Journal(incident_plan(automated("a"))).start("a").after(10).fails("a", "no")
+    found = gather(journal.plan, journal.add(RunFinished(Outcome.FAILED)).events).whole
+    assert (found.retries, found.automation) == (seconds(0), seconds(10))
+
+
+def test_a_verification_that_is_not_repeated_is_no_retry() -> None:
+    journal = Journal(incident_plan(automated("a", verify=True))).start("a").after(10).ends("a")
+    journal.start("a", part=Part.VERIFY).after(3).fails("a", "no", part=Part.VERIFY)
+    found = gather(journal.plan, journal.add(RunFinished(Outcome.FAILED)).events).whole
+    assert (found.retries, found.automation, found.verification) == (seconds(0), seconds(10), seconds(3))
+
+
+def test_vain_attempts_and_the_waits_between_them_are_retries() -> None:
+    journal = Journal(incident_plan(automated("a"))).start("a").after(10).fails("a", "no")
+    journal.add(RetryScheduled("a", 1, journal.now + seconds(5))).after(5).start("a", attempt=2).after(3)
+    journal.fails("a", "no", attempt=2)
+    found = gather(journal.plan, journal.add(RunFinished(Outcome.FAILED)).events).whole
+    assert (found.retries, found.automation) == (seconds(18), seconds(0))
 
 
 def test_a_drill_detects_from_the_fault_to_the_symptom() -> None:
