@@ -64,7 +64,9 @@ def passed_drill() -> Journal:
     journal = _until_restored(Journal(DRILL))
     struck = journal.events[7].at
     journal.start("restore", {"database": "pixelcraft_recovered", "digest": True}, part=Part.VERIFY).after(1.1)
-    journal.ends("restore", {"digest": "5e99a16e0c1f4b7d8a2e6f3b9c0d1e2f"}, part=Part.VERIFY, proven_until=struck - seconds(1.25))
+    journal.ends(
+        "restore", {"digest": "5e99a16e0c1f4b7d8a2e6f3b9c0d1e2f"}, part=Part.VERIFY, proven_until=struck - seconds(1.25)
+    )
     journal.waits("approve-switch").ends("approve-switch", attempt=0)
     journal.does("healthy", 2.9)
     journal.does("compare", 1.3, {"summary": "50,000 of 50,000 images, digest equal"})
