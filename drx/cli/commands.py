@@ -64,11 +64,11 @@ def actions(
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="runbook, drill or config.")] = "runbook",
+    kind: Annotated[str, typer.Argument(help="runbook, drill, config or report.")] = "runbook",
     output: Output = None,
     check: Check = False,
 ) -> int:
-    """Print the JSON Schema that editors complete and check with."""
+    """Print the JSON Schema that editors check with, or of report.json."""
     from drx.cli.schema import schema as run
 
     return run(kind, Path(output) if output else None, check)

@@ -1,4 +1,4 @@
-"""`drx schema`: JSON Schemas for editors, out of the models and the actions. Reads no project."""
+"""`drx schema`: JSON Schemas for editors and of report.json, out of the models and the actions. Reads no project."""
 
 import json
 from functools import cache
@@ -13,10 +13,11 @@ from drx.config import Settings
 from drx.config import model as config_model
 from drx.errors import ExitCode, StaleError, UsageError
 from drx.files import write_atomically
+from drx.reports.document import report_schema
 from drx.runbook import model as runbook_model
 from drx.runbook.catalogue import ActionSpec
 
-KINDS = ("runbook", "drill", "config")
+KINDS = ("runbook", "drill", "config", "report")
 FOLDER = Path("docs/schema")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -52,6 +53,8 @@ def _read(path: Path) -> str:
 @cache
 def schema_text(kind: str) -> str:
     """Write the schema of one kind of document; the same models give the same bytes."""
+    if kind == "report":
+        return report_schema()
     made = _config_schema() if kind == "config" else _steps_schema(kind)
     return json.dumps({"$schema": DIALECT, **made}, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 

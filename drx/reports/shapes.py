@@ -87,7 +87,7 @@ class Split:
     people: timedelta
     """Nothing but waiting for a person."""
     retries: timedelta
-    """Attempts that failed, and waits before the next one."""
+    """Attempts that failed and were repeated, and the waits between them."""
     verification: timedelta
     """Checks of what was done."""
     gaps: timedelta
