@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from drx.cli import app
 from drx.cli.groups import GROUPS
@@ -13,11 +12,12 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_first_runbook_checks_and_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    (tmp_path / "drx.yaml").write_bytes((ROOT / "drx.yaml").read_bytes())
+def test_the_first_project_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = re.findall(r"```yaml\n# (\S+)\n(.*?)```", README, re.DOTALL)
+    assert [name for name, _ in files] == ["drx.yaml", "runbooks/cache-flush.yaml"]
     (tmp_path / "runbooks").mkdir()
-    (tmp_path / "runbooks" / f"{yaml.safe_load(text)['runbook']}.yaml").write_text(text)
+    for name, text in files:
+        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     assert app.run(["check"]) == 0
 
