@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from drx.engine.events import ClockStarted, Event, RunStarted, StepStarted, StepSucceeded
@@ -11,7 +12,7 @@ from drx.engine.visit import Status
 from drx.reports import happenings, judgement, timeline
 from drx.reports.deviations import deviations
 from drx.reports.shapes import Clock, Objective, Proof, RunFacts, StepTiming
-from drx.reports.steps import Rows, checks, not_reached, timings
+from drx.reports.steps import Row, Rows, checks, not_reached, timings
 from drx.reports.text import title_of
 from drx.values import Json
 
@@ -27,15 +28,37 @@ def gather(plan: Plan, events: Sequence[Event], journal_head: str = "") -> RunFa
     start = events[0].fact if events else None
     if not isinstance(start, RunStarted):
         raise ValueError("the events of a run begin with RunStarted")
-    clock, end, gaps = _clock(events), timeline.end_of_run(events), timeline.gaps(events)
-    rows = Rows(plan)
+    return _told(start, events, _measure(plan, start, events), journal_head)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured, before anything is said of it."""
+
+    rows: Sequence[Row]
+    clock: Clock
+    ended: datetime
+    proof: Proof | None
+    found: judgement.Findings
+
+
+def _measure(plan: Plan, start: RunStarted, events: Sequence[Event]) -> _Measured:
+    """Measure times and objectives."""
+    clock, end, rows = _clock(events), timeline.end_of_run(events), Rows(plan)
     for event in events:
         rows.take(event)
-    steps = timings(plan, rows.all(), gaps, end)
+    steps = timings(plan, rows.all(), timeline.gaps(events), end)
     recovered_at, proof = _recovered_at(steps), _proof(plan, events)
     rto, rpo = _objectives(plan, start.mode, clock, recovered_at, proof)
     failures = happenings.failures(plan, events)
     found = judgement.Findings(plan, start.mode, start.run, steps, failures, recovered_at, rto, rpo)
+    return _Measured(rows.all(), clock, end, proof, found)
+
+
+def _told(start: RunStarted, events: Sequence[Event], measured: _Measured, journal_head: str) -> RunFacts:
+    """Put everything that a report says together."""
+    found, clock = measured.found, measured.clock
+    plan, recovered_at = found.plan, found.recovered_at
     verdict = judgement.judge(found, events)
     spans = timeline.spans_of(plan, events, clock.moment)
     return RunFacts(
@@ -49,19 +72,19 @@ def gather(plan: Plan, events: Sequence[Event], journal_head: str = "") -> RunFa
         outcome=judgement.outcome_of(events),
         objective_missed=judgement.objective_missed(found, verdict),
         started=events[0].at,
-        ended=end,
+        ended=measured.ended,
         clock=clock,
         recovered_at=recovered_at,
-        rto=rto,
-        rpo=rpo,
-        proof=proof,
+        rto=found.rto,
+        rpo=found.rpo,
+        proof=measured.proof,
         until_recovered=None if recovered_at is None else timeline.split(spans, clock.moment, recovered_at),
-        whole=timeline.split(spans, events[0].at, end),
-        steps=steps,
-        not_reached=not_reached(plan, rows.all()),
-        checks=checks(plan, rows.all()),
-        deviations=deviations(plan, events, steps, failures),
-        failures=failures,
+        whole=timeline.split(spans, events[0].at, measured.ended),
+        steps=tuple(found.steps),
+        not_reached=not_reached(plan, measured.rows),
+        checks=checks(plan, measured.rows),
+        deviations=deviations(plan, events, found.steps, found.failures),
+        failures=tuple(found.failures),
         notes=happenings.notes(events),
         approvals=happenings.approvals(plan, events),
         reviews=happenings.reviews(events),
