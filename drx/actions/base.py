@@ -128,17 +128,11 @@ def action(
     """
 
     def register(function: Callable[[ParamsType, Context], Result]) -> Callable[[ParamsType, Context], Result]:
-        documentation = inspect.getdoc(function)
-        if not documentation:
-            raise TypeError(f"action {name} has no docstring: it is what operators read")
-        parameters = get_type_hints(function)["params"]
-        if not issubclass(parameters, Params):
-            raise TypeError(f"action {name}: its first parameter must be a subclass of Params")
-        summary, _, description = documentation.partition("\n")
+        parameters, summary, description = _described(name, function)
         spec = ActionSpec(
             name=name,
             summary=summary,
-            description=description.strip(),
+            description=description,
             effect=effect,
             repeatable=repeatable,
             targets=targets,
@@ -151,3 +145,15 @@ def action(
         return function
 
     return register
+
+
+def _described(name: str, function: Callable[[ParamsType, Context], Result]) -> tuple[type[Params], str, str]:
+    """Give what a function says of itself: its parameters, the first line of its docstring, and the rest of it."""
+    documentation = inspect.getdoc(function)
+    if not documentation:
+        raise TypeError(f"action {name} has no docstring: it is what operators read")
+    parameters = get_type_hints(function)["params"]
+    if not issubclass(parameters, Params):
+        raise TypeError(f"action {name}: its first parameter must be a subclass of Params")
+    summary, _, description = documentation.partition("\n")
+    return parameters, summary, description.strip()
