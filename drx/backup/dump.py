@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from drx import __version__
 from drx.backup.capture import Capture, Captured, start_position
@@ -41,22 +42,7 @@ def base_backup(
     """
     prefix = base_prefix(service, backup_id)
     job = _Job(client, database, store, prefix, workers, progress, cancelled)
-    for attempt in range(1, _ATTEMPTS + 1):
-        job.clear()
-        started_at = datetime.now(UTC)
-        try:
-            collections, files, captured = job.run()
-        except CollectionMoved:
-            if attempt == _ATTEMPTS:
-                raise
-            continue
-        if not captured.disturbed:
-            break
-    else:
-        raise StepError(
-            f"collections of {database} were renamed or converted during {_ATTEMPTS} attempts to back it up",
-            "Take the base when nobody changes collections",
-        )
+    started_at, (collections, files, captured) = _undisturbed(job)
     with failures("asking for the server's version"):
         version = str(client.server_info()["version"])
     files = (*files, job.put_whole(f"dump/{database}/prelude.json.gz", _prelude(version)))
@@ -71,8 +57,35 @@ def base_backup(
     return manifest
 
 
+def _undisturbed(job: "_Job") -> tuple[datetime, "_Dumped"]:
+    """Dump until an attempt ends during which no collection was renamed or converted; say when that one began."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        job.clear()
+        started_at = datetime.now(UTC)
+        try:
+            dumped = job.run()
+        except CollectionMoved:
+            if attempt == _ATTEMPTS:
+                raise
+            continue
+        if not dumped.captured.disturbed:
+            return started_at, dumped
+    raise StepError(
+        f"collections of {job.database} were renamed or converted during {_ATTEMPTS} attempts to back it up",
+        "Take the base when nobody changes collections",
+    )
+
+
 def _prelude(server_version: str) -> bytes:
     return json.dumps({"ServerVersion": server_version, "ToolVersion": f"drx {__version__}"}).encode()
+
+
+class _Dumped(NamedTuple):
+    """What one attempt wrote."""
+
+    collections: tuple[CollectionManifest, ...]
+    files: tuple[FileManifest, ...]
+    captured: Captured
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,7 @@ class _Job:
         for key in left:
             self.store.delete(key)
 
-    def run(self) -> tuple[tuple[CollectionManifest, ...], tuple[FileManifest, ...], Captured]:
+    def run(self) -> _Dumped:
         """Dump every collection while the oplog is archived from before the first read to after the last."""
         start = start_position(self.client)
         with self.store.upload(self.prefix + OPLOG) as upload:
@@ -113,7 +126,7 @@ class _Job:
                 capture.stop()
             oplog.flush()
             files.append(writer.finish())
-        return tuple(collections), tuple(files), captured
+        return _Dumped(tuple(collections), tuple(files), captured)
 
     def dump_collections(self) -> tuple[list[CollectionManifest], list[FileManifest]]:
         """Dump one collection after the other, the ranges of each side by side."""

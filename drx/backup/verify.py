@@ -1,6 +1,7 @@
 """Read back what a store or a database really holds and say where it differs from what should be there. Only reads."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from drx.backup.digest import Digest, digest_of
@@ -95,38 +96,53 @@ def verify_base(
     """
     there = {entry.key: entry.size_bytes for entry in store.list(manifest.prefix)}
     meter = Meter(progress, sum(file.size_bytes for file in manifest.files), "bytes")
-    damaged: dict[str, str] = {}
-
-    def check_file(file: FileManifest) -> None:
-        key = manifest.prefix + file.path
-        if key not in there:
-            damaged[key] = f"{store.describe()}/{key} is not there"
-        elif there[key] != file.size_bytes:
-            damaged[key] = f"{store.describe()}/{key} has {there[key]:,} bytes, not {file.size_bytes:,}"
-        elif file.members and sum(member.size_bytes for member in file.members) != file.size_bytes:
-            damaged[key] = f"{store.describe()}/{key}: the manifest does not describe all of it"
-
-    def check_part(part: tuple[FileManifest, Member | None], check: Callable[[], None]) -> None:
-        file, member = part
-        key = manifest.prefix + file.path
-        check()
-        if key in damaged:
-            return
-        try:
-            if member:
-                read_member(store, key, member)
-            elif sha256(store.get(key)).hexdigest() != file.sha256:
-                damaged[key] = f"{store.describe()}/{key} is damaged: the SHA-256 differs"
-        except StoreError as error:
-            damaged[key] = error.message
-        meter.add(member.size_bytes if member else file.size_bytes)
-
+    reading = _Reading(store, manifest.prefix, there, meter)
     for file in manifest.files:
-        check_file(file)
+        reading.hold_against_listing(file)
     parts = ((file, member) for file in manifest.files for member in file.members or (None,))
-    side_by_side(check_part, parts, workers, cancelled)
+    side_by_side(reading.read, parts, workers, cancelled)
+    damaged = reading.damaged
     for collection in manifest.collections:
         held = manifest.file(collection.data).digest if collection.data else Digest()
         if held != collection.digest:
             damaged[collection.name] = f"the manifest contradicts itself about {collection.name}"
     return tuple(damaged[key] for key in sorted(damaged))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Reads the objects of one base back and keeps, by key, what is wrong with each."""
+
+    store: Store
+    prefix: str
+    there: Mapping[str, int]
+    """Sizes in bytes of the objects that the store lists."""
+    meter: Meter
+    damaged: dict[str, str] = field(default_factory=dict)
+
+    def hold_against_listing(self, file: FileManifest) -> None:
+        """Compare an object's size with the manifest, without reading it."""
+        key = self.prefix + file.path
+        name = f"{self.store.describe()}/{key}"
+        if key not in self.there:
+            self.damaged[key] = f"{name} is not there"
+        elif self.there[key] != file.size_bytes:
+            self.damaged[key] = f"{name} has {self.there[key]:,} bytes, not {file.size_bytes:,}"
+        elif file.members and sum(member.size_bytes for member in file.members) != file.size_bytes:
+            self.damaged[key] = f"{name}: the manifest does not describe all of it"
+
+    def read(self, part: tuple[FileManifest, Member | None], check: Callable[[], None]) -> None:
+        """Read a member, or a whole object that has none; nothing of an object that is known to be damaged."""
+        file, member = part
+        key = self.prefix + file.path
+        check()
+        if key in self.damaged:
+            return
+        try:
+            if member:
+                read_member(self.store, key, member)
+            elif sha256(self.store.get(key)).hexdigest() != file.sha256:
+                self.damaged[key] = f"{self.store.describe()}/{key} is damaged: the SHA-256 differs"
+        except StoreError as error:
+            self.damaged[key] = error.message
+        self.meter.add(member.size_bytes if member else file.size_bytes)
