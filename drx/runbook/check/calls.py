@@ -10,7 +10,8 @@ from drx.errors import DrxError
 from drx.runbook.catalogue import ActionSpec
 from drx.runbook.check.names import Visible, check_names
 from drx.runbook.check.review import Place, Review, walk
-from drx.runbook.expressions import ExpressionError, as_expression, names_in, texts
+from drx.runbook.check.secrets import check_secrets
+from drx.runbook.expressions import as_expression, texts
 from drx.runbook.model import ActionCall, ActionStep, HumanFields, ParallelStep, Probe, Runbook, RunbookStep, Step
 from drx.yaml_source import explain
 
@@ -70,6 +71,7 @@ def _check_step(review: Review, step: Step, here: Place, visible: Visible, *, in
                     check_call(review, call, (*here, key), own)
         case RunbookStep():
             check_names(review, step.inputs, (*here, "inputs"), visible)
+            check_secrets(review, step.inputs, (*here, "inputs"))
         case HumanFields(unattended=Probe(probe=probe)):
             check_call(review, probe, (*here, "unattended", "probe"), visible)
 
@@ -78,7 +80,7 @@ def check_call(review: Review, call: ActionCall | ActionStep, place: Place, visi
     """Check one call of an action; gives what is known of the action."""
     below = (*place, "with")
     check_names(review, call.with_, below, visible)
-    _check_secrets(review, call.with_, below)
+    check_secrets(review, call.with_, below)
     try:
         spec = review.catalogue(call.action)
     except DrxError as error:
@@ -118,24 +120,3 @@ def _probes(value: object, place: Place) -> Iterator[tuple[Place, ActionCall]]:
         case list():
             for position, entry in enumerate(value):
                 yield from _probes(entry, (*place, position))
-
-
-def _check_secrets(review: Review, parameters: Mapping[str, object], place: Place) -> None:
-    """Refuse secrets where every process on the machine, or every log on the way, can read them."""
-    for path, text in texts(parameters, place):
-        keys = [key for key in path[len(place) :] if isinstance(key, str)]
-        if not any(key == "command" or key.endswith("url") for key in keys):
-            continue
-        for chain in _readable_names(text):
-            name = ".".join(chain)
-            if review.surroundings.is_secret(name):
-                where = "an argument list" if "command" in keys else "a URL"
-                remedy = "Pass it by `env`, `stdin` or a header instead"
-                review.error(path, f"the secret {name} would stand in {where}, for others to read", remedy)
-
-
-def _readable_names(text: str) -> list[tuple[str, ...]]:
-    try:
-        return names_in(text)
-    except ExpressionError:
-        return []
