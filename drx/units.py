@@ -39,7 +39,7 @@ def parse_size(text: str) -> int:
 
 
 def show_duration(value: timedelta) -> str:
-    """Write a duration for a person: `0.4s`, `41s`, `3m 12s`, `2h 00m`, `3d 4h`."""
+    """Write a duration for a person: `0.4s`, `41s`, `3m 12s`, `2h`, `3d 4h`."""
     seconds = abs(value.total_seconds())
     sign = "-" if value.total_seconds() < 0 else ""
     if seconds < 10:
@@ -48,10 +48,14 @@ def show_duration(value: timedelta) -> str:
     if whole < 60:
         return f"{sign}{whole}s"
     if whole < 3600:
-        return f"{sign}{whole // 60}m {whole % 60:02d}s"
+        return sign + _two_units(whole // 60, "m", whole % 60, "02d", "s")
     if whole < 86400:
-        return f"{sign}{whole // 3600}h {whole % 3600 // 60:02d}m"
-    return f"{sign}{whole // 86400}d {whole % 86400 // 3600}h"
+        return sign + _two_units(whole // 3600, "h", whole % 3600 // 60, "02d", "m")
+    return sign + _two_units(whole // 86400, "d", whole % 86400 // 3600, "d", "h")
+
+
+def _two_units(large: int, large_unit: str, small: int, form: str, small_unit: str) -> str:
+    return f"{large}{large_unit} {small:{form}}{small_unit}" if small else f"{large}{large_unit}"
 
 
 def show_clock(value: timedelta) -> str:

@@ -1,6 +1,6 @@
 """Lead a person through one question: the choices, what each does next, the reasons it needs. It keeps no state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from drx.engine.commands import Question
 from drx.engine.events import AbortRequested, Answered, InputGiven, NoteAdded, PauseRequested
@@ -9,18 +9,29 @@ from drx.ui.port import GoOn, Send, StopSteps
 from drx.ui.prompts import Prompts
 
 _NOTE = "Write a note - it goes into the report, then this is asked again"
-_PAUSE = "Pause or hand over - nothing more starts; `drx resume` goes on here"
+_PAUSE = "Pause or hand over - what still runs is stopped; `drx resume` goes on here"
+_PAUSE_RUNNING = "Pause or hand over - the running step is stopped; `drx resume` goes on"
 _ABORT = "Abort - roll back what was done, newest first, clean up, and end the run"
+_FORMS = {
+    "datetime": "please write it as 2026-11-21T08:00:00Z, in UTC; ",
+    "duration": "please write it as 30s, 5m or 1h30m; ",
+    "integer": "please write a whole number; ",
+    "boolean": "please write true or false; ",
+}
+"""How to write an input of a type that cannot be guessed."""
 
 
-def about(question: Question, prompts: Prompts, send: Send) -> None:
+def about(question: Question, prompts: Prompts, send: Send, input_types: Mapping[str, str]) -> None:
     """Ask until there is one answer, and send it. Raises what the prompts raise."""
     if question.kind is QuestionKind.INPUT and not question.options:
-        send(InputGiven(question.step, _reason(f"{question.text} (Ctrl-C for more)", prompts)))
+        form = _FORMS.get(input_types.get(question.step, ""), "")
+        send(InputGiven(question.step, _reason(f"{question.text} ({form}Ctrl-C for more)", prompts)))
         return
     choices = [choice for choice in question.choices if choice is not Choice.GOTO or question.options]
     labels = [_label(question, choice) for choice in choices]
-    text = "\n".join((question.text, *(f"  {line}" for line in question.details)))
+    # What failed, and what its output says, stands in the lines above.
+    details = question.details if question.kind is QuestionKind.STEP else ()
+    text = "\n".join((question.text, *(f"  {line}" for line in details)))
     while True:
         index = prompts.choose(text, [*labels, _NOTE, _PAUSE, _ABORT])
         if index < len(choices):
@@ -38,7 +49,7 @@ def about(question: Question, prompts: Prompts, send: Send) -> None:
 def about_interrupt(running: Sequence[str], prompts: Prompts, send: Send) -> None:
     """Ask what Ctrl-C was meant to do, and send that."""
     steps = ", ".join(running)
-    labels = ["Go on - as if nothing had happened", _PAUSE]
+    labels = ["Go on - as if nothing had happened", _PAUSE_RUNNING if steps else _PAUSE]
     if steps:
         labels.append(f"Stop {steps} - end it now and decide what follows")
     labels.append(_ABORT)

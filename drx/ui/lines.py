@@ -1,11 +1,14 @@
 """Put events into words, one line each. Pure: an event in, text out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from textwrap import wrap
 
 from drx.engine.events import (
     AbortRequested,
     Answered,
+    AttemptEnded,
     ClockDiverged,
     ClockStarted,
     Event,
@@ -14,8 +17,6 @@ from drx.engine.events import (
     PauseRequested,
     RetryScheduled,
     ReviewAnswered,
-    RunFinished,
-    RunPaused,
     RunResumed,
     RunStarted,
     StepCancelled,
@@ -29,22 +30,50 @@ from drx.engine.events import (
     TargetIdentified,
     TargetLost,
 )
-from drx.engine.plan import Plan
+from drx.engine.plan import Automated, Plan
 from drx.engine.terms import Choice, Part
-from drx.reports.text import one_line
+from drx.reports.text import one_line, visible
 from drx.units import show_duration, show_time
 
 DONE, FAILED, RUNNING, WAITING, OTHER = "✓", "✗", "▶", "?", "·"
 PLAIN_MARKS = {DONE: "ok", FAILED: "!!", RUNNING: "..", WAITING: "??", OTHER: "--"}
 """The marks where the terminal cannot show them."""
 
-_LONG = timedelta(seconds=10)
-"""A step that should take this long is shown when it starts, too."""
 _ID_WIDTH = 16
 _TAIL = 10
+_SHORT_TAIL = 3
+_LONGEST_OUTPUT = 200
+_LEAST_ROOM = 20
+_UNATTENDED_SKIP = "unattended: skip"
+"""The engine's reason for a step of a person whom nobody stands in for."""
 
-Line = tuple[str, str]
-"""A mark, and the text after it."""
+
+@dataclass(frozen=True)
+class Line:
+    """A mark and the text after it. `head` is what further lines are indented by; `figures` are always shown whole."""
+
+    mark: str
+    text: str
+    head: str = ""
+    figures: str = ""
+    is_title: bool = False
+    """Cut where it does not fit; everything else is wrapped."""
+
+
+def fit(line: Line, columns: int | None, used: int) -> list[str]:
+    """Lay a line out after `used` characters: a title is cut, the rest hangs. A path is never cut, nor broken.
+
+    Without `columns` it stays one line.
+    """
+    text, figures = visible(line.text), visible(line.figures)
+    if columns is None:
+        return [line.head + text + figures]
+    room = max(columns - used - len(line.head), _LEAST_ROOM)
+    if line.is_title:
+        return [line.head + one_line(text, max(room - len(figures), 1)) + figures]
+    first, *others = wrap(text + figures, room, break_long_words=False, break_on_hyphens=False) or [""]
+    indent = " " * (used + len(line.head))
+    return [line.head + first, *(indent + other for other in others)]
 
 
 class Wording:
@@ -61,96 +90,119 @@ class Wording:
             self._unattended = event.fact.unattended
         match event.fact:
             case StepStarted() as fact:
-                yield from self._started(event, fact)
-            case StepSucceeded() | StepFailed() | StepTimedOut() | StepCancelled() as fact:
-                yield from self._ended(event, fact)
+                self._began[fact.step, fact.part] = event.at
+                if not self._unattended:
+                    yield from self._started(fact)
+            case StepSucceeded() as fact:
+                yield from self._succeeded(event, fact)
+            case StepFailed() | StepTimedOut() | StepCancelled() as fact:
+                yield from self._failed(event, fact)
             case StepSkipped() as fact:
-                yield OTHER, self._step(fact.step, f"skipped: {fact.reason}")
+                reason = "nobody is there (unattended)" if fact.reason == _UNATTENDED_SKIP else fact.reason
+                yield _about(fact.step, OTHER, f"skipped: {reason}")
             case StepWaiting() as fact if not self._unattended:
-                yield WAITING, self._step(fact.step, "waits for a person")
+                yield _about(fact.step, WAITING, "waits for a person")
             case RetryScheduled() as fact:
                 wait = show_duration(max(fact.retry_at - event.at, timedelta(0)))
-                yield OTHER, self._step(fact.step, f"tried again in {wait}")
+                yield _about(fact.step, OTHER, f"tried again in {wait}")
             case StepIgnored() as fact:
                 where = f"at {fact.goto}" if fact.goto else "all the same"
-                yield OTHER, self._step(fact.step, f"failed; the run goes on {where}")
+                yield _about(fact.step, OTHER, f"failed; the run goes on {where}")
             case Answered() as fact:
-                yield from self._answered(event, fact)
+                yield _answered(event, fact)
             case _:
                 yield from _about_the_run(event)
 
-    def _started(self, event: Event, fact: StepStarted) -> Iterator[Line]:
-        self._began[fact.step, fact.part] = event.at
+    def progress(self, step: str, done: int, total: int | None, unit: str) -> Line:
+        """How far a running step is, and in which part of it."""
+        of = f" of {total:,}" if total is not None else ""
+        return _about(step, RUNNING, f"{self._part(step)}{done:,}{of} {unit}")
+
+    def _part(self, step: str) -> str:
+        if (step, Part.VERIFY) in self._began:
+            return "verifying: "
+        return "rolling back: " if (step, Part.ROLLBACK) in self._began else ""
+
+    def _started(self, fact: StepStarted) -> Iterator[Line]:
         step = self._plan.steps[fact.step]
         if fact.part is Part.ROLLBACK:
-            yield RUNNING, self._step(fact.step, "is rolled back")
-        elif fact.part is Part.WORK and step.expect is not None and step.expect >= _LONG:
-            yield RUNNING, self._step(fact.step, step.title, f"   (expected {show_duration(step.expect)})")
+            yield _about(fact.step, RUNNING, "is rolled back")
+        elif fact.part is Part.WORK and isinstance(step.work, Automated):
+            again = f"   attempt {fact.attempt}" if fact.attempt > 1 else ""
+            expected = f"   (expected {show_duration(step.expect)})" if step.expect is not None else ""
+            yield _about(fact.step, RUNNING, step.title, again + expected, is_title=True)
 
-    def _ended(self, event: Event, fact: StepSucceeded | StepFailed | StepTimedOut | StepCancelled) -> Iterator[Line]:
-        began = self._began.pop((fact.step, fact.part), event.at)
-        took = show_duration(event.at - began)
+    def _succeeded(self, event: Event, fact: StepSucceeded) -> Iterator[Line]:
+        took, shown = self._took(event, fact)
         step = self._plan.steps[fact.step]
-        if isinstance(fact, StepSucceeded):
-            if fact.part is Part.WORK:
-                expected = f"   (expected {show_duration(step.expect)})" if step.expect else ""
-                recovered = "   recovered" if step.recovered else ""
-                yield DONE, self._step(fact.step, step.title, f"   {took}{expected}{recovered}")
-            else:
-                yield (
-                    DONE,
-                    self._step(fact.step, "verified" if fact.part is Part.VERIFY else "rolled back", f"   {took}"),
-                )
+        if fact.part is not Part.WORK:
+            yield _about(fact.step, DONE, "verified" if fact.part is Part.VERIFY else "rolled back", f"   {shown}")
             return
+        overrun = step.expect is not None and took > step.expect
+        expected = f"   (expected {show_duration(step.expect)})" if step.expect is not None and overrun else ""
+        recovered = "   recovered" if step.recovered else ""
+        yield _about(fact.step, DONE, step.title, f"   {shown}{expected}{recovered}", is_title=True)
+        if not self._unattended:
+            yield from _output(fact.lines[-_SHORT_TAIL:])
+
+    def _failed(self, event: Event, fact: StepFailed | StepTimedOut | StepCancelled) -> Iterator[Line]:
+        _, shown = self._took(event, fact)
         what = {Part.WORK: "", Part.VERIFY: "verification: ", Part.ROLLBACK: "rollback: "}[fact.part]
         if isinstance(fact, StepFailed):
-            yield FAILED, self._step(fact.step, f"{what}{fact.error}", f"   {took}")
+            yield _about(fact.step, FAILED, f"{what}{fact.error}", f"   {shown}")
             if fact.remedy:
-                yield "", f"  {one_line(fact.remedy)}"
+                yield Line("", one_line(fact.remedy), "  ")
         else:
             why = "took too long" if isinstance(fact, StepTimedOut) else "was stopped"
             left = ", did not end and may still be going on" if fact.abandoned else ""
-            yield FAILED, self._step(fact.step, f"{what}{why} after {took}{left}")
+            yield _about(fact.step, FAILED, f"{what}{why} after {shown}{left}")
         if not isinstance(fact, StepCancelled):
-            yield from (("", f"  | {one_line(line, 200)}") for line in fact.lines[-_TAIL:])
+            yield from _output(fact.lines[-_TAIL:])
 
-    def _answered(self, event: Event, fact: Answered) -> Iterator[Line]:
-        words = {
-            Choice.DONE: "done",
-            Choice.WENT_WRONG: "went wrong",
-            Choice.SKIP: "skipped",
-            Choice.ANSWER: f"answered: {fact.value}",
-            Choice.APPROVE: "approved",
-            Choice.REJECT: "rejected",
-            Choice.RETRY: "try again",
-            Choice.GOTO: f"go on at {fact.value}",
-            Choice.NAMED: f"named {fact.value}",
-        }[fact.choice]
-        who = "the drill's script" if fact.scripted else event.by.user
-        reason = f": {fact.reason}" if fact.reason and not fact.scripted else ""
-        mark = FAILED if fact.choice in (Choice.WENT_WRONG, Choice.REJECT) else DONE
-        yield mark, self._step(fact.step, f"{words} ({who}){reason}")
+    def _took(self, event: Event, fact: AttemptEnded) -> tuple[timedelta, str]:
+        took = event.at - self._began.pop((fact.step, fact.part), event.at)
+        return took, show_duration(took)
 
-    def _step(self, step: str, text: str, figures: str = "") -> str:
-        return f"{step:<{_ID_WIDTH}} {one_line(text)}{figures}"
+
+def _about(step: str, mark: str, text: str, figures: str = "", *, is_title: bool = False) -> Line:
+    return Line(mark, one_line(text), f"{step:<{_ID_WIDTH}} ", figures, is_title)
+
+
+def _output(lines: Sequence[str]) -> Iterator[Line]:
+    return (Line("", one_line(line, _LONGEST_OUTPUT), "  | ") for line in lines)
+
+
+def _answered(event: Event, fact: Answered) -> Line:
+    mark, words = {
+        Choice.DONE: (DONE, "done"),
+        Choice.WENT_WRONG: (FAILED, "went wrong"),
+        Choice.SKIP: (OTHER, "skipped"),
+        Choice.ANSWER: (DONE, f"answered: {fact.value}"),
+        Choice.APPROVE: (DONE, "approved"),
+        Choice.REJECT: (FAILED, "rejected"),
+        Choice.RETRY: (OTHER, "try again"),
+        Choice.GOTO: (OTHER, f"go on at {fact.value}"),
+        Choice.NAMED: (OTHER, f"named {fact.value}"),
+    }[fact.choice]
+    who = "the drill's script" if fact.scripted else event.by.user
+    reason = f": {fact.reason}" if fact.reason and not fact.scripted else ""
+    return _about(fact.step, mark, f"{words} ({who}){reason}")
 
 
 def _about_the_run(event: Event) -> Iterator[Line]:
     match event.fact:
         case RunStarted() as fact:
             what = f"drill {fact.drill}" if fact.drill else f"{fact.mode} {fact.runbook}"
-            yield OTHER, f"{what} in {fact.environment}   {fact.run}"
+            yield Line(OTHER, f"{what} in {fact.environment}   {fact.run}")
         case RunResumed() as fact:
             gap = show_duration(timedelta(seconds=fact.gap_seconds))
-            yield OTHER, f"{one_line(event.by.user)} on {one_line(event.by.host)} goes on, {gap} after the last event"
+            yield Line(
+                OTHER, f"{one_line(event.by.user)} on {one_line(event.by.host)} goes on, {gap} after the last event"
+            )
         case PauseRequested() as fact:
-            yield OTHER, f"pausing: {one_line(fact.reason)}"
-        case RunPaused():
-            yield OTHER, "paused; nothing is running"
+            yield Line(OTHER, f"pausing: {one_line(fact.reason)}")
         case AbortRequested() as fact:
-            yield FAILED, f"aborting: {one_line(fact.reason)}"
-        case RunFinished() as fact:
-            yield OTHER, f"run {fact.outcome}" + (f": {one_line(fact.reason)}" if fact.reason else "")
+            yield Line(FAILED, f"aborting: {one_line(fact.reason)}")
         case _:
             yield from _about_what_is_known(event)
 
@@ -158,18 +210,18 @@ def _about_the_run(event: Event) -> Iterator[Line]:
 def _about_what_is_known(event: Event) -> Iterator[Line]:
     match event.fact:
         case InputGiven() as fact:
-            yield OTHER, f"{fact.name:<{_ID_WIDTH}} = {one_line(str(fact.value))}"
+            yield Line(OTHER, f"{fact.name:<{_ID_WIDTH}} = {one_line(str(fact.value))}")
         case ClockStarted() as fact:
-            yield OTHER, f"the clock runs from {show_time(fact.moment.astimezone(UTC))} ({fact.source})"
+            yield Line(OTHER, f"the clock runs from {show_time(fact.moment.astimezone(UTC))} ({fact.source})")
         case ClockDiverged() as fact:
-            yield OTHER, f"the wall clock moved by {fact.seconds:+.1f} s"
+            yield Line(OTHER, f"the wall clock moved by {fact.seconds:+.1f} s")
         case TargetIdentified() as fact:
-            yield OTHER, f"{fact.target} is {one_line(fact.identity)}"
+            yield Line(OTHER, f"{fact.target} is {one_line(fact.identity)}")
         case TargetLost() as fact:
-            yield OTHER, f"lost: {fact.target} {one_line(fact.resource)}"
+            yield Line(OTHER, f"lost: {fact.target} {one_line(fact.resource)}")
         case NoteAdded() as fact:
-            yield OTHER, f"note by {one_line(event.by.user)}: {one_line(fact.text)}"
+            yield Line(OTHER, f"note by {one_line(event.by.user)}: {one_line(fact.text)}")
         case ReviewAnswered() as fact:
-            yield OTHER, f"{one_line(fact.question)} {one_line(fact.answer)}"
+            yield Line(OTHER, f"{one_line(fact.question)} {one_line(fact.answer)}")
         case _:
             return

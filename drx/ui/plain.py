@@ -1,5 +1,6 @@
 """Show a run as plain lines with a timestamp, for pipes, logs and CI. It never asks, and moves no cursor."""
 
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from drx.engine.commands import Question
 from drx.engine.events import Event
 from drx.engine.plan import Plan
 from drx.reports.text import visible
-from drx.ui.lines import DONE, FAILED, PLAIN_MARKS, RUNNING, Wording
+from drx.ui.lines import DONE, FAILED, PLAIN_MARKS, RUNNING, Line, Wording, fit
 from drx.ui.port import Send
 
 _PROGRESS_SECONDS = 10.0
@@ -38,16 +39,16 @@ class PlainUi:
 
     def show(self, event: Event) -> None:
         assert self._wording is not None, "begin comes before show"
-        for mark, text in self._wording.lines(event):
-            self._line(event.at, mark, text)
+        for line in self._wording.lines(event):
+            self._line(event.at, line)
 
     def progress(self, step: str, done: int, total: int | None, unit: str) -> None:
+        assert self._wording is not None, "begin comes before progress"
         now = time.monotonic()
         if now < self._progress_at.setdefault(step, now) + _PROGRESS_SECONDS:
             return
         self._progress_at[step] = now
-        of = f" of {total:,}" if total is not None else ""
-        self._line(datetime.now(UTC), RUNNING, f"{step:<16} {done:,}{of} {unit}")
+        self._line(datetime.now(UTC), self._wording.progress(step, done, total, unit))
 
     def ask(self, questions: Sequence[Question], send: Send) -> None:
         """Nobody is there to be asked: the engine knows, and concludes what follows."""
@@ -56,7 +57,7 @@ class PlainUi:
         """Nobody is there to be asked."""
 
     def say(self, text: str) -> None:
-        self._line(datetime.now(UTC), "", text)
+        self._line(datetime.now(UTC), Line("", text))
 
     def verdict(self, lines: Sequence[str]) -> None:
         self._write("\n".join(("", *(visible(line) for line in lines))))
@@ -64,19 +65,28 @@ class PlainUi:
     def close(self) -> None:
         """There is nothing to put back."""
 
-    def _line(self, at: datetime, mark: str, text: str) -> None:
-        shown = self._mark(mark) if mark else " "
-        self._write(f"{at.astimezone(UTC):%H:%M:%S}  {shown} {visible(text)}")
+    def _line(self, at: datetime, line: Line) -> None:
+        sign = self._sign(line.mark)
+        time_of_day = f"{at.astimezone(UTC):%H:%M:%S}"
+        first, *others = fit(line, self._columns(), len(f"{time_of_day}  {sign} "))
+        code = _COLOURS.get(line.mark) if self._colour else None
+        shown = f"\x1b[{code}m{sign}\x1b[0m" if code else sign
+        self._write("\n".join((f"{time_of_day}  {shown} {first}", *others)))
 
-    def _mark(self, mark: str) -> str:
+    def _sign(self, mark: str) -> str:
         encoding = getattr(self._stream or sys.stdout, "encoding", None) or "ascii"
         try:
             mark.encode(encoding)
-            shown = mark
+            return mark or " "
         except UnicodeEncodeError:
-            shown = PLAIN_MARKS[mark]
-        code = _COLOURS.get(mark) if self._colour else None
-        return f"\x1b[{code}m{shown}\x1b[0m" if code else shown
+            return PLAIN_MARKS[mark]
+
+    def _columns(self) -> int | None:
+        """The width of the terminal; a file or a pipe takes lines of any length, so that they can be searched."""
+        try:
+            return shutil.get_terminal_size().columns if (self._stream or sys.stdout).isatty() else None
+        except ValueError:
+            return None
 
     def _write(self, text: str) -> None:
         """Write a line; a reader who has gone, or a closed terminal, never stops a recovery."""

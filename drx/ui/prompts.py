@@ -1,17 +1,22 @@
 """Ask one thing at a terminal: a choice or a line of text. It knows no runs."""
 
 import select
+import shutil
 import sys
 import threading
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol
 
-from drx.reports.text import visible
+from drx.reports.text import one_line, visible
+from drx.ui.keyboard import echoed, forget_typed
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
 
 _LOOK_SECONDS = 0.2
+_HINT = "(arrow keys, Enter)"
+_POINTER_WIDTH = 4
 
 
 class Withdrawn(Exception):
@@ -19,7 +24,10 @@ class Withdrawn(Exception):
 
 
 class Prompts(Protocol):
-    """Asks from a thread of its own; `withdraw` ends it from another. Ctrl-C raises KeyboardInterrupt."""
+    """Asks from a thread of its own; `withdraw` ends it from another. Ctrl-C raises KeyboardInterrupt.
+
+    What was typed before something is asked never answers it.
+    """
 
     def choose(self, text: str, labels: Sequence[str]) -> int:
         """Let a person choose one of the labels; gives its index. Raises Withdrawn."""
@@ -32,7 +40,7 @@ class Prompts(Protocol):
 
 
 class RichPrompts:
-    """Prompts that keep the lines of the run above them."""
+    """Prompts that keep the lines of the run above them, and leave nothing behind: the lines say what was answered."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,14 +50,24 @@ class RichPrompts:
     def choose(self, text: str, labels: Sequence[str]) -> int:
         import questionary
 
-        choices = [questionary.Choice(visible(label), value=index) for index, label in enumerate(labels)]
-        question = questionary.select(visible(text), choices, qmark="?", instruction="(arrow keys, Enter)")
+        room = shutil.get_terminal_size().columns - _POINTER_WIDTH
+        choices = [questionary.Choice(one_line(label, room), value=index) for index, label in enumerate(labels)]
+        # Letters move nothing: a line pasted into the wrong window must not choose.
+        question = questionary.select(
+            _hanging(f"{text} {_HINT}", room),
+            choices,
+            qmark="?",
+            instruction=" ",
+            use_jk_keys=False,
+            use_emacs_keys=False,
+        )
         return int(str(self._run(question.application)))
 
     def line(self, text: str) -> str:
         import questionary
 
-        return str(self._run(questionary.text(visible(text), qmark=">").application))
+        room = shutil.get_terminal_size().columns - _POINTER_WIDTH
+        return str(self._run(questionary.text(_hanging(text, room), qmark=">").application))
 
     def withdraw(self) -> None:
         with self._lock:
@@ -64,6 +82,7 @@ class RichPrompts:
             if self._withdrawn:
                 raise Withdrawn
             self._application = application
+        application.erase_when_done = True
         try:
             with patch_stdout(raw=True):
                 return application.run(pre_run=self._check, set_exception_handler=False)
@@ -72,9 +91,14 @@ class RichPrompts:
                 self._application = None
 
     def _check(self) -> None:
-        """Close the gap between the start of a prompt and the moment from which it can be ended."""
-        if self._withdrawn and self._application is not None and self._application.loop is not None:
-            self._application.loop.call_soon(self._leave)
+        """Begin with no key pressed, and close the gap to the moment from which the prompt can be withdrawn."""
+        from prompt_toolkit.input.typeahead import clear_typeahead
+
+        if self._application is not None:
+            forget_typed()
+            clear_typeahead(self._application.input)
+            if self._withdrawn and self._application.loop is not None:
+                self._application.loop.call_soon(self._leave)
 
     def _leave(self) -> None:
         if self._application is not None and self._application.is_running and not self._application.is_done:
@@ -88,15 +112,23 @@ class LinePrompts:
         self._withdrawn = threading.Event()
 
     def choose(self, text: str, labels: Sequence[str]) -> int:
+        room = shutil.get_terminal_size().columns - _POINTER_WIDTH
         numbered = "\n".join(f"  {number}) {visible(label)}" for number, label in enumerate(labels, start=1))
+        asked = f"{_wrapped(text, room)}\n{numbered}\nNumber:"
         while True:
-            answer = self.line(f"{visible(text)}\n{numbered}\nNumber:").strip()
+            answer = self.line(asked).strip()
             if answer.isdecimal() and 1 <= int(answer) <= len(labels):
                 return int(answer) - 1
+            asked = f"Please give a number from 1 to {len(labels)}:"
 
     def line(self, text: str) -> str:
+        forget_typed()
         sys.stdout.write(f"{visible(text)} ")
         sys.stdout.flush()
+        with echoed():
+            return self._read()
+
+    def _read(self) -> str:
         while not self._withdrawn.is_set():
             # The terminal hands over whole lines, so that reading one never waits.
             ready, _, _ = select.select([sys.stdin], [], [], _LOOK_SECONDS)
@@ -109,3 +141,18 @@ class LinePrompts:
 
     def withdraw(self) -> None:
         self._withdrawn.set()
+
+
+def _hanging(text: str, room: int) -> str:
+    """Indent what comes after the first line, so that the mark before it stands out."""
+    return _wrapped(text, room).replace("\n", "\n  ")
+
+
+def _wrapped(text: str, room: int) -> str:
+    """Break lines between words; what has no space in it, a path, is never broken."""
+    parts: list[str] = []
+    for line in visible(text).splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        inner = wrap(line.strip(), max(room - len(indent), 1), break_long_words=False, break_on_hyphens=False)
+        parts += [indent + part for part in inner] or [""]
+    return "\n".join(parts)

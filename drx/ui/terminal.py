@@ -1,12 +1,14 @@
 """Show a run at a terminal, and ask the person there: one question at a time. It decides nothing."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from drx.engine.commands import Question
 from drx.engine.events import PauseRequested
+from drx.engine.plan import Plan
 from drx.ui.conversation import about, about_interrupt
+from drx.ui.keyboard import Quiet
 from drx.ui.plain import PlainUi
 from drx.ui.port import GoOn, Interrupted, Send
 from drx.ui.prompts import Prompts, Withdrawn
@@ -22,6 +24,8 @@ class TerminalUi(PlainUi):
     def __init__(self, prompts: Callable[[], Prompts], stream: TextIO | None = None, *, colour: bool = False) -> None:
         super().__init__(stream, colour=colour)
         self._make_prompts = prompts
+        self._quiet = Quiet()
+        self._input_types: Mapping[str, str] = {}
         self._lock = threading.Lock()
         self._asking: Key | None = None
         self._prompts: Prompts | None = None
@@ -32,6 +36,11 @@ class TerminalUi(PlainUi):
         """Somebody sits at the terminal."""
         return True
 
+    def begin(self, plan: Plan) -> None:
+        super().begin(plan)
+        self._input_types = {spec.name: spec.type for spec in plan.inputs}
+        self._quiet.begin()
+
     def ask(self, questions: Sequence[Question], send: Send) -> None:
         keys = [_key(question) for question in questions]
         with self._lock:
@@ -41,7 +50,7 @@ class TerminalUi(PlainUi):
         self._withdraw()
         if questions:
             question = questions[0]
-            self._start(keys[0], lambda prompts: about(question, prompts, send), send)
+            self._start(keys[0], lambda prompts: about(question, prompts, send, self._input_types), send)
 
     def interrupt(self, running: Sequence[str], send: Send) -> None:
         self._withdraw()
@@ -49,6 +58,7 @@ class TerminalUi(PlainUi):
 
     def close(self) -> None:
         self._withdraw()
+        self._quiet.end()
 
     def _start(self, key: Key, talk: Callable[[Prompts], None], send: Send) -> None:
         prompts = self._make_prompts()

@@ -10,7 +10,7 @@ import pexpect
 import pyte
 import pytest
 
-from drx.engine.events import Answered, NoteAdded, PauseRequested, RunFinished, RunPaused, StepCancelled
+from drx.engine.events import AbortRequested, Answered, NoteAdded, PauseRequested, RunFinished, RunPaused, StepCancelled
 from drx.engine.terms import Choice, Outcome
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
@@ -18,7 +18,7 @@ from tests.runner.project import Project, steps_yaml
 ROOT = Path(__file__).resolve().parents[2]
 CONFIRM = "{id: call, confirm: 'Call the {{ contacts.on_call }} engineer', expect: 5m}"
 SLOW = "{id: slow, action: test.slow, with: {seconds: 60s}, expect: 1s}"
-ENTER, DOWN = "\r", "\x1b[B"
+ENTER, UP, DOWN = "\r", "\x1b[A", "\x1b[B"
 
 
 class Terminal:
@@ -95,6 +95,7 @@ def test_a_dumb_terminal_gets_numbers(project: Project) -> None:
     terminal = Terminal(project.write(steps_yaml(CONFIRM)), term="dumb")
     terminal.see("1) Done")
     terminal.type("9\n")
+    terminal.see("Please give a number from 1 to 6:")
     terminal.type("1\n")
     assert terminal.end() == ExitCode.OK
     assert _answers(project) == [(Choice.DONE, "")]
@@ -103,7 +104,7 @@ def test_a_dumb_terminal_gets_numbers(project: Project) -> None:
 def test_a_wrong_input_is_asked_again(project: Project) -> None:
     step = "{id: a, action: shell.run, with: {command: [echo, '{{ inputs.since }}']}, expect: 1s}"
     terminal = Terminal(project.write(steps_yaml(step, head="inputs: {since: {type: datetime, ask: Since when?}}")))
-    terminal.see("Since when?")
+    terminal.see("please write it as 2026-11-21T08:00:00Z")
     terminal.type("yesterday", ENTER)
     terminal.see("not accepted from ada: 'yesterday' is not a time")
     terminal.type("2026-11-21T08:00", ENTER)
@@ -189,3 +190,54 @@ def test_a_paused_run_goes_on_from_its_question(project: Project) -> None:
     again.type(ENTER)
     assert again.end() == ExitCode.OK
     assert RunFinished(Outcome.SUCCEEDED) in project.facts
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_keys_typed_while_a_step_runs_answer_nothing(project: Project, term: str) -> None:
+    busy = "{id: busy, action: test.slow, with: {seconds: 2s}, expect: 1s}"
+    terminal = Terminal(project.write(steps_yaml(busy, CONFIRM)), term=term)
+    terminal.see("busy")
+    terminal.type(UP, ENTER, DOWN, ENTER, "1", ENTER, "stray words", ENTER, "1", ENTER)
+    terminal.see("Done - the run goes on")
+    time.sleep(0.5)
+    assert not any(isinstance(fact, Answered | AbortRequested) for fact in project.facts)
+    seen = "\n".join(terminal.screen.display)
+    assert "stray" not in seen
+    assert "^[" not in seen
+    terminal.type("1\r" if term == "dumb" else ENTER)
+    assert terminal.end() == ExitCode.OK
+    assert _answers(project) == [(Choice.DONE, "")]
+
+
+def test_keys_typed_before_a_prompt_that_follows_another_answer_nothing(project: Project) -> None:
+    terminal = Terminal(project.write(steps_yaml(CONFIRM, "{id: agree, approve: 'Switch over?', expect: 1m}")))
+    terminal.see("Done - the run goes on")
+    terminal.type(ENTER * 3)
+    terminal.see("Approve - ")
+    time.sleep(0.5)
+    assert _answers(project) == [(Choice.DONE, "")]
+    terminal.type(ENTER)
+    assert terminal.end() == ExitCode.OK
+
+
+def test_letters_move_nothing_in_a_menu(project: Project) -> None:
+    terminal = Terminal(project.write(steps_yaml(CONFIRM)))
+    terminal.see("Done - the run goes on")
+    terminal.type("jkjj clear; drx run", ENTER)
+    assert terminal.end() == ExitCode.OK
+    assert _answers(project) == [(Choice.DONE, "")]
+
+
+def test_an_answered_question_leaves_only_its_line(project: Project) -> None:
+    file = project.root / "tally"
+    terminal = Terminal(
+        project.write(steps_yaml(f"{{id: a, action: test.tally, with: {{file: '{file}', fail: 1}}, expect: 1s}}"))
+    )
+    terminal.see("Try again")
+    assert "\n".join(terminal.screen.display).count("this was attempt 1") == 1
+    terminal.type(ENTER)
+    assert terminal.end() == ExitCode.OK
+    seen = "\n".join(terminal.screen.display)
+    assert "try again (ada)" in seen
+    assert "arrow keys" not in seen
+    assert "Abort -" not in seen

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from drx.engine.events import Author, Event, Fact
 from drx.engine.plan import Automated, Call, Phase, Plan, PlannedStep
@@ -13,7 +13,15 @@ PLAN = Plan(
     runbook="story",
     title="A story",
     mode=Mode.INCIDENT,
-    main=(PlannedStep("restore", "Restore the images", Phase.STEP, Automated(Call("test.x", {}, True))),),
+    main=(
+        PlannedStep(
+            "restore",
+            "Restore the images",
+            Phase.STEP,
+            Automated(Call("test.x", {}, True)),
+            expect=timedelta(minutes=5),
+        ),
+    ),
 )
 
 

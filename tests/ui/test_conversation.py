@@ -1,5 +1,7 @@
 """Every way through a question ends in exactly one answer, with the reason it needs."""
 
+from dataclasses import replace
+
 import pytest
 
 from drx.engine.commands import Question
@@ -51,7 +53,7 @@ def _answered(question: Question, choice: Choice, value: str | None = None, reas
 def test_a_conversation_ends_in_facts(question: Question, answers: list[str], facts: list[Fact]) -> None:
     said: list[Reply] = []
     prompts = Scripted(list(answers))
-    about(question, prompts, said.append)
+    about(question, prompts, said.append, {})
     assert said == facts
     assert prompts.answers == []
 
@@ -59,17 +61,41 @@ def test_a_conversation_ends_in_facts(question: Question, answers: list[str], fa
 def test_every_choice_says_what_happens_next() -> None:
     for question in (CONFIRM, FAILURE, NAME, ASK, APPROVE):
         prompts = Scripted(["Pause", "later"])
-        about(question, prompts, lambda reply: None)
+        about(question, prompts, lambda reply: None, {})
         assert len(prompts.labels) == len(question.choices) + 3
         assert all(" - " in label for label in prompts.labels)
         assert question.text in prompts.asked[0]
-        assert all(detail in prompts.asked[0] for detail in question.details)
+
+
+def test_a_failure_stands_in_the_lines_above_and_is_not_said_twice() -> None:
+    prompts = Scripted(["Try again"])
+    about(FAILURE, prompts, lambda reply: None, {})
+    assert prompts.asked == ["Restore failed"]
+
+
+def test_an_approver_sees_what_is_missing() -> None:
+    prompts = Scripted(["Approve"])
+    about(replace(APPROVE, details=("1 of 2 approvals", "grace")), prompts, lambda reply: None, {})
+    assert prompts.asked == ["Switch?\n  1 of 2 approvals\n  grace"]
+
+
+@pytest.mark.parametrize(
+    ("input_type", "asked"),
+    [
+        ("datetime", "When? (please write it as 2026-11-21T08:00:00Z, in UTC; Ctrl-C for more)"),
+        ("text", "When? (Ctrl-C for more)"),
+    ],
+)
+def test_a_question_shows_how_to_write_the_answer(input_type: str, asked: str) -> None:
+    prompts = Scripted(["now"])
+    about(TYPED, prompts, lambda reply: None, {"incident_time": input_type})
+    assert prompts.asked == [asked]
 
 
 def test_there_is_no_way_to_another_step_where_there_is_none() -> None:
     question = Question(QuestionKind.FAILURE, "a", 1, "It failed", (Choice.RETRY, Choice.GOTO))
     prompts = Scripted(["Try again"])
-    about(question, prompts, lambda reply: None)
+    about(question, prompts, lambda reply: None, {})
     assert not any(label.startswith("Go on at") for label in prompts.labels)
 
 
@@ -87,3 +113,9 @@ def test_ctrl_c_asks_what_was_meant(running: list[str], answers: list[str], repl
     said: list[Reply] = []
     about_interrupt(running, Scripted(answers), said.append)
     assert said == replies
+
+
+def test_a_pause_says_that_the_running_step_is_stopped() -> None:
+    prompts = Scripted(["Pause"])
+    about_interrupt(["a"], prompts, lambda reply: None)
+    assert prompts.labels[1] == "Pause or hand over - the running step is stopped; `drx resume` goes on"

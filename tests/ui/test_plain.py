@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -40,6 +41,7 @@ from drx.engine.terms import Choice, Mode, Outcome, Part, QuestionKind
 from drx.journal import encode_event
 from drx.ui.choose import choose_ui
 from drx.ui.jsonl import JsonlUi
+from drx.ui.lines import DONE, Line, fit
 from drx.ui.plain import PlainUi
 from drx.ui.terminal import TerminalUi
 from tests.ui.screens import AT, PLAN, event
@@ -64,9 +66,7 @@ def _shown(*facts: Fact) -> list[str]:
         (RunStarted("r1", Mode.INCIDENT, "b", "lab", True, "0", {}), "-- incident b in lab   r1"),
         (RunResumed(61, True), "-- ada on bastion goes on, 1m 01s after the last event"),
         (PauseRequested("lunch"), "-- pausing: lunch"),
-        (RunPaused(), "-- paused; nothing is running"),
         (AbortRequested("enough", "person"), "!! aborting: enough"),
-        (RunFinished(Outcome.FAILED, "restore: no"), "-- run failed: restore: no"),
         (InputGiven("since", "08:00"), "-- since            = 08:00"),
         (ClockStarted(AT, "input"), "-- the clock runs from 2026-11-21T08:00:12.000Z (input)"),
         (ClockDiverged(-3.21), "-- the wall clock moved by -3.2 s"),
@@ -75,11 +75,12 @@ def _shown(*facts: Fact) -> list[str]:
         (NoteAdded("a\nb"), "-- note by ada: a b"),
         (ReviewAnswered("What?", "That."), "-- What? That."),
         (StepSkipped("restore", 1, "no need"), "-- restore          skipped: no need"),
+        (StepSkipped("restore", 1, "unattended: skip"), "-- restore          skipped: nobody is there (unattended)"),
         (StepWaiting("restore", 1), "? restore          waits for a person"),
         (StepIgnored("restore", 1, "far"), "-- restore          failed; the run goes on at far"),
         (StepIgnored("restore", 1), "-- restore          failed; the run goes on all the same"),
         (RetryScheduled("restore", 1, AT + timedelta(seconds=30)), "-- restore          tried again in 30s"),
-        (ANSWERED_SKIP, "ok restore          skipped (ada): why"),
+        (ANSWERED_SKIP, "-- restore          skipped (ada): why"),
         (Answered("restore", 1, QuestionKind.STEP, Choice.REJECT), "!! restore          rejected (ada)"),
         (
             Answered("restore", 1, QuestionKind.STEP, Choice.ANSWER, 7, "x", scripted=True),
@@ -98,6 +99,73 @@ def _shown(*facts: Fact) -> list[str]:
 )  # fmt: skip
 def test_each_event_is_one_line(fact: Fact, line: str) -> None:
     assert _shown(fact) == [f"08:00:12  {line}"]
+
+
+@pytest.mark.parametrize("fact", [RunPaused(), RunFinished(Outcome.FAILED, "restore: no")])
+def test_the_end_is_said_once_by_the_verdict(fact: Fact) -> None:
+    assert _shown(fact) == []
+
+
+@pytest.mark.parametrize("choice", [Choice.RETRY, Choice.GOTO, Choice.SKIP, Choice.NAMED])
+def test_an_answer_that_is_no_success_has_a_neutral_mark(choice: Choice) -> None:
+    (line,) = _shown(Answered("restore", 1, QuestionKind.FAILURE, choice, "x", "why"))
+    assert line.startswith("08:00:12  -- restore")
+
+
+def _timed(unattended: bool, seconds: int) -> list[str]:
+    began, ended = StepStarted(*WORK), StepSucceeded(*WORK, lines=("one", "two", "three", "four"))
+    screen = io.StringIO()
+    ui = PlainUi(screen)
+    ui.begin(PLAN)
+    ui.show(event(RunStarted("r1", Mode.INCIDENT, "b", "lab", unattended, "0", {})))
+    ui.show(event(began))
+    ui.show(replace(event(ended), at=AT + timedelta(seconds=seconds)))
+    return [line[10:] for line in screen.getvalue().splitlines()[1:]]
+
+
+def test_a_person_sees_each_start_and_the_last_lines() -> None:
+    assert _timed(False, 4) == [
+        ".. restore          Restore the images   (expected 5m)",
+        "ok restore          Restore the images   4s",
+        "    | two",
+        "    | three",
+        "    | four",
+    ]
+
+
+def test_with_nobody_there_a_step_is_one_line() -> None:
+    assert _timed(True, 4) == ["ok restore          Restore the images   4s"]
+    assert _timed(True, 301) == ["ok restore          Restore the images   5m 01s   (expected 5m)"]
+
+
+def test_another_attempt_says_so() -> None:
+    assert _shown(StepStarted("restore", 1, 2, Part.WORK)) == [
+        "08:00:12  .. restore          Restore the images   attempt 2   (expected 5m)"
+    ]
+
+
+@given(
+    st.text("abc /é", max_size=200), st.sampled_from(["", "   4s", "   5m 01s   (expected 5m)"]),
+    st.booleans(), st.integers(80, 200),
+)  # fmt: skip
+def test_lines_fit_the_terminal_and_words_stay_whole(text: str, figures: str, is_title: bool, columns: int) -> None:
+    line = Line(DONE, text, "restore          ", figures, is_title)
+    first, *others = fit(line, columns, 12)
+    words = [word for part in (first, *others) for word in part.split()]
+    if is_title:
+        assert not others
+        assert 12 + len(first) <= columns
+        assert first.endswith(figures)
+    else:
+        assert words == (line.head + text + figures).split()
+    room = columns - 12 - len(line.head)
+    if all(len(word) <= room for word in words):
+        assert all(len(part) <= columns for part in (" " * 12 + first, *others))
+
+
+def test_a_path_is_never_cut() -> None:
+    path = "/records/" + "x" * 90 + "/output.txt"
+    assert any(path in part for part in fit(Line("", f"Read its output: {path}", "  "), 80, 12))
 
 
 def test_a_failure_shows_why_what_to_do_and_the_last_lines() -> None:
@@ -160,6 +228,7 @@ def test_progress_is_shown_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("drx.ui.plain.time.monotonic", lambda: now)
     screen = io.StringIO()
     ui = PlainUi(screen)
+    ui.begin(PLAN)
     for done in range(35):
         now += 1
         ui.progress("restore", done * 1000, 50_000, "docs")
@@ -169,6 +238,26 @@ def test_progress_is_shown_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
         ".. restore          20,000 of 50,000 docs",
         ".. restore          30,000 of 50,000 docs",
     ]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [(Part.WORK, ""), (Part.VERIFY, "verifying: "), (Part.ROLLBACK, "rolling back: ")],
+)
+def test_progress_says_in_which_part_it_is(part: Part, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter((100.0, 111.0))
+    monkeypatch.setattr("drx.ui.plain.time.monotonic", lambda: next(times))
+    screen = io.StringIO()
+    ui = PlainUi(screen)
+    ui.begin(PLAN)
+    ui.show(event(RunResumed(0, True)))
+    ui.show(event(StepStarted("restore", 1, 1, Part.WORK)))
+    if part is not Part.WORK:
+        ui.show(event(StepSucceeded(*WORK)))
+        ui.show(event(StepStarted("restore", 1, 1, part)))
+    for _ in range(2):
+        ui.progress("restore", 9, 10, "docs")
+    assert screen.getvalue().splitlines()[-1].endswith(f".. restore          {words}9 of 10 docs")
 
 
 @pytest.mark.parametrize(
