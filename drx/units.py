@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
 _DURATION_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -13,6 +14,7 @@ _SIZE_UNITS = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def parse_duration(text: str) -> timedelta:
     """Read `1d`, `1h 30m`, `90s`, `250ms`.
 

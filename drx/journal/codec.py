@@ -57,9 +57,7 @@ def masked(fact: Fact, mask: Mask) -> Fact:
 
     Raises TypeError for what JSON cannot hold.
     """
-    changes: dict[str, Any] = {
-        name: as_json(getattr(fact, name), mask) for name in _names(fact.type) if name in _FREE_TEXT
-    }
+    changes: dict[str, Any] = {name: as_json(getattr(fact, name), mask) for name in _free_names(fact.type)}
     if "lines" in changes:
         changes["lines"] = tuple(changes["lines"])
     changed = any(getattr(fact, name) != value for name, value in changes.items())
@@ -111,6 +109,11 @@ def _names(kind: str) -> tuple[str, ...]:
     return tuple(
         field.name for field in dataclasses.fields(cast(Any, FACT_TYPES.get(kind, Author))) if field.name != "type"
     )
+
+
+@cache
+def _free_names(kind: str) -> tuple[str, ...]:
+    return tuple(name for name in _names(kind) if name in _FREE_TEXT)
 
 
 @cache

@@ -66,7 +66,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequen
 def _cell(value: object) -> str:
     """Code spans keep their bars unless those are escaped too: in a table GitHub splits cells first."""
     text = escaped(value)
-    return re.sub(r"(?<!\\)\|", r"\\|", text)
+    return re.sub(r"(?<!\\)\|", r"\\|", text) if "|" in text else text
 
 
 def _padded(cell: str, width: int, right: bool) -> str:

@@ -19,6 +19,8 @@ FAULTS = frozenset({"missing", "different", "extra", "orphans"})
 
 def visible(text: str) -> str:
     """Replace what a terminal or a browser would obey instead of show; tabs and line ends stay."""
+    if text.isascii() and text.isprintable():
+        return text
     return _HARMFUL.sub(_picture, text.replace("\r\n", "\n"))
 
 
