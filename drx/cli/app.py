@@ -29,7 +29,6 @@ def make_app() -> typer.Typer:
         name="drx",
         cls=GroupedCommands,
         help=HELP,
-        no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

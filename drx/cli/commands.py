@@ -68,7 +68,7 @@ def schema(
     output: Output = None,
     check: Check = False,
 ) -> int:
-    """Print the JSON Schema that editors check with, or of report.json."""
+    """Print a JSON Schema for editors, or that of report.json."""
     from drx.cli.schema import schema as run
 
     return run(kind, Path(output) if output else None, check)

@@ -16,7 +16,15 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 """Commands by what a person is doing, in this order."""
 
 
-class GroupedCommands(TyperGroup):
+class HelpingGroup(TyperGroup):
+    """A command group that shows its help where nothing is asked of it."""
+
+    def parse_args(self, context: "Context", arguments: list[str]) -> list[str]:
+        """Take no arguments for a wish to see what there is."""
+        return super().parse_args(context, arguments or ["--help"])
+
+
+class GroupedCommands(HelpingGroup):
     """A command group whose help lists its commands under GROUPS."""
 
     def format_commands(self, context: "Context", formatter: "HelpFormatter") -> None:
