@@ -8,10 +8,10 @@ from pathlib import Path
 from drx.cli.library import read_bounded, read_library
 from drx.config import Config, Target, find_config, is_secret_name, read_config
 from drx.errors import DrxError, ExitCode, UsageError
-from drx.runbook.check import Surroundings, check_drill, check_runbook
-from drx.runbook.load import DRILLS, RUNBOOKS, Library, Loaded
-from drx.runbook.model import Drill, Objectives, Runbook
-from drx.yaml_source import Document, InvalidDocument, Problem, read_document, read_model
+from drx.runbook.check import Surroundings, check_document
+from drx.runbook.load import DRILLS, RUNBOOKS, Library
+from drx.runbook.model import Objectives
+from drx.yaml_source import InvalidDocument, Problem
 
 CONFIG = "drx.yaml"
 SUFFIXES = (".yaml", ".yml")
@@ -43,7 +43,7 @@ class _Project:
         self.root = root
         self.library: Library = read_library(root)
         self.config_problems = problems
-        self.surroundings = _surroundings(config)
+        self.surroundings = surroundings_of(config)
 
     @classmethod
     def find(cls, required: bool) -> "_Project":
@@ -81,31 +81,9 @@ class _Project:
             if path.absolute() == (self.root / CONFIG).absolute():
                 return self.config_problems
             return _problems_of(lambda: read_config(data, str(path), path.absolute().parent))
-        document, problems = read_document(data, str(path))
-        return self._check_document(document) if document else problems
-
-    def _check_document(self, document: Document) -> list[Problem]:
         from drx.actions.registry import catalogue
 
-        if "drill" in document.data:
-            drill, problems = read_model(document, Drill)
-            return problems or check_drill(_read(drill), document, catalogue, self.library, self.surroundings)
-        if "runbook" in document.data:
-            runbook, problems = read_model(document, Runbook)
-            if runbook:
-                path = document.source.removeprefix(self.library.prefix)
-                self.library.remember(path, Loaded(runbook, document))
-            return problems or check_runbook(_read(runbook), document, catalogue, self.library, self.surroundings)
-        message = "this is neither a runbook nor a drill"
-        return [document.problem((), message, "Begin it with `runbook: ID` or `drill: ID`")]
-
-
-M = typing.TypeVar("M", Runbook, Drill)
-
-
-def _read(model: M | None) -> M:
-    assert model is not None, "a model without problems was read"
-    return model
+        return check_document(data, str(path), catalogue, self.library, self.surroundings)
 
 
 def _problems_of(read: Callable[[], object]) -> list[Problem]:
@@ -116,7 +94,8 @@ def _problems_of(read: Callable[[], object]) -> list[Problem]:
     return []
 
 
-def _surroundings(config: Config | None) -> Surroundings:
+def surroundings_of(config: Config | None) -> Surroundings:
+    """Give what a check needs to know of drx.yaml, as far as it could be read."""
     if config is None:
         return Surroundings(targets=_target_names(), action_names=_action_names, is_secret=is_secret_name)
     settings = config.settings

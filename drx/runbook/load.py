@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 
 from drx.errors import InvalidInput
 from drx.runbook.model import Drill, Runbook
-from drx.yaml_source import Document, InvalidDocument, Problem, read_document, read_model
-from drx.yaml_source.problems import suggest
+from drx.yaml_source import Document, InvalidDocument, Problem, read_document_partly, read_model
+from drx.yaml_source.problems import in_order, suggest
 
 M = TypeVar("M", Runbook, Drill)
 
@@ -95,8 +95,9 @@ class Library:
 
 
 def _load(data: bytes, source: str, model: type[M]) -> tuple[Loaded[M] | None, list[Problem]]:
-    document, problems = read_document(data, source)
+    document, problems = read_document_partly(data, source)
     if document is None:
         return None, problems
-    read, problems = read_model(document, model)
-    return (Loaded(read, document) if read else None), problems
+    read, ill_formed = read_model(document, model)
+    problems = in_order(problems + ill_formed)
+    return (Loaded(read, document) if read and not problems else None), problems

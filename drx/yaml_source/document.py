@@ -1,6 +1,7 @@
 """Turn bytes into plain values with positions, within fixed limits. Never raises on bad input; never builds objects."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -21,7 +22,7 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\u
 class Node:
     """A value of the document and where it stands; lines and columns count from 1."""
 
-    __slots__ = ("children", "column", "height", "keys", "line", "plain", "size", "value")
+    __slots__ = ("children", "column", "height", "is_gap", "keys", "line", "plain", "size", "value")
 
     def __init__(self, line: int, column: int, value: object = None) -> None:
         self.line = line
@@ -32,6 +33,7 @@ class Node:
         self.keys: dict[str | int, tuple[int, int]] = {}
         self.size = 1  # values in it, itself included
         self.height = 0
+        self.is_gap = False  # reported already: what it says cannot be relied on
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class Document:
     source: str
     data: dict[str, object]
     root: Node
+    gaps: frozenset[tuple[str | int, ...]] = frozenset()
+    """Ways to values that were reported: nothing is concluded from what stands there, or from its absence."""
+    lost: tuple[object, ...] = ()
+    """What was written but is not in `data`; names in it are no unknown ones."""
+
+    def in_gap(self, path: Path) -> bool:
+        """Whether the value at `path` is one that was reported, or belongs to one."""
+        return bool(self.gaps) and any(tuple(path[:length]) in self.gaps for length in range(len(path) + 1))
 
     def node(self, path: Path) -> Node:
         """Find the value at `path`, or the innermost one that exists on the way there."""
@@ -72,17 +82,33 @@ class Document:
 
 def read_document(data: bytes, source: str) -> tuple[Document | None, list[Problem]]:
     """Read one YAML mapping; the document is None where any problem was found."""
+    document, problems = read_document_partly(data, source)
+    return (None if problems else document), problems
+
+
+def read_document_partly(data: bytes, source: str) -> tuple[Document | None, list[Problem]]:
+    """Read one YAML mapping, with gaps where there are problems; None where the text cannot be read to its end."""
     problem = _refuse(data, source)
     if problem:
         return None, [problem]
     builder = _Builder(source)
     root = builder.build(data.decode("utf-8-sig"))
-    if root is None or builder.problems:
+    if root is None:
         return None, builder.problems
     if not isinstance(root.value, dict):
         found = "is empty" if root.value is None else "does not hold keys and values"
-        return None, [Problem(source, root.line, root.column, f"the file {found}", "Write `key: value` lines")]
-    return Document(source, root.value, root), []
+        problem = Problem(source, root.line, root.column, f"the file {found}", "Write `key: value` lines")
+        return None, builder.problems or [problem]
+    gaps = frozenset(_gaps(root, ())) if builder.problems else frozenset()
+    return Document(source, root.value, root, gaps, tuple(builder.lost)), builder.problems
+
+
+def _gaps(node: Node, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    if node.is_gap:
+        yield path
+        return
+    for step, child in node.children.items():
+        yield from _gaps(child, (*path, step))
 
 
 def _refuse(data: bytes, source: str) -> Problem | None:
@@ -127,6 +153,7 @@ class _Builder:
     def __init__(self, source: str) -> None:
         self.source = source
         self.problems: list[Problem] = []
+        self.lost: list[object] = []
         self.root: Node | None = None
         self.stack: list[_Frame] = []
         self.anchors: dict[str, Node] = {}
@@ -152,6 +179,7 @@ class _Builder:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line, mark.column) if mark else (0, 0)
             self._report(line + 1, column + 1, *explain_syntax_error(error.problem or "", text, line))
+            return None
         except _Stop:
             return None
         return self.root or Node(1, 1)
@@ -163,7 +191,7 @@ class _Builder:
         self._open(event, _Frame(self._node(event, []), False, event.anchor))
 
     def _open(self, event, frame: _Frame) -> None:  # type: ignore[no-untyped-def]
-        self._refuse_tag(event)
+        self._refuse_tag(event, frame.node)
         self.stack.append(frame)
         self._bound(event, len(self.stack))
 
@@ -176,17 +204,17 @@ class _Builder:
             self._stop(event, "a second document starts here", "Keep one document in a file: remove the `---`")
 
     def _take_scalar(self, event) -> None:  # type: ignore[no-untyped-def]
-        self._refuse_tag(event)
         node = self._node(event, event.value)
+        self._refuse_tag(event, node)
         if "\0" in event.value:
-            self._report(node.line, node.column, "text cannot hold a NUL character", "Remove the escape that writes it")
+            self._report_value(node, "text cannot hold a NUL character", "Remove the escape that writes it")
         is_key = bool(self.stack) and self.stack[-1].is_mapping and not self.stack[-1].has_key
         if event.implicit[0]:
             node.plain = event.value
             if not is_key:
                 node.value, trap = read_scalar(event.value)
                 if trap:
-                    self._report(node.line, node.column, *trap)
+                    self._report_value(node, *trap)
         self._bound(event, len(self.stack))
         self._place(node, event.anchor)
 
@@ -223,30 +251,31 @@ class _Builder:
         elif frame.key is not None and isinstance(parent.value, dict):
             parent.children[frame.key] = node
             parent.value[frame.key] = node.value
+        else:
+            self.lost.append(node.value)
         frame.has_key = False
 
     def _key(self, parent: Node, node: Node) -> str | None:
         """Take a key as text, whatever it looks like; None where the pair is to be dropped."""
         key = node.value
-        if not isinstance(key, str):
-            message, remedy = "a key must be text", 'Put an expression in quotes: "{{ ... }}"'
-        elif key == "<<" and node.plain:
-            message, remedy = "merge keys (<<) are not read", "Write the keys out"
-        elif key in parent.keys:
+        if isinstance(key, str) and key in parent.keys:
             message = f"the key '{shown(key)}' stands here twice, first on line {parent.keys[key][0]}"
-            remedy = "Remove one of the two"
-        else:
+            self._report(node.line, node.column, message, "Remove one of the two")
+            return None
+        if isinstance(key, str) and not (key == "<<" and node.plain):
             parent.keys[key] = (node.line, node.column)
             return key
+        message, remedy = "a key must be text", 'Put an expression in quotes: "{{ ... }}"'
+        if isinstance(key, str):
+            message, remedy = "merge keys (<<) are not read", "Write the keys out"
+        parent.is_gap = parent.is_gap or isinstance(key, str) or len(self.stack) > 1
+        self.lost.append(key)
         self._report(node.line, node.column, message, remedy)
         return None
 
-    def _refuse_tag(self, event) -> None:  # type: ignore[no-untyped-def]
+    def _refuse_tag(self, event, node: Node) -> None:  # type: ignore[no-untyped-def]
         if event.tag is not None:
-            line, column = event.start_mark.line + 1, event.start_mark.column + 1
-            self._report(
-                line, column, f"the tag {shown(event.tag)} is not read", "Remove it, or put the text in quotes"
-            )
+            self._report_value(node, f"the tag {shown(event.tag)} is not read", "Remove it, or put text in quotes")
 
     def _bound(self, event: object, depth: int) -> None:
         if self.count > MAX_NODES:
@@ -254,6 +283,10 @@ class _Builder:
             self._stop(event, message, "Split it, and use fewer aliases")
         if depth > MAX_DEPTH:
             self._stop(event, f"values are nested more than {MAX_DEPTH} deep", "Close a bracket, or split the file")
+
+    def _report_value(self, node: Node, message: str, remedy: str) -> None:
+        node.is_gap = True
+        self._report(node.line, node.column, message, remedy)
 
     def _report(self, line: int, column: int, message: str, remedy: str) -> None:
         self.problems.append(Problem(self.source, line, column, message, remedy))

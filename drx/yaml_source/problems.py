@@ -36,6 +36,11 @@ class InvalidDocument(InvalidInput):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Give every problem once, in the order of the file."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column))
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Find the known name that a misspelt one most likely means."""
     from difflib import get_close_matches

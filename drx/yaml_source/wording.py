@@ -1,6 +1,6 @@
 """Put what pydantic complains about in words, at its position. Loaded only where something is wrong."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from drx.yaml_source.document import Document
-from drx.yaml_source.problems import Path, Problem, shown, suggest
+from drx.yaml_source.problems import Path, Problem, nearest, shown, suggest
 
 _PATTERNS = {
     r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$": "Use lower case letters, digits and single hyphens, like db-drop",
@@ -59,18 +59,24 @@ def word(
     open_paths = {path[:length] for path in unknown for length in range(len(path) + 1)}
     found = [
         (details, place)
-        for details, place in (_locate(base, details, model) for details in error.errors(include_url=False))
-        if details["type"] == "extra_forbidden" or place.path not in open_paths
+        for details, place in locate(base, error, model)
+        if details["type"] == "extra_forbidden" or not (place.path in open_paths or document.in_gap(place.path))
     ]
+    meant = {
+        (*place.path[:-1], meant_key(place, document.node(place.path[:-1]).keys))
+        for details, place in found
+        if details["type"] == "extra_forbidden"
+    }
     problems = {
         (place.path, details["type"] == "extra_forbidden"): _describe(document, details, place)
-        for details, place in _without_echoes(document, found)
+        for details, place in without_echoes(document, found)
+        if details["type"] != "missing" or place.path not in meant
     }
     return sorted(problems.values(), key=lambda problem: (problem.line, problem.column))
 
 
 @dataclass(frozen=True)
-class _Place:
+class Complaint:
     """Where in the document, and in which model, a complaint belongs."""
 
     path: tuple[str | int, ...]
@@ -85,10 +91,25 @@ class _Place:
     """It is about the key, not about its value."""
     """How the model branches of that union are written."""
 
+    def known_keys(self) -> list[str]:
+        """List the keys that may stand beside it."""
+        return [info.alias or name for name, info in self.owner.model_fields.items()] if self.owner else []
 
-def _locate(base: Path, details: ErrorDetails, model: type[BaseModel]) -> tuple[ErrorDetails, _Place]:
+
+def locate(base: Path, error: ValidationError, model: type[BaseModel]) -> list[tuple[ErrorDetails, Complaint]]:
+    """Find what each complaint of pydantic is about."""
+    return [_follow(base, details, model) for details in error.errors(include_url=False)]
+
+
+def meant_key(place: Complaint, written: Container[str | int]) -> str | None:
+    """Tell which key is most likely meant by an unknown one, unless that one is there too."""
+    meant = nearest(str(place.path[-1]), place.known_keys())
+    return None if meant in written else meant
+
+
+def _follow(base: Path, details: ErrorDetails, model: type[BaseModel]) -> tuple[ErrorDetails, Complaint]:
     """Follow pydantic's location along the types: it names union branches, which the document does not have."""
-    place = _Place(tuple(base), model)
+    place = Complaint(tuple(base), model)
     current: list[Any] = [model]
     for element in details["loc"]:
         members = _members(current)
@@ -129,7 +150,7 @@ def _members(types: Iterable[Any]) -> list[tuple[str, Any]]:
     return found
 
 
-def _enter_branch(place: _Place, members: list[tuple[str, Any]], label: str) -> tuple[_Place, list[Any]]:
+def _enter_branch(place: Complaint, members: list[tuple[str, Any]], label: str) -> tuple[Complaint, list[Any]]:
     chosen = [kind for name, kind in members if name == label]
     models = [kind for name, kind in members if _is_model(kind)]
     if len(models) == len(members):
@@ -139,7 +160,9 @@ def _enter_branch(place: _Place, members: list[tuple[str, Any]], label: str) -> 
     return replace(place, union=place.path, is_model=is_model, alternatives=alternatives), chosen
 
 
-def _without_echoes(document: Document, found: list[tuple[ErrorDetails, _Place]]) -> list[tuple[ErrorDetails, _Place]]:
+def without_echoes(
+    document: Document, found: list[tuple[ErrorDetails, Complaint]]
+) -> list[tuple[ErrorDetails, Complaint]]:
     """Drop complaints of branches that were not meant, and of lists that only seem empty as their entries failed."""
     kept = []
     for details, place in found:
@@ -151,11 +174,10 @@ def _without_echoes(document: Document, found: list[tuple[ErrorDetails, _Place]]
     return kept or found
 
 
-def _describe(document: Document, details: ErrorDetails, place: _Place) -> Problem:
+def _describe(document: Document, details: ErrorDetails, place: Complaint) -> Problem:
     key = place.path[-1] if place.path else ""
     if details["type"] == "extra_forbidden":
-        known = [info.alias or name for name, info in place.owner.model_fields.items()] if place.owner else []
-        remedy = suggest(str(key), known, "Known keys")
+        remedy = suggest(str(key), place.known_keys(), "Known keys")
         return document.problem_at_key(place.path, f"unknown key '{shown(key)}'", remedy)
     if details["type"] == "missing":
         return document.problem(place.path[:-1], f"'{key}' is missing", f"Add `{key}: ...`")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from drx.runbook.check import Surroundings, check_drill, check_runbook
+from drx.runbook.check import Surroundings, check_document
 from drx.runbook.load import Library
-from drx.runbook.model import Drill, Objectives, Runbook
-from drx.yaml_source import Problem, read_document, read_model
+from drx.runbook.model import Objectives
+from drx.yaml_source import Problem
 from tests.runbook import actions
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "problems"
@@ -30,14 +30,7 @@ LIBRARY = Library({f"runbooks/{path.name}": path.read_bytes() for path in (GOLDE
 
 def problems_of(data: bytes, source: str) -> list[Problem]:
     """Read and check one document, runbook or drill."""
-    document, problems = read_document(data, source)
-    if document is None:
-        return problems
-    if "drill" in document.data:
-        drill, problems = read_model(document, Drill)
-        return problems if drill is None else check_drill(drill, document, actions.catalogue, LIBRARY, SURROUNDINGS)
-    runbook, problems = read_model(document, Runbook)
-    return problems if runbook is None else check_runbook(runbook, document, actions.catalogue, LIBRARY, SURROUNDINGS)
+    return check_document(data, source, actions.catalogue, LIBRARY, SURROUNDINGS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)

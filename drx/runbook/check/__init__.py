@@ -3,11 +3,37 @@
 from drx.runbook.catalogue import Catalogue
 from drx.runbook.check import calls, drill, flow, inputs, nested, times
 from drx.runbook.check.review import Review, Surroundings
-from drx.runbook.load import Library
+from drx.runbook.check.stand_ins import stand_in
+from drx.runbook.load import Library, Loaded
 from drx.runbook.model import Drill, Runbook
-from drx.yaml_source import Document, Problem
+from drx.yaml_source import Document, Problem, read_document_partly, read_model_partly
+from drx.yaml_source.problems import in_order
 
-__all__ = ["Surroundings", "check_drill", "check_runbook"]
+__all__ = ["Surroundings", "check_document", "check_drill", "check_runbook"]
+
+
+def check_document(
+    data: bytes, source: str, catalogue: Catalogue, library: Library, surroundings: Surroundings
+) -> list[Problem]:
+    """Find what is wrong or doubtful in a file, runbook or drill: in its text, its shape, and what it says.
+
+    What is ill-formed does not hide the rest, and nothing is reported that only follows from it.
+    """
+    document, problems = read_document_partly(data, source)
+    if document is None:
+        return problems
+    if "drill" in document.data:
+        definition, document, more = read_model_partly(document, Drill, stand_in)
+        judged = check_drill(definition, document, catalogue, library, surroundings) if definition else []
+    elif "runbook" in document.data:
+        runbook, document, more = read_model_partly(document, Runbook, stand_in)
+        if runbook and not problems and not more:
+            library.remember(source.removeprefix(library.prefix), Loaded(runbook, document))
+        judged = check_runbook(runbook, document, catalogue, library, surroundings) if runbook else []
+    else:
+        message = "this is neither a runbook nor a drill"
+        more, judged = [document.problem((), message, "Begin it with `runbook: ID` or `drill: ID`")], []
+    return in_order([*problems, *more, *judged])
 
 
 def check_runbook(

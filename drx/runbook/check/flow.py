@@ -32,9 +32,9 @@ def _check_jumps(review: Review, sequence: tuple[Step, ...], place: Place) -> No
             continue
         goal = step.on_failure.goto
         here = (*place, position, "on_failure", "goto")
-        if goal not in order:
+        if goal not in order and goal not in review.mentioned:
             review.unknown(here, f"there is no step '{goal}' in this sequence", goal, list(order)[position + 1 :])
-        elif order[goal] <= position:
+        elif order.get(goal, position + 1) <= position:
             remedy = "Name a later step; to try a step again, use `retry`"
             review.error(here, f"going back to '{goal}' could go round for ever", remedy)
 
@@ -65,7 +65,8 @@ def check_recovered(review: Review, runbook: Runbook) -> None:
                 message = f"'{step.id}' cannot be the step that recovers: it stands in {section}"
                 review.error((*place, "recovered"), message, "Mark a step under `steps`")
     marked = [placed for placed in walk(runbook.steps, ("steps",)) if placed.step.recovered]
-    if not marked and runbook.kind == "scenario":
+    is_unsure = review.is_unsure(("kind",)) or "recovered" in review.mentioned
+    if not marked and runbook.kind == "scenario" and not is_unsure:
         remedy = "Add `recovered: true` to the step after whose success the service works again"
         review.error(("steps",), "no step says that the service is recovered: the RTO clock would never stop", remedy)
     for step, place in marked[1:]:
@@ -85,7 +86,7 @@ def check_effects(review: Review, runbook: Runbook) -> None:
 
 def _check_way_back(review: Review, step: ActionStep, place: Place, is_scenario: bool) -> None:
     spec = review.action(step.action)
-    if spec is None or spec.effect == "read" or step.rollback:
+    if spec is None or spec.effect == "read" or step.rollback or review.is_unsure((*place, "rollback")):
         return
     remedy = "Add `rollback: {action: ...}`"
     if spec.effect == "destroy":
@@ -100,6 +101,8 @@ def check_retries(review: Review, steps: tuple[Step, ...], place: Place) -> None
     """A failed attempt of an action that is not repeatable may have done half of its work."""
     for step, here in walk(steps, place):
         if not isinstance(step, ActionStep) or step.retry.attempts == 1 or step.verify:
+            continue
+        if review.is_unsure((*here, "verify")):
             continue
         spec = review.action(step.action)
         if spec and not spec.repeatable:

@@ -10,6 +10,8 @@ def check_declared(review: Review, runbook: Runbook) -> None:
     """Check each input by itself, and that one moment at most starts the clock."""
     for name, spec in runbook.inputs.items():
         place = ("inputs", name)
+        if review.is_unsure(place):
+            continue
         if (spec.type == "choice") != bool(spec.choices):
             message = f"input '{name}' " + ("has no choices" if spec.type == "choice" else f"is of type {spec.type}")
             remedy = "Add `choices: [...]`" if spec.type == "choice" else "Make its type `choice`, or remove `choices`"

@@ -43,7 +43,7 @@ def check_names(review: Review, value: object, place: Place, visible: Visible) -
 
 def _check_chain(review: Review, place: Place, chain: Chain, visible: Visible) -> None:
     match chain:
-        case ("inputs", name, *_) if name not in visible.inputs:
+        case ("inputs", name, *_) if name not in visible.inputs | review.mentioned:
             review.unknown(place, f"there is no input '{name}'", name, sorted(visible.inputs))
         case ("steps", name, *rest):
             _check_step(review, place, name, rest, visible)
@@ -70,6 +70,8 @@ def _refuse_fault(review: Review, place: Place, visible: Visible) -> None:
 
 def _check_step(review: Review, place: Place, written: str, rest: Iterable[str], visible: Visible) -> None:
     name = written if written in visible.later else written.replace("_", "-")
+    if name not in visible.later and {name, written} & review.mentioned:
+        return
     meant = next((one for one in sorted(visible.later) if one.startswith(f"{name}-")), None)
     if name not in visible.later and meant:
         remedy = f"For '{meant}' write steps.{meant.replace('-', '_')}"

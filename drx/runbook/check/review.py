@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from drx.runbook.catalogue import ActionSpec, Catalogue
 from drx.runbook.load import Library
 from drx.runbook.model import ActionStep, Objectives, ParallelStep, Runbook, RunbookStep, Step
 from drx.yaml_source import Document, Problem
-from drx.yaml_source.problems import shown, suggest
+from drx.yaml_source.problems import in_order, shown, suggest
 
 Place = tuple[str | int, ...]
 
@@ -53,12 +54,23 @@ class Review:
     problems: list[Problem] = field(default_factory=list)
 
     def error(self, place: Place, message: str, remedy: str) -> None:
-        """Report something that must not stay."""
-        self.problems.append(self.document.problem(place, message, remedy))
+        """Report something that must not stay, unless what stands there was reported already."""
+        if not self.document.in_gap(place):
+            self.problems.append(self.document.problem(place, message, remedy))
 
     def warn(self, place: Place, message: str, remedy: str) -> None:
-        """Report something doubtful."""
-        self.problems.append(self.document.warning(place, message, remedy))
+        """Report something doubtful, unless what stands there was reported already."""
+        if not self.document.in_gap(place):
+            self.problems.append(self.document.warning(place, message, remedy))
+
+    def is_unsure(self, place: Place) -> bool:
+        """Whether the value there, or a part of it, was reported already: its absence says nothing."""
+        return any(gap[: len(place)] == place for gap in self.document.gaps) or self.document.in_gap(place)
+
+    @cached_property
+    def mentioned(self) -> frozenset[str]:
+        """Every text in the parts that could not be read: what they may define is not called missing."""
+        return frozenset(_words(self.document.lost))
 
     def unknown(self, place: Place, message: str, name: str, known: Iterable[str]) -> None:
         """Report a name that stands for nothing, with the nearest one that does."""
@@ -71,7 +83,7 @@ class Review:
 
     def found(self) -> list[Problem]:
         """Every problem once, in the order of the file."""
-        return sorted(dict.fromkeys(self.problems), key=lambda problem: (problem.line, problem.column))
+        return in_order(self.problems)
 
     def id_of_file(self, identity: str, key: str) -> None:
         """Hold the id against the file's name."""
@@ -110,6 +122,19 @@ class Review:
 
 PEOPLE_OUTPUTS = frozenset({"answer", "approved_by"})
 """What a step done by a person leaves behind."""
+
+
+def _words(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, entry in value.items():
+                yield str(key)
+                yield from _words(entry)
+        case list() | tuple():
+            for entry in value:
+                yield from _words(entry)
 
 
 def walk(steps: Iterable[Step], place: Place) -> Iterator[Placed]:
