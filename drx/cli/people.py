@@ -9,29 +9,66 @@ from drx.cli.records import find_record, has_finished, newest_unfinished
 from drx.errors import DrxError, ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from drx.engine.events import Event
     from drx.journal.inbox import Deliverable
 
 
 def approve(run: str, step: str, *, reject: bool, reason: str) -> int:
     """Agree to a step that waits for approval, or reject it.
 
-    Raises UsageError where the step does not wait, or a rejection gives no reason.
+    Raises UsageError where the step does not wait any more, or a rejection gives no reason.
     """
-    from drx.engine.events import Answered, StepWaiting
+    from drx.engine.events import Answered
     from drx.engine.terms import Choice, QuestionKind
     from drx.journal import JOURNAL, read_journal
 
     if reject and not reason.strip():
         raise UsageError("a rejection needs a reason", 'Add --reason "..."')
     record = find_record(load_project().records, run)
-    events = read_journal(record / JOURNAL)
-    visits = [event.fact.visit for event in events if isinstance(event.fact, StepWaiting) and event.fact.step == step]
-    if not visits:
-        raise UsageError(f"'{step}' of {record.name} does not wait for anybody", f"See what does: {record / JOURNAL}")
+    waiting = _waiting(read_journal(record / JOURNAL))
+    if step not in waiting:
+        others = f"What waits there now: {', '.join(waiting)}" if waiting else "Nothing waits there now"
+        raise UsageError(f"'{step}' of {record.name} does not wait for anybody", others)
     choice = Choice.REJECT if reject else Choice.APPROVE
-    _place(record, Answered(step, visits[-1], QuestionKind.STEP, choice, reason=reason))
-    print(f"{choice.value}: {step} of {record.name}. The run takes it up within a second, if it is still going on.")
+    _place(record, Answered(step, waiting[step], QuestionKind.STEP, choice, reason=reason))
+    said = "no" if reject else "yes"
+    print(f"Your {said} to '{step}' is with {record.name}, which takes it up within a second, or when it is resumed.")
     return ExitCode.OK
+
+
+def _waiting(events: "Sequence[Event]") -> dict[str, int]:
+    """The steps that wait for a person as the journal has it, each with its visit."""
+    from drx.engine.events import (
+        AbortRequested,
+        Answered,
+        RunFinished,
+        StepCancelled,
+        StepFailed,
+        StepSkipped,
+        StepStarted,
+        StepSucceeded,
+        StepTimedOut,
+        StepWaiting,
+    )
+    from drx.engine.terms import Choice
+
+    waiting: dict[str, int] = {}
+    for event in events:
+        match event.fact:
+            case StepWaiting() as fact:
+                waiting[fact.step] = fact.visit
+            case Answered(choice=Choice.APPROVE):
+                pass  # others may have to agree too; the last one makes it a success
+            case (
+                Answered() | StepStarted() | StepSucceeded() | StepFailed()
+                | StepTimedOut() | StepCancelled() | StepSkipped()
+            ) as fact:  # fmt: skip
+                waiting.pop(fact.step, None)
+            case AbortRequested() | RunFinished():
+                waiting.clear()
+            case _:
+                pass
+    return waiting
 
 
 def note(words: Sequence[str]) -> int:

@@ -1,33 +1,45 @@
 """`drx run`, `drx drill`, `drx resume`: begin a run, or go on with one. Thin: the runner does the work."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from drx.cli.project import Project, choose_environment, load_project, require_a_person
-from drx.errors import LockedError, UsageError
+from drx.cli.project import Project, choose_environment, load_project, operator, require_a_person
+from drx.cli.sandbox import hold
+from drx.errors import UsageError
 
 
 def run(
     runbook: str, environment: str | None, values: Sequence[str], *, unattended: bool, as_json: bool, sandbox: str
 ) -> int:
     """Walk through a runbook for real."""
+    from drx.cli.sound import require_sound
     from drx.runner import run_runbook
 
+    inputs = inputs_of(values)
     project = load_project(sandbox)
+    library = project.library(runbook)
+    require_sound(library, project.config, runbook)
     require_a_person(unattended=unattended)
     environment = choose_environment(project.config, environment, unattended=unattended)
-    setting = project.setting(unattended=unattended, as_json=as_json)
-    return run_runbook(project.library(runbook), project.config, runbook, environment, setting, inputs_of(values))
+    settings = project.config.settings.environments.get(environment)
+    uses = hold(project.sandbox, alone=False) if settings and settings.sandbox else nullcontext()
+    with uses:
+        setting = project.setting(unattended=unattended, as_json=as_json)
+        return run_runbook(library, project.config, runbook, environment, setting, inputs)
 
 
 def drill(drill_name: str, environment: str | None, *, as_json: bool, sandbox: str, keep: bool) -> int:
     """Practise a disaster: set-up, fault, recovery, verdict. Nobody has to be there."""
+    from drx.cli.sound import require_sound_drill
+    from drx.guard import refuse_protected
     from drx.runner import run_drill
 
     project = load_project(sandbox)
     library = project.library(drill_name)
     environment = environment or library.drill(drill_name).environment
+    refuse_protected(project.config.settings, environment)
+    require_sound_drill(library, project.config, drill_name)
     with sandbox_for(project, environment, keep=keep):
         setting = project.setting(unattended=True, as_json=as_json)
         return run_drill(library, project.config, drill_name, environment, setting)
@@ -41,6 +53,7 @@ def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: st
     project = load_project(sandbox)
     record = find_record(project.records, run_name) if run_name else newest_unfinished(project.records)
     begun = started_in(record)
+    _require_free(record)
     unattended = unattended or begun.drill is not None
     require_a_person(unattended=unattended)
     with sandbox_for(project, begun.environment, keep=True):
@@ -71,7 +84,7 @@ def sandbox_for(project: Project, environment: str, *, keep: bool) -> Iterator[N
         return
     from drx.sandbox.servers import down, status, up
 
-    with _alone_in(project.sandbox):
+    with hold(project.sandbox, alone=True):
         found = bool(status(project.sandbox))
         up(project.sandbox)
         try:
@@ -81,14 +94,9 @@ def sandbox_for(project: Project, environment: str, *, keep: bool) -> Iterator[N
                 down(project.sandbox, remove_data=True)
 
 
-@contextmanager
-def _alone_in(sandbox: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
+def _require_free(record: Path) -> None:
+    """Refuse a record that another process holds, before anybody is asked for; raises LockedError."""
+    from drx.journal import JOURNAL
+    from drx.journal.lock import Lock
 
-    sandbox.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        with FileLock(sandbox.parent / f"{sandbox.name}.run.lock", timeout=0):
-            yield
-    except Timeout:
-        message = f"another run uses the sandbox '{sandbox.name}'"
-        raise LockedError(message, "Wait until it is done, or use another one with --sandbox NAME") from None
+    Lock((record / JOURNAL).with_suffix(".lock"), operator(), "just now").release()

@@ -1,12 +1,14 @@
 """`drx sandbox`: start, show and end the local servers to practise on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from drx.cli.groups import exit_codes
-from drx.errors import ExitCode
+from drx.cli.groups import HelpingGroup, exit_codes
+from drx.errors import ExitCode, LockedError
 
 DEFAULT = "default"
 
@@ -15,7 +17,7 @@ Name = Annotated[str, typer.Option("--name", help="Which sandbox; several can ru
 
 def register(app: typer.Typer) -> None:
     """Add `drx sandbox` and its commands."""
-    group = typer.Typer(help="Start, show and end local servers to practise on.", no_args_is_help=True)
+    group = typer.Typer(cls=HelpingGroup, help="Start, show and end local servers to practise on.")
     group.command("up", epilog=exit_codes(0, 2, 4, 6))(up)
     group.command("status", epilog=exit_codes(0, 2, 4))(status)
     group.command("down", epilog=exit_codes(0, 2, 6))(down)
@@ -38,6 +40,24 @@ def sandbox_directory(name: str) -> Path:
     if not name.replace("-", "").replace("_", "").isalnum():
         raise UsageError(f"'{name}' is no name for a sandbox", "Use letters, digits and hyphens")
     return sandboxes(find_config(Path.cwd()).parent) / name
+
+
+@contextmanager
+def hold(sandbox: Path, *, alone: bool) -> Iterator[None]:
+    """Keep a sandbox from being ended while a run uses it; `alone` keeps every other run out too.
+
+    Raises LockedError where a run uses it in a way that does not go together with this.
+    """
+    import fcntl
+
+    sandbox.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (sandbox.parent / f"{sandbox.name}.run.lock").open("a") as file:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"a run uses the sandbox '{sandbox.name}'"
+            raise LockedError(message, "Wait until it is done, or take a sandbox of another name") from None
+        yield
 
 
 def up(name: Name = DEFAULT) -> int:
@@ -75,5 +95,7 @@ def down(
     """End the servers and remove their data."""
     from drx.sandbox.servers import down as end
 
-    end(sandbox_directory(name), remove_data=not keep_data)
+    directory = sandbox_directory(name)
+    with hold(directory, alone=True):
+        end(directory, remove_data=not keep_data)
     return ExitCode.OK

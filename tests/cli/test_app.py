@@ -127,9 +127,14 @@ def test_a_bug_is_a_sentence_and_a_file(monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_nobody_is_there_to_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "drx.yaml").write_text("service: x\nobjectives: {rto: 1h, rpo: 1h}\nenvironments: {lab: {}}\n")
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "any.yaml").write_text(
+        "runbook: any\nkind: operation\ntitle: T\nsteps:\n"
+        "  - {id: a, action: shell.run, with: {command: [echo]}, expect: 1s}\n"
+    )
     monkeypatch.chdir(tmp_path)
-    assert app.run(["run", "anything", "--env", "lab"]) == ExitCode.HUMAN_NEEDED
+    assert app.run(["run", "any", "--env", "lab"]) == ExitCode.HUMAN_NEEDED
     assert "--unattended" in capsys.readouterr().err
-    assert app.run(["run", "anything", "--unattended"]) == ExitCode.USAGE
+    assert app.run(["run", "any", "--unattended"]) == ExitCode.USAGE
     assert "--env NAME: lab" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == [tmp_path / "drx.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drx.yaml", "runbooks"]

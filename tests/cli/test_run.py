@@ -1,0 +1,150 @@
+"""`drx run`, `drx drill`, `drx resume`: what is refused before anything starts, and in which order."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from drx.cli import app
+from drx.cli.people import _waiting
+from drx.cli.sandbox import hold
+from drx.engine.events import (
+    AbortRequested,
+    Answered,
+    Author,
+    Event,
+    Fact,
+    RunStarted,
+    StepSucceeded,
+    StepWaiting,
+)
+from drx.engine.terms import Choice, Mode, Part, QuestionKind
+from drx.errors import ExitCode, LockedError
+from drx.journal import JOURNAL, Journal
+
+Capture = pytest.CaptureFixture[str]
+ANNA = Author("anna", "ops1", 1)
+FIRST = "{id: first, action: shell.run, with: {command: [touch, started]}, expect: 1s}"
+WRONG = "{id: wrong, action: shell.run, with: {shell: text}, expect: 1s}"
+INNER = "{id: inner, runbook: inner}"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a laboratory and a sandbox, and no runbooks yet."""
+    environments = "{lab: {}, sandbox: {sandbox: true}}"
+    (tmp_path / "drx.yaml").write_text(f"service: x\nobjectives: {{rto: 1h, rpo: 1h}}\nenvironments: {environments}\n")
+    for folder in ("runbooks", "drills"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(project: Path, name: str, *steps: str) -> None:
+    """Write an operation."""
+    body = "".join(f"  - {step}\n" for step in steps)
+    path = project / "runbooks" / f"{name}.yaml"
+    path.write_text(f"runbook: {name}\nkind: operation\ntitle: T\nsteps:\n{body}")
+
+
+def records(project: Path) -> list[Path]:
+    """The records that there are."""
+    return list((project / "drills").glob("records/*"))
+
+
+@pytest.mark.parametrize("unattended", [["--unattended"], []])
+def test_a_runbook_that_the_check_rejects_starts_nothing(project: Path, unattended: list[str], capsys: Capture) -> None:
+    write(project, "outer", FIRST, INNER, WRONG)
+    write(project, "inner", FIRST, WRONG.replace("wrong", "worse"))
+    assert app.run(["run", "outer", "--env", "lab", *unattended]) == ExitCode.INVALID
+    shown = capsys.readouterr().err
+    assert "runbooks/outer.yaml:7" in shown
+    assert "runbooks/inner.yaml:6" in shown
+    assert not (project / "started").exists()
+    assert records(project) == []
+
+
+def test_a_nested_runbook_that_cannot_be_read_shows_its_own_problems(project: Path, capsys: Capture) -> None:
+    write(project, "outer", FIRST, INNER)
+    write(project, "inner", "{id: a, acton: x}")
+    assert app.run(["run", "outer", "--env", "lab", "--unattended"]) == ExitCode.INVALID
+    assert "runbooks/inner.yaml:5" in capsys.readouterr().err
+    assert not (project / "started").exists()
+
+
+def test_warnings_stop_nobody(project: Path, capsys: Capture) -> None:
+    write(project, "warned", FIRST)
+    assert app.run(["check", "warned"]) == ExitCode.OK
+    assert "1 warning" in capsys.readouterr().out
+    assert app.run(["run", "warned", "--env", "lab", "--unattended"]) == ExitCode.OK
+    assert (project / "started").exists()
+
+
+def test_a_drill_that_the_check_rejects_starts_nothing(project: Path, capsys: Capture) -> None:
+    write(project, "outer", FIRST, WRONG)
+    (project / "drills" / "outer.yaml").write_text(
+        "drill: outer\nrunbook: outer\nenvironment: sandbox\nfault: {action: shell.nun, with: {command: [x]}}\n"
+        "detect: {within: 1m}\n"
+    )
+    assert app.run(["drill", "outer"]) == ExitCode.INVALID
+    shown = capsys.readouterr().err
+    assert "drills/outer.yaml:4" in shown
+    assert "runbooks/outer.yaml:6" in shown
+    assert records(project) == []
+    assert not (project / ".drx").exists(), "not even the sandbox was started"
+
+
+def test_a_missing_runbook_comes_before_a_missing_person(project: Path, capsys: Capture) -> None:
+    write(project, "outer", FIRST)
+    assert app.run(["run", "otter", "--env", "lab"]) == ExitCode.INVALID
+    assert "Did you mean 'outer'?" in capsys.readouterr().err
+
+
+def test_a_locked_record_comes_before_a_missing_person(project: Path, capsys: Capture) -> None:
+    record = project / "drills" / "records" / "2026-11-21T0800Z-outer-7f3a"
+    record.mkdir(parents=True)
+    started = RunStarted("r", Mode.OPERATION, "outer", "lab", False, "0", {}, None)
+    with Journal.create(record / JOURNAL, ANNA) as journal:
+        journal.append(started, ANNA)
+        journal.sync()
+        assert app.run(["resume", "7f3a"]) == ExitCode.LOCKED
+        assert "in use by anna" in capsys.readouterr().err
+    assert app.run(["resume", "7f3a"]) == ExitCode.HUMAN_NEEDED
+
+
+def test_a_sandbox_in_use_is_not_ended(project: Path, capsys: Capture) -> None:
+    sandbox = project / ".drx" / "sandbox" / "default"
+    for alone in (True, False):
+        with hold(sandbox, alone=alone):
+            assert app.run(["sandbox", "down"]) == ExitCode.LOCKED
+            assert "a run uses the sandbox 'default'" in capsys.readouterr().err
+    assert app.run(["sandbox", "down"]) == ExitCode.OK
+
+
+def test_a_run_holds_its_sandbox_and_lets_others_in(project: Path, capsys: Capture) -> None:
+    sandbox = project / ".drx" / "sandbox" / "default"
+    write(project, "outer", FIRST)
+    with hold(sandbox, alone=True):
+        assert app.run(["run", "outer", "--env", "sandbox", "--unattended"]) == ExitCode.LOCKED
+    with hold(sandbox, alone=False), hold(sandbox, alone=False), pytest.raises(LockedError), hold(sandbox, alone=True):
+        pass
+
+
+APPROVED = Answered("a", 1, QuestionKind.STEP, Choice.APPROVE)
+REJECTED = Answered("a", 1, QuestionKind.STEP, Choice.REJECT)
+
+
+@pytest.mark.parametrize(
+    ("facts", "waiting"),
+    [
+        ([StepWaiting("a", 1)], {"a": 1}),
+        ([StepWaiting("a", 1), APPROVED], {"a": 1}),
+        ([StepWaiting("a", 1), APPROVED, StepSucceeded("a", 1, 0, Part.WORK, {})], {}),
+        ([StepWaiting("a", 1), REJECTED], {}),
+        ([StepWaiting("a", 1), REJECTED, StepWaiting("a", 2), StepWaiting("b", 1)], {"a": 2, "b": 1}),
+        ([StepWaiting("a", 1), AbortRequested("", "person")], {}),
+    ],
+)
+def test_what_still_waits_stands_in_the_journal(facts: list[Fact], waiting: dict[str, int]) -> None:
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    assert _waiting([Event(seq, now, 0.0, ANNA, fact) for seq, fact in enumerate(facts)]) == waiting
