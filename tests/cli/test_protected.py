@@ -53,6 +53,18 @@ def test_a_drill_that_cannot_be_read_is_refused_on_production_too(project: Path)
     assert app.run(["drill", "db-drop", "--env", "production"]) == ExitCode.REFUSED
 
 
+def test_a_drill_that_names_production_itself_is_refused(project: Path) -> None:
+    drill = project / "drills" / "db-drop.yaml"
+    drill.write_text(drill.read_text().replace("environment: sandbox", "environment: production"))
+    assert app.run(["drill", "db-drop"]) == ExitCode.REFUSED
+
+
+def test_a_runbook_that_there_is_not_is_named_before_a_person_is_asked_for(project: Path, capsys: Capture) -> None:
+    assert app.run(["run", "db-dorp", "--env", "production"]) == ExitCode.INVALID
+    assert "there is no runbook 'db-dorp'" in (shown := capsys.readouterr().err)
+    assert "Did you mean 'db-drop'?" in shown
+
+
 def test_other_environments_still_need_their_variables(project: Path, capsys: Capture) -> None:
     assert app.run(["drill", "db-drop", "--env", "staging"]) == ExitCode.INVALID
     assert "the variable STAGING_URL is not set" in capsys.readouterr().err
