@@ -63,12 +63,20 @@ class StepError(DrxError):
         self.artifacts = artifacts
 
 
+class PermanentError(StepError):
+    """A step failed for a reason that trying again does not change: the engine does not retry it by itself."""
+
+
 class Cancelled(StepError):
     """An action stopped because the run asked it to, before it was done."""
 
 
 class StoreError(DrxError):
     """A backup store is missing, damaged or does not answer; names the object."""
+
+
+class DamagedError(StoreError):
+    """What a backup store holds is not what was written to it; reading it again gives the same."""
 
 
 class JournalError(DrxError):

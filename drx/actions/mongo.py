@@ -153,8 +153,6 @@ def _bson(filter_: dict[str, object]) -> dict[str, Any]:
 class DropDatabase(Params):
     database: Text
     """Database to drop."""
-    created_only: bool = False
-    """Leave it alone unless this run created it: for rollbacks."""
 
 
 def _database(params: DropDatabase, target: Target) -> str:
@@ -179,10 +177,27 @@ def drop(params: DropDatabase, context: Context) -> Result:
     Outside drills it has to be one that the run created, or a person has to type its name.
     """
     name = user_database(params.database)
-    if params.created_only and ("mongo", name) not in context.created:
-        return Result(lines=(f"left {name} alone: this run did not create it",))
     with_mongo(context, lambda client: client.drop_database(name), long=True)
     return Result(lines=(f"dropped {name}",))
+
+
+@action(
+    "mongo.drop_created",
+    effect="write",
+    repeatable=True,
+    targets=("mongo",),
+    resource=_database,
+    by_hand=_drop_database_by_hand,
+)
+def drop_created(params: DropDatabase, context: Context) -> Result:
+    """Drop a database if this run created it; else there is nothing to drop. For rollbacks.
+
+    One that was there before the run stays as it is, whatever its name.
+    """
+    name = user_database(params.database)
+    if ("mongo", name) not in context.created:
+        return Result(lines=(f"nothing to drop: this run did not create {name}",))
+    return drop(params, context)
 
 
 @action(

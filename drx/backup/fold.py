@@ -13,7 +13,7 @@ from drx.backup.manifest import PLAIN
 from drx.backup.namespaces import BUCKETS, VIEWS, Namespaces, identity_of
 from drx.backup.plan import BaseCollection, Changes, CollectionPlan
 from drx.backup.transactions import committed
-from drx.errors import StepError
+from drx.errors import PermanentError
 
 __all__ = ["BaseCollection", "Changes", "CollectionPlan", "fold"]
 
@@ -32,7 +32,7 @@ def fold(
     `entries` begin where the base's oplog begins, in order, each once; those up to `consistent_from`, the base's end,
     may or may not be in the base already. Past `memory_bytes` the effects move to a temporary file.
 
-    Raises StepError for an operation drx does not know, and where the oplog contradicts itself or the base.
+    Raises PermanentError for an operation drx does not know, and where the oplog contradicts itself or the base.
     """
     budget = Budget(memory_bytes)
     namespaces = Namespaces(database, base, position_of(consistent_from), budget)
@@ -80,7 +80,7 @@ def _apply_write(namespaces: Namespaces, entry: Entry) -> None:
             changes.delete(identity_of(entry))
         case _:
             at = timestamp_of(entry.position)
-            raise StepError(
+            raise PermanentError(
                 f"the oplog at {at.time}.{at.inc} holds an operation of type {entry.op} on {entry.namespace}, "
                 "which drx cannot replay",
                 "Restore to a time before it, or from a base taken after it",

@@ -11,7 +11,7 @@ from bson.json_util import JSONMode, JSONOptions, dumps, loads
 from pydantic import AwareDatetime, ConfigDict, PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 
 from drx.backup.digest import Digest
-from drx.errors import StoreError
+from drx.errors import DamagedError
 
 CANONICAL = JSONOptions(
     json_mode=JSONMode.CANONICAL, tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
@@ -163,12 +163,12 @@ class Manifest:
     def file(self, path: str) -> FileManifest:
         """Find a file by its path.
 
-        Raises StoreError when the manifest contradicts itself.
+        Raises DamagedError when the manifest contradicts itself.
         """
         for file in self.files:
             if file.path == path:
                 return file
-        raise StoreError(f"the manifest of backup {self.id} lacks its own file {path}", "Use another base")
+        raise DamagedError(f"the manifest of backup {self.id} lacks its own file {path}", "Use another base")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def to_json(manifest: Manifest | SliceManifest | Restored) -> bytes:
 def from_json(kind: type[_M], data: bytes, name: str) -> _M:
     """Read the manifest called `name`.
 
-    Raises StoreError with every problem found.
+    Raises DamagedError with every problem found.
     """
     try:
         manifest: _M = _ADAPTERS[kind].validate_json(data)
@@ -240,5 +240,5 @@ def from_json(kind: type[_M], data: bytes, name: str) -> _M:
             f"{'.'.join(str(part) for part in problem['loc']) or 'text'}: {problem['msg']}"
             for problem in error.errors(include_url=False)
         )
-        raise StoreError(f"{name} is not a manifest drx can read: {found}", "Use another backup") from None
+        raise DamagedError(f"{name} is not a manifest drx can read: {found}", "Use another backup") from None
     return manifest

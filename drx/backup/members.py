@@ -12,7 +12,7 @@ from drx.backup.digest import Digest, digest_of
 from drx.backup.documents import DamagedDocument, id_element, split
 from drx.backup.manifest import CANONICAL, PLAIN, FileManifest, Member
 from drx.backup.stores.base import Store, Upload
-from drx.errors import StoreError
+from drx.errors import DamagedError
 
 MEMBER_BYTES = 4 << 20  # a member ends with the batch that brings it here
 _LEVEL = 1
@@ -89,20 +89,20 @@ class MemberBuffer:
 def read_member(store: Store, key: str, member: Member) -> list[bytes]:
     """Read the documents of one member.
 
-    Raises StoreError that names the object when a single byte is not as it was written.
+    Raises DamagedError that names the object when a single byte is not as it was written.
     """
     where = f"{store.describe()}/{key}, bytes {member.offset} to {member.offset + member.size_bytes},"
     packed = store.read(key, member.offset, member.size_bytes)
     if sha256(packed).hexdigest() != member.sha256:
-        raise StoreError(f"{where} is damaged: the SHA-256 differs", "Restore from another copy or another base")
+        raise DamagedError(f"{where} is damaged: the SHA-256 differs", "Restore from another copy or another base")
     try:
         inflater = isal_zlib.decompressobj(_GZIP)
         raw = inflater.decompress(packed, member.digest.size_bytes + 1)
         documents = split(raw)
     except (_InflateError, DamagedDocument) as error:
-        raise StoreError(f"{where} does not hold documents: {error}", "Restore from another base") from None
+        raise DamagedError(f"{where} does not hold documents: {error}", "Restore from another base") from None
     if not inflater.eof or inflater.unused_data or digest_of(documents) != member.digest:
-        raise StoreError(f"{where} does not hold the documents of the manifest", "Restore from another base")
+        raise DamagedError(f"{where} does not hold the documents of the manifest", "Restore from another base")
     return documents
 
 

@@ -11,7 +11,7 @@ from drx.backup.documents import id_element
 from drx.backup.effects import Budget, Chain, Effects, Untouched
 from drx.backup.entry import timestamp_of
 from drx.backup.manifest import CANONICAL, PLAIN
-from drx.errors import StepError
+from drx.errors import PermanentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Changes:
     def update(self, identity: bytes, update: bytes, position: int) -> None:
         """Take an update of the document with this `_id` element.
 
-        Raises StepError where the document cannot be there.
+        Raises PermanentError where the document cannot be there.
         """
         effect = self._effects.get(identity)
         if isinstance(effect, bytes):
@@ -79,7 +79,7 @@ class Changes:
     def born(self) -> Iterator[bytes]:
         """Give the documents inserted since the base; call it after the whole base went through `apply`.
 
-        Raises StepError where an update after the base's end met a document that neither base nor oplog holds.
+        Raises PermanentError where an update after the base's end met a document that neither base nor oplog holds.
         """
         for identity, effect in self._effects.items():
             if isinstance(effect, bytes):
@@ -91,7 +91,7 @@ class Changes:
         if position <= self._consistent_from:
             return  # deleted before the dump reached it
         at = timestamp_of(position)
-        raise StepError(
+        raise PermanentError(
             f"the oplog updates {self.namespace} {show_id(identity)} at {at.time}.{at.inc}, "
             "but neither the base nor the oplog before it holds that document",
             "The base or the archived oplog is damaged: restore from an earlier base",

@@ -13,7 +13,7 @@ from drx.backup.plan import Changes, CollectionPlan
 from drx.backup.scan import Client, failures
 from drx.backup.stores.base import Store
 from drx.backup.workers import Meter, side_by_side
-from drx.errors import DrxError, StepError
+from drx.errors import DrxError, PermanentError
 
 
 def restore(
@@ -31,7 +31,7 @@ def restore(
     """Load a base into the database `into`, as `plan` says, or as it is without one; give what should now stand there.
 
     The database must be empty; with `resumed` it may hold what this restore wrote before it was interrupted. Every
-    member is checked before one of its documents is used. Raises StepError, StoreError or Cancelled, which say what
+    member is checked before one of its documents is used. Raises PermanentError, StoreError or Cancelled, which say what
     stays behind.
     """
     plans = tuple(base_as_it_is(manifest) if plan is None else plan)
@@ -85,7 +85,7 @@ class _Job:
                 if not name.startswith("system.") or name in planned
             }
         if unexpected := sorted(there - planned if resumed else there):
-            raise StepError(
+            raise PermanentError(
                 f"the database {self.into} is not empty: it holds {', '.join(unexpected[:5])}",
                 "Restore into another name, or drop that database first",
             )

@@ -14,7 +14,7 @@ from drx.backup.entry import position_in, position_of
 from drx.backup.manifest import FileManifest, Manifest, SliceManifest, show_timestamp, to_json
 from drx.backup.members import MemberBuffer, MemberWriter, read_member
 from drx.backup.stores.base import Store
-from drx.errors import StepError, StoreError
+from drx.errors import DamagedError, PermanentError
 
 _GZIP = 31  # window bits that mean a gzip header
 _LARGEST_MEMBER = 64 << 20
@@ -113,18 +113,18 @@ def read_chain(store: Store, service: str, manifest: Manifest, until: Timestamp)
 
     Objects are checked before their entries come out, and read to their end even where `until` comes before it.
 
-    Raises StepError when `until` lies outside what the chain covers, naming the gap; StoreError, while it is read,
-    naming the object that is damaged.
+    Raises PermanentError when `until` lies outside what the chain covers, naming the gap; DamagedError, while it is
+    read, naming the object that is damaged.
     """
     chain = find_chain(manifest, list_slices(store, service))
     if until <= manifest.end:
-        raise StepError(
+        raise PermanentError(
             f"the base {manifest.id} is consistent from {show_timestamp(manifest.end)} on, "
             f"which is not before {show_timestamp(until)}",
             "Choose an earlier base",
         )
     if position_of(chain.end) < position_of(until) - 1:
-        raise StepError(
+        raise PermanentError(
             f"the archived oplog that continues the base {manifest.id} ends at {show_timestamp(chain.end)}"
             + (f": {chain.gap}" if chain.gap else "")
             + f"; {show_timestamp(until)} was asked for",
@@ -178,9 +178,9 @@ def _slice_entries(store: Store, service: str, piece: SliceManifest) -> Iterator
             count += len(documents)
             yield documents
     except (_InflateError, EOFError, DamagedDocument) as error:
-        raise StoreError(f"{where} is damaged: {error}", remedy) from None
+        raise DamagedError(f"{where} is damaged: {error}", remedy) from None
     if checksum.hexdigest() != piece.sha256 or count != piece.entries:
-        raise StoreError(f"{where} is damaged: it is not what its manifest says", remedy)
+        raise DamagedError(f"{where} is damaged: it is not what its manifest says", remedy)
 
 
 def _members(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -33,6 +33,8 @@ class FailureKind(StrEnum):
 
     EFFECT = "effect"
     """The action did not achieve its effect."""
+    PERMANENT = "permanent"
+    """The action did not achieve its effect, and trying again by itself does not help."""
     EXPRESSION = "expression"
     """An expression of the step could not be evaluated."""
     REFUSED = "refused"

@@ -9,7 +9,7 @@ from drx.actions.base import Action, Params, Result
 from drx.engine.commands import CancelReason
 from drx.engine.events import AttemptEnded, StepCancelled, StepFailed, StepSucceeded, StepTimedOut
 from drx.engine.terms import FailureKind
-from drx.errors import Cancelled, DrxError, RefusedError, StepError
+from drx.errors import Cancelled, DamagedError, DrxError, PermanentError, RefusedError, StepError
 from drx.files import write_atomically
 from drx.guard import NameNeeded
 from drx.journal.codec import as_json
@@ -64,12 +64,18 @@ def perform(action: Action, params: Params, attempt: Attempt) -> AttemptEnded:
     except RefusedError as error:
         return StepFailed(*identity, error=error.message, remedy=error.remedy, kind=FailureKind.REFUSED)
     except StepError as error:
-        artifacts = _artifacts(attempt, error.artifacts)
-        return StepFailed(*identity, error=error.message, remedy=error.remedy, lines=error.lines, artifacts=artifacts)
+        artifacts, kind = _artifacts(attempt, error.artifacts), _kind(error)
+        return StepFailed(
+            *identity, error=error.message, remedy=error.remedy, kind=kind, lines=error.lines, artifacts=artifacts
+        )
     except DrxError as error:
-        return StepFailed(*identity, error=error.message, remedy=error.remedy)
+        return StepFailed(*identity, error=error.message, remedy=error.remedy, kind=_kind(error))
     except BaseException as error:  # an action's bug must not take the recovery with it
         return _bug(attempt, error)
+
+
+def _kind(error: DrxError) -> FailureKind:
+    return FailureKind.PERMANENT if isinstance(error, PermanentError | DamagedError) else FailureKind.EFFECT
 
 
 def _succeeded(attempt: Attempt, result: Result) -> StepSucceeded:

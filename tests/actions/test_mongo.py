@@ -322,10 +322,10 @@ def test_only_scratch_databases_of_the_run_are_dropped(context: FakeContext, dat
 
 def test_a_rollback_drops_only_what_the_run_created(context: FakeContext, database: Documents, into: str) -> None:
     database.client[into].things.insert_one({"_id": 1})
-    run("mongo.drop", context, database=into, created_only=True)
+    run("mongo.drop_created", context, database=into)
     assert into in database.client.list_database_names()
     context.created_resource("mongo", into)
-    run("mongo.drop", context, database=into, created_only=True)
+    run("mongo.drop_created", context, database=into)
     assert into not in database.client.list_database_names()
 
 

@@ -90,10 +90,11 @@ def test_retries_wait_longer_each_time_and_then_stop() -> None:
     assert run.visit("b").attempt == 3
 
 
-def test_a_refusal_is_not_tried_again() -> None:
+@pytest.mark.parametrize("kind", [FailureKind.REFUSED, FailureKind.PERMANENT])
+def test_what_another_attempt_cannot_help_is_not_tried_again(kind: FailureKind) -> None:
     run = script({**B, "retry": {"attempts": 3, "wait": "10s"}}, unattended=True)
     run.started()
-    run.tell(StepFailed("b", 1, 1, Part.WORK, error="not yours", kind=FailureKind.REFUSED))
+    run.tell(StepFailed("b", 1, 1, Part.WORK, error="not yours", kind=kind))
     assert run.end() == "failed: b: not yours"
 
 

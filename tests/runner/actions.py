@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from drx.actions.base import Context, Params, Result, action
-from drx.errors import StepError
+from drx.errors import DamagedError, PermanentError, StepError
 from drx.fields import Duration
 
 
@@ -78,6 +78,15 @@ def slow(params: Slow, context: Context) -> Result:
 def bug(params: Nothing, context: Context) -> Result:
     """Break in a way nobody foresaw."""
     raise ZeroDivisionError("the secret is hunter22")
+
+
+@action("test.hopeless", effect="read")
+def hopeless(params: Tally, context: Context) -> Result:
+    """Count, and fail in a way that another attempt cannot help."""
+    _add(params)
+    raise (
+        PermanentError("there is a gap", "Go round it") if params.fail else DamagedError("it is damaged", "Use a copy")
+    )
 
 
 @action("test.odd", effect="read")

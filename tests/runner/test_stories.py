@@ -108,6 +108,17 @@ def test_retries_are_counted_and_end_with_success(project: Project) -> None:
     assert [fact.error for fact in _failures(project)] == ["this was attempt 1", "this was attempt 2"]
 
 
+@pytest.mark.parametrize("fail", [0, 1])
+def test_what_another_attempt_cannot_help_is_tried_once(project: Project, fail: int) -> None:
+    file = project.root / "tally"
+    retry = "retry: {attempts: 3, wait: 10ms}"
+    step = f"{{id: a, action: test.hopeless, with: {{file: '{file}', fail: {fail}}}, expect: 1s, {retry}}}"
+    assert project.write(steps_yaml(step)).run() is ExitCode.FAILED
+    assert len(_lines(file)) == 1
+    (failure,) = _failures(project)
+    assert failure.kind is FailureKind.PERMANENT
+
+
 @pytest.mark.parametrize("action", ["test.slow, with: {seconds: 20s}", "shell.run, with: {command: [sleep, '20']}"])
 def test_a_timeout_ends_a_step_soon(project: Project, action: str) -> None:
     project.write(steps_yaml(f"{{id: a, action: {action}, expect: 1s, timeout: 300ms}}"))

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from drx.backup.stores.base import DirectoryAddress, Entry
-from drx.errors import StoreError
+from drx.errors import DamagedError, StoreError
 from drx.files import sync_directory
 
 _CHUNK = 1 << 20
@@ -48,7 +48,7 @@ class DirectoryStore:
             file.seek(start)
             data = file.read(length)
         if len(data) != length:
-            raise StoreError(f"{self._root}/{key} ends before byte {start + length}", "The object is cut short")
+            raise DamagedError(f"{self._root}/{key} ends before byte {start + length}", "The object is cut short")
         return data
 
     def stream(self, key: str) -> Iterator[bytes]:

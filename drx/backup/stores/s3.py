@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drx.backup.stores.base import Entry, S3Address
-from drx.errors import DrxError, StoreError
+from drx.errors import DamagedError, DrxError, StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -119,7 +119,7 @@ class S3Store:
             )
             data = reply["Body"].read()
         if len(data) != length:
-            raise StoreError(f"{self.describe()}/{key} ends before byte {start + length}", "The object is cut short")
+            raise DamagedError(f"{self.describe()}/{key} ends before byte {start + length}", "The object is cut short")
         return data
 
     def stream(self, key: str) -> Iterator[bytes]:
