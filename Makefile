@@ -39,13 +39,16 @@ layers: $(READY) ## who may import whom (import-linter)
 	@$(BIN)/lint-imports
 
 unit: $(READY) ## the quick tests, against real servers
-	@$(BIN)/pytest -q -n 2 -m "not slow and not bench"
+	@$(BIN)/pytest -q -n 2 -m "not slow"
 
 slow: $(READY) ## the slow tests: kills, sabotage, large data
 	@$(BIN)/pytest -q -n 2 -m slow --timeout 900
 
 bench: $(READY) ## measure, print, assert nothing
-	@$(BIN)/pytest -q -s -m bench --timeout 900
+	@$(BIN)/python -m compileall -q drx
+	@$(BIN)/python -m tests.bench.startup
+	@$(BIN)/python -m tests.bench.engine
+	@$(BIN)/python -m tests.bench.dump_restore
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
