@@ -1,6 +1,8 @@
-"""Write files so that a reader, or a crash, never meets half of one."""
+"""Write files so that a reader, or a crash, never meets half of one; read no more of one than is wanted."""
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -32,3 +34,19 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_regular(path: Path, limit_bytes: int) -> bytes:
+    """Read the start of a file.
+
+    Raises OSError, for a pipe or a device too: reading one might never end.
+    """
+    with open(path, "rb", opener=_open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
+        return file.read(limit_bytes)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for somebody at the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)

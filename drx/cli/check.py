@@ -7,7 +7,7 @@ from pathlib import Path
 
 from drx.cli.library import read_bounded, read_library
 from drx.config import Config, Target, find_config, is_secret_name, read_config
-from drx.errors import DrxError, ExitCode, UsageError
+from drx.errors import DrxError, ExitCode, InvalidInput, UsageError
 from drx.runbook.check import Surroundings, check_document
 from drx.runbook.load import DRILLS, RUNBOOKS, Library
 from drx.runbook.model import Objectives
@@ -24,7 +24,7 @@ def check(files: list[Path], as_json: bool = False) -> int:
     Raises UsageError where nothing is named and there is no drx.yaml.
     """
     project = _Project.find(required=not files)
-    paths = [path for file in files for path in project.expand(file)] or project.everything()
+    paths = [path for file in files for path in project.expand(file)] if files else project.everything()
     problems = [problem for path in paths for problem in project.check(path)]
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
@@ -55,17 +55,20 @@ class _Project:
             return cls(Path(), None, [])
         root = _short(path.parent)
         try:
-            return cls(root, read_config(read_bounded(path), str(root / CONFIG), path.parent), [])
+            return cls(root, read_config(read_bounded(root / CONFIG), str(root / CONFIG), path.parent), [])
         except InvalidDocument as error:
             return cls(root, None, list(error.problems))
+        except InvalidInput as error:
+            return cls(root, None, [_unreadable(root / CONFIG, error)])
 
     def everything(self) -> list[Path]:
         return [self.root / name for name in (CONFIG, *self.library.files)]
 
     def expand(self, file: Path) -> list[Path]:
-        """Give the files that an argument means."""
+        """Give the files that an argument means; itself, where it means none."""
         if file.is_dir():
-            return sorted(path for path in file.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+            found = (path for path in file.rglob("*") if path.suffix in SUFFIXES and not path.is_dir())
+            return sorted(found) or [file]
         if file.exists() or file.suffix in SUFFIXES or "/" in str(file):
             return [file]
         named = [self.root / folder / f"{file}.yaml" for folder in (RUNBOOKS, DRILLS)]
@@ -73,10 +76,12 @@ class _Project:
 
     def check(self, path: Path) -> list[Problem]:
         """Find every problem of one file, whatever kind of document it is."""
+        if path.is_dir():
+            return [Problem(str(path), 1, 1, "it is a directory without YAML files", "Name a file")]
         try:
             data = read_bounded(path)
-        except DrxError as error:
-            return [Problem(str(path), 1, 1, error.message.replace(f"{path} ", "it ", 1), error.remedy)]
+        except InvalidInput as error:
+            return [_unreadable(path, error)]
         if path.name == CONFIG:
             if path.absolute() == (self.root / CONFIG).absolute():
                 return self.config_problems
@@ -84,6 +89,10 @@ class _Project:
         from drx.actions.registry import catalogue
 
         return check_document(data, str(path), catalogue, self.library, self.surroundings)
+
+
+def _unreadable(path: Path, error: InvalidInput) -> Problem:
+    return Problem(str(path), 1, 1, error.message.replace(f"{path} ", "it ", 1), error.remedy)
 
 
 def _problems_of(read: Callable[[], object]) -> list[Problem]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from drx.errors import InvalidInput
+from drx.files import read_regular
 from drx.runbook.load import DRILLS, RUNBOOKS, Library
 from drx.yaml_source.document import MAX_BYTES
 
@@ -31,7 +32,6 @@ def read_bounded(path: Path) -> bytes:
     Raises InvalidInput where it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", "Name a file that you may read") from None

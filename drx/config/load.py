@@ -8,6 +8,7 @@ from pathlib import Path
 
 from drx.config.model import FILE, REFERENCE, Settings
 from drx.errors import InvalidInput, UsageError
+from drx.files import read_regular
 from drx.secrets import secrets_of
 from drx.yaml_source import Document, InvalidDocument, Problem, nearest, read_document, read_model
 from drx.yaml_source.document import MAX_BYTES
@@ -44,7 +45,7 @@ class Config:
 
 
 def find_config(start: Path) -> Path:
-    """Find drx.yaml in `start` or the nearest directory above it.
+    """Find drx.yaml in `start` or the nearest directory above it, whether or not it can be read.
 
     Raises UsageError where there is none.
     """
@@ -53,7 +54,7 @@ def find_config(start: Path) -> Path:
     except FileNotFoundError:
         raise UsageError("the current directory is gone", "Change to the project's directory") from None
     for directory in (here, *here.parents):
-        if os.path.isfile(directory / FILE_NAME):
+        if os.path.lexists(directory / FILE_NAME):
             return directory / FILE_NAME
     raise UsageError(f"there is no {FILE_NAME} in {start} or above", "Make one; the README shows how it looks")
 
@@ -64,8 +65,7 @@ def load_config(path: Path) -> Config:
     Raises InvalidInput where it cannot be read, InvalidDocument with every problem found in it.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}", "Name a drx.yaml that you may read") from None
     return read_config(data, _shown_path(path), path.absolute().parent)

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from drx.cli import app
 from drx.cli.check import check
 from drx.errors import UsageError
 
@@ -128,6 +130,47 @@ def test_what_cannot_be_read_is_a_problem(project: Path, capsys: pytest.CaptureF
         "nobody:1:1: it cannot be read: No such file or directory. Name a file that you may read\n"
         "3 files checked: 2 errors\n"
     )
+
+
+def _make_loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (Path.mkdir, "it is a directory without YAML files"),
+        (os.mkfifo, "it cannot be read: Not a regular file"),
+        (_make_loop, "it cannot be read: Too many levels of symbolic links"),
+    ],
+    ids=["directory", "pipe", "loop"],
+)
+@pytest.mark.parametrize("name", ["odd.yaml", "drx.yaml"])
+def test_what_is_no_file_is_named(
+    project: Path, name: str, make: Callable[[Path], None], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / name).unlink(missing_ok=True)
+    make(project / name)
+    assert check([Path(name)]) == 3
+    assert capsys.readouterr().out.startswith(f"{name}:1:1: {words}. ")
+    if name == "drx.yaml":
+        assert check([]) == 3
+        assert capsys.readouterr().out.startswith(f"{name}:1:1: {words}. ")
+        assert app.run(["run", "outage", "--env", "production"]) == 3
+        assert "drx.yaml cannot be read" in capsys.readouterr().err
+
+
+def test_what_is_no_file_is_named_in_a_directory_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(project / "runbooks" / "pipe.yaml")
+    assert check([Path("runbooks")]) == 3
+    out = capsys.readouterr().out
+    assert out.startswith("runbooks/pipe.yaml:1:1: it cannot be read: Not a regular file")
+    assert out.endswith("2 files checked: 1 error\n")
+
+
+def test_a_device_is_not_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check([Path("/dev/zero")]) == 3
+    assert "Not a regular file" in capsys.readouterr().out
 
 
 def test_without_a_config_something_must_be_named(
