@@ -1,12 +1,13 @@
 """Take, find and check backups of the environment's database. Drivers are imported in use."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.servers import backup_store, mongo_target, with_mongo
-from drx.errors import StepError
+from drx.errors import PermanentError
 from drx.fields import Duration, Moment, Text
 from drx.units import show_duration, show_time
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
     from drx.backup.manifest import Manifest, SliceManifest
+    from drx.backup.slices import Chain
 
 _BASE_OUTPUTS = {
     "id": "Id of the base.",
@@ -98,9 +100,10 @@ def _slice_by_hand(params: Params) -> str:
 def slice_(params: Params, context: Context) -> Result:
     """Archive what was written since the last slice, or since the newest base where there is none.
 
-    A gap, because the oplog no longer reaches back, is archived as such and fails the step: a new base is needed.
+    A gap, because the oplog no longer reaches back, is archived as such and fails the step: a new base is needed. A
+    slice that is missing in the store is taken again, as long as the oplog still holds it; that fails once, too.
     """
-    return _take_slice(context)
+    return _take_slice(context, lambda _: "Take a new base, so that moments from now on can be restored")
 
 
 @action(
@@ -115,38 +118,63 @@ def emergency_slice(params: Params, context: Context) -> Result:
     """Archive the live oplog up to this moment, before it is lost.
 
     The first thing to do in an incident where the database server still lives: after it, the recovery point is the
-    operation before the accident, not the last regular slice. It only reads from the server.
+    operation before the accident, not the last regular slice. It only reads from the server. Where a slice is missing
+    in the store and the oplog still holds it, it is archived again: the step fails, and succeeds when tried again.
+    Where the oplog lost it as well, the step says up to which moment a restore is still possible.
     """
-    return _take_slice(context)
+    return _take_slice(context, _still_possible)
 
 
-def _take_slice(context: Context) -> Result:
+def _still_possible(reached: str) -> str:
+    return (
+        f"A restore is possible up to {reached}, now. If the accident was before that, skip this step and go on; "
+        "take no base of the damaged database"
+    )
+
+
+def _take_slice(context: Context, when_broken: Callable[[str], str]) -> Result:
     from drx.backup.catalog import list_bases, list_slices
     from drx.backup.manifest import show_timestamp
-    from drx.backup.slices import find_chain, next_start, take_slice
+    from drx.backup.slices import find_chain, next_start, refill_start, take_slice
 
     database, service, store = mongo_target(context).database, context.target.service, backup_store(context)
 
-    def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp, str | None]":
+    def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp]":
         bases = [found for found in list_bases(store, service) if found.database == database]
         slices = [found for found in list_slices(store, service) if found.database == database]
         after = next_start(bases, slices)
         if after is None:
-            raise StepError(f"{store.describe()} holds no base of {service} that a slice could continue", "Take a base")
+            raise PermanentError(
+                f"{store.describe()} holds no base of {service} that a slice could continue",
+                "Look into a copy of the store; where nothing is lost yet, take a base",
+            )
+        before = find_chain(max(bases, key=lambda base: base.end), slices) if bases else None
+        if before and before.gap:
+            after = refill_start(client, before, after)
         taken = take_slice(client, database, store, service, after=after)
-        newest = max(bases, key=lambda base: base.end, default=None)
-        gap = find_chain(newest, [*slices, taken]).gap if newest and taken else None
-        return taken, after, gap
+        if before:
+            _refuse_gap(before, find_chain(before.manifest, [*slices, taken] if taken else slices), when_broken)
+        return taken, after
 
-    taken, after, gap = with_mongo(context, take, long=True)
+    taken, after = with_mongo(context, take, long=True)
     if taken is None:
         return Result({"start": None, "end": show_timestamp(after), "entries": 0}, ("nothing was written since",))
-    if gap:
-        raise StepError(f"what was written after the newest base is not whole: {gap}", "Take a base")
     return Result(
         {"start": show_timestamp(taken.start), "end": show_timestamp(taken.end), "entries": taken.entries},
         (f"{taken.entries:,} entries, {taken.size_bytes:,} bytes",),
     )
+
+
+def _refuse_gap(before: "Chain", now: "Chain", when_broken: Callable[[str], str]) -> None:
+    """Fail where the chain of the newest base is broken, or was until a moment ago: a store that loses is no store."""
+    if gap := now.gap:
+        reached = f"{datetime.fromtimestamp(now.end.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        raise PermanentError(f"what was written after the newest base is not whole: {gap}", when_broken(reached))
+    if gap := before.gap:
+        raise PermanentError(
+            f"a slice was lost: {gap}; the live oplog still had it, and it is archived again",
+            "Try again: everything is there now. Find out later who deletes from the store",
+        )
 
 
 class HasBase(Params):
@@ -176,7 +204,9 @@ def has_base(params: HasBase, context: Context) -> Result:
     age = datetime.now(UTC) - datetime.fromtimestamp(manifest.end.time, UTC)
     if params.younger_than is not None and age > params.younger_than:
         limit_text = show_duration(timedelta(seconds=round(params.younger_than.total_seconds())))
-        raise StepError(f"the newest base, {manifest.id}, is {show_duration(age)} old, not {limit_text}", "Take a base")
+        raise PermanentError(
+            f"the newest base, {manifest.id}, is {show_duration(age)} old, not {limit_text}", "Take a base"
+        )
     return _described(manifest)
 
 
@@ -214,6 +244,6 @@ def verify(params: VerifyBackup, context: Context) -> Result:
 
     manifest, damaged, reaches = call_blocking(context, read, lambda: None)
     if damaged:
-        raise StepError(f"the base {manifest.id} is damaged: {damaged[0]}", "Use another copy", lines=damaged[:20])
+        raise PermanentError(f"the base {manifest.id} is damaged: {damaged[0]}", "Use another copy", lines=damaged[:20])
     described = _described(manifest)
     return Result({**described.outputs, "reaches": reaches}, described.lines)

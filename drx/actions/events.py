@@ -1,19 +1,24 @@
-"""Find in the archived oplog what destroyed data: `backup.find_event`. Only reads; drivers are imported in use."""
+"""Find in the oplog what destroyed data: `backup.find_event`. Only reads; drivers are imported in use."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.points import EventKind
-from drx.actions.servers import backup_store
-from drx.errors import StepError
+from drx.actions.servers import backup_store, with_mongo
+from drx.errors import PermanentError
 from drx.fields import Duration, Moment, Text
 from drx.units import show_time
 
 if TYPE_CHECKING:
+    from pymongo import MongoClient
+
     from drx.backup.history import Event
+    from drx.backup.slices import Chain
 
 _EVERY_KIND: tuple[EventKind, ...] = ("drop", "dropDatabase", "mass_delete", "mass_update", "rename")
 
@@ -40,6 +45,7 @@ class FindEvent(Params):
         "namespace": "What it struck: database, or database.collection.",
         "count": "How many documents, where the oplog tells.",
         "at": "When it happened, to the second, in UTC.",
+        "summary": "All of that in a sentence, with a warning where it lies before the time given.",
     },
     by_hand=lambda _: (
         'bsondump oplog/local/oplog.rs.bson | grep -E \'"(drop|dropDatabase|renameCollection)"|"op":"d"\' | less'
@@ -48,43 +54,110 @@ class FindEvent(Params):
 def find_event(params: FindEvent, context: Context) -> Result:
     """Find in the archived oplog the operation that destroyed data.
 
-    Take an emergency slice first, or the newest operations are not there yet. The first such event since the time given
-    is taken; where there is none, the last one before it. All that were found are listed: check before you go on.
+    Take an emergency slice first. The first such event since the time given is taken; where there is none, the last one
+    before it, with a warning, and only if the live oplog shows that nothing like it happened since the archive's end.
+    All that were found are listed: have a person agree before anything is restored.
     """
     from drx.backup.manifest import show_timestamp
 
-    found, index = call_blocking(context, lambda: _find(params, context), lambda: None)
-    chosen = found[index]
-    lines = tuple(
-        f"{'->' if event is chosen else '  '} {show_timestamp(event.ts)} {event.at:%H:%M:%S} UTC {event.kind} "
-        f"{event.namespace}" + ("" if event.count is None else f" ({event.count:,} documents)")
-        for event in found[max(index - 9, 0) : index + 11]
+    found = call_blocking(context, lambda: _find(params, context), lambda: None)
+    chosen = found.chosen
+    summary = _described(chosen)
+    others = len(found.events) - 1
+    warning = (
+        f"ATTENTION: this is before {params.since:%Y-%m-%d %H:%M:%S} UTC, when it is said to have started; "
+        "nothing like it happened since. It may not be the accident"
+    )
+    early = (warning,) if chosen.at < params.since.replace(microsecond=0) else ()
+    nearby = found.events[max(found.index - 9, 0) : found.index + 9]
+    lines = (
+        *(f"{'->' if event is chosen else '  '} {_described(event)}" for event in nearby),
+        f"{others} other candidates; the archive reaches to {found.reached:%Y-%m-%d %H:%M:%S} UTC",
+        f"found: {summary}",
+        *early,
     )
     outputs = {
-        "ts": show_timestamp(chosen.ts), "kind": chosen.kind, "namespace": chosen.namespace,
-        "count": chosen.count, "at": show_time(chosen.at),
+        "ts": show_timestamp(chosen.ts), "kind": chosen.kind, "namespace": chosen.namespace, "count": chosen.count,
+        "at": show_time(chosen.at), "summary": ". ".join((summary, *early)),
     }  # fmt: skip
     return Result(outputs, lines)
 
 
-def _find(params: FindEvent, context: Context) -> tuple[list["Event"], int]:
+@dataclass(frozen=True)
+class _Found:
+    """Every event that may be it, which of them is taken, and up to where the archive speaks."""
+
+    events: list["Event"]
+    index: int
+    reached: datetime
+
+    @property
+    def chosen(self) -> "Event":
+        return self.events[self.index]
+
+
+def _described(event: "Event") -> str:
+    count = "" if event.count is None else f" ({event.count:,} documents)"
+    return f"{event.kind} of {event.namespace} at {event.at:%Y-%m-%d %H:%M:%S} UTC{count}"
+
+
+def _find(params: FindEvent, context: Context) -> _Found:
     """List the events, and say which one it was."""
     from bson import Timestamp
 
-    from drx.actions.recovery import archived_events, own_bases, qualified
+    from drx.actions.recovery import archived_events, chain_of, own_bases
 
     store, service = backup_store(context), context.target.service
     since = params.since.replace(microsecond=0)
     earliest = Timestamp(int((since - params.look_back).timestamp()), 0)
     bases = own_bases(store, context)
     manifest = next((found for found in reversed(bases) if found.end < earliest), bases[0])
+    chain = chain_of(store, service, manifest)
+    reached = datetime.fromtimestamp(chain.end.time, UTC)
     events = archived_events(store, service, manifest, earliest, list(params.kinds), context)
-    if params.collection:
-        names = {qualified("", params.collection, manifest.database), manifest.database}
-        events = [event for event in events if event.namespace in names]
+    events = _striking(events, params, manifest.database)
+    index = next((number for number, event in enumerate(events) if event.at >= since), None)
+    if index is None:
+        _refuse_unarchived(params, chain, context)
     if not events:
-        raise StepError(
+        raise PermanentError(
             f"the archived oplog holds no {', '.join(params.kinds)} since {since - params.look_back:%H:%M:%S} UTC",
-            "Take an emergency slice, give an earlier time, or choose the moment to restore to by hand",
+            "Give an earlier time, or choose the moment to restore to by hand",
         )
-    return events, next((number for number, event in enumerate(events) if event.at >= since), len(events) - 1)
+    return _Found(events, len(events) - 1 if index is None else index, reached)
+
+
+def _striking(events: list["Event"], params: FindEvent, database: str) -> list["Event"]:
+    from drx.actions.recovery import qualified
+
+    if not params.collection:
+        return events
+    names = {qualified("", params.collection, database), database}
+    return [event for event in events if event.namespace in names]
+
+
+def _refuse_unarchived(params: FindEvent, chain: "Chain", context: Context) -> None:
+    """Nothing was found since then: fail where that may be because the archive ends too early."""
+    from drx.backup.capture import RolledOver, read_oplog
+    from drx.backup.history import find_events
+
+    database = chain.manifest.database
+    ends = f"the archived oplog ends at {datetime.fromtimestamp(chain.end.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+    def look(client: "MongoClient[dict[str, Any]]") -> list["Event"]:
+        entries = read_oplog(client, database, chain.end)
+        return find_events(entries, kinds=list(params.kinds), database=database, since=chain.end)
+
+    try:
+        later = _striking(with_mongo(context, look, long=True), params, database)
+    except RolledOver:
+        gone = "and the live oplog no longer reaches back to there: the accident may be in what is lost"
+        remedy = "Look into a copy of the store, or restore to the newest moment there is: mongo.restore without `at`"
+        raise PermanentError(f"{ends}, {gone}", remedy) from None
+    later = [event for event in later if event.ts > chain.end]
+    if later:
+        raise PermanentError(
+            f"{ends}, before the {_described(later[0])}",
+            "Go back to the emergency slice, then look again",
+            lines=tuple(_described(event) for event in later[:9]),
+        )

@@ -94,7 +94,7 @@ class WaitForHttp(Expectation):
     within: Duration
     """Give up after this long."""
     every: Duration = Field(default="1s", validate_default=True)
-    """Pause between two requests."""
+    """Pause between two requests; the last one is sent when `within` is over."""
 
 
 def _curl_until_ok(params: WaitForHttp) -> str:
@@ -127,10 +127,11 @@ def wait_for_http(params: WaitForHttp, context: Context) -> Result:
         except Cancelled:
             raise
         except StepError as error:
-            if time.monotonic() - began + params.every.total_seconds() >= params.within.total_seconds():
+            left = params.within.total_seconds() - (time.monotonic() - began)
+            if left <= 0:
                 within = show_duration(params.within)
                 raise StepError(f"not well within {within}: {error.message}", error.remedy, lines=error.lines) from None
-            context.sleep(params.every.total_seconds())
+            context.sleep(min(params.every.total_seconds(), left))
             continue
         seconds = round(time.monotonic() - began, 3)
         return Result({**result.outputs, "requests": requests, "seconds": seconds}, result.lines)

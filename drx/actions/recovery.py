@@ -17,9 +17,9 @@ from drx.backup.history import Event, find_events
 from drx.backup.manifest import PLAIN, Manifest, Restored, RestoredCollection, parse_timestamp, show_timestamp
 from drx.backup.members import read_member
 from drx.backup.moments import until_after, until_before, until_second
-from drx.backup.slices import find_chain, read_chain
+from drx.backup.slices import Chain, find_chain, read_chain
 from drx.backup.stores.base import Store
-from drx.errors import StepError
+from drx.errors import PermanentError
 
 if TYPE_CHECKING:
     from drx.values import Json
@@ -54,7 +54,7 @@ class Recovery:
 def plan_recovery(store: Store, service: str, point: Point | None, context: Context) -> Recovery:
     """Choose the base for a moment and fold the oplog after it.
 
-    Raises StepError where no base or no whole chain leads to the moment, StoreError where a slice is damaged.
+    Raises PermanentError where no base or no whole chain leads to the moment, StoreError where a slice is damaged.
     """
     manifest, until = _locate(store, service, point, context)
     entries = _Entries(_watched(read_chain(store, service, manifest, until), context))
@@ -69,7 +69,7 @@ def plan_recovery(store: Store, service: str, point: Point | None, context: Cont
 def _locate(store: Store, service: str, point: Point | None, context: Context) -> tuple[Manifest, Timestamp]:
     if point is None:
         manifest = base_before(store, context, None)
-        return manifest, until_after(find_chain(manifest, list_slices(store, service)).end)
+        return manifest, until_after(chain_of(store, service, manifest).end)
     if isinstance(point, BeforeOperation) and not isinstance(point.before, str):
         return _locate_event(store, service, point, context)
     until = until_second(point) if isinstance(point, datetime) else until_before(_timestamp(str(point.before)))
@@ -80,13 +80,13 @@ def _timestamp(text: str) -> Timestamp:
     try:
         return parse_timestamp(text)
     except ValueError as error:
-        raise StepError(str(error), "Give it as backup.find_event does") from None
+        raise PermanentError(str(error), "Give it as backup.find_event does") from None
 
 
 def own_bases(store: Store, context: Context) -> tuple[Manifest, ...]:
     """List the bases of the environment's own database, oldest first; those of another one are never restored.
 
-    Raises StepError where there is none, naming the databases that there are bases of.
+    Raises PermanentError where there is none, naming the databases that there are bases of.
     """
     service, database = context.target.service, mongo_target(context).database
     bases = list_bases(store, service)
@@ -96,20 +96,23 @@ def own_bases(store: Store, context: Context) -> tuple[Manifest, ...]:
     message = f"{store.describe()} holds no base of {service}"
     if bases:
         others = ", ".join(sorted({found.database for found in bases}))
-        raise StepError(f"{message} with the database {database}, only of {others}", "Take a base, or correct drx.yaml")
-    raise StepError(message, "Take a base, or look into a copy of the store")
+        raise PermanentError(
+            f"{message} with the database {database}, only of {others}",
+            "Correct the database in drx.yaml, or look into a copy of the store",
+        )
+    raise PermanentError(message, "Look into a copy of the store; without any base, nothing can be restored")
 
 
 def base_before(store: Store, context: Context, until: Timestamp | None) -> Manifest:
     """Choose the newest base that is consistent before a moment, or the newest of all.
 
-    Raises StepError where there is none, naming the oldest.
+    Raises PermanentError where there is none, naming the oldest.
     """
     service, bases = context.target.service, own_bases(store, context)
     earlier = [found for found in bases if until is None or found.end < until]
     if not earlier:
         oldest = f"{_moment(bases[0].end):%Y-%m-%d %H:%M:%S} UTC"
-        raise StepError(
+        raise PermanentError(
             f"the oldest base of {service} in {store.describe()} is from {oldest}, which is too late",
             "Choose a later moment, or look into a copy of the store",
         )
@@ -125,7 +128,7 @@ def _locate_event(store: Store, service: str, point: BeforeOperation, context: C
         fitting = [event for event in events if (event.kind, event.namespace) in wanted]
         if fitting:
             return manifest, until_before(fitting[-1].ts)
-    raise StepError(
+    raise PermanentError(
         f"the archived oplog holds nothing that is {show_point(point).removeprefix('just before ')}",
         "Take an emergency slice first, and see what `backup.find_event` finds",
     )
@@ -136,11 +139,16 @@ def qualified(kind: str, name: str, database: str) -> str:
     return name if kind == "dropDatabase" or name.startswith(f"{database}.") else f"{database}.{name}"
 
 
+def chain_of(store: Store, service: str, manifest: Manifest) -> Chain:
+    """Find the slices that continue a base, as far as they reach."""
+    return find_chain(manifest, list_slices(store, service))
+
+
 def archived_events(
     store: Store, service: str, manifest: Manifest, since: Timestamp, kinds: list[str], context: Context
 ) -> list[Event]:
     """List what happened from a moment on, as far as a base's chain reaches, oldest first."""
-    end = find_chain(manifest, list_slices(store, service)).end
+    end = chain_of(store, service, manifest).end
     if end <= manifest.end:
         return []
     entries = _watched(read_chain(store, service, manifest, until_after(end)), context)
@@ -150,9 +158,9 @@ def archived_events(
 def archived_end(store: Store, service: str, manifest: Manifest, context: Context) -> str:
     """Read every slice that continues a base, and tell up to where they reach.
 
-    Raises StepError or StoreError where one is damaged.
+    Raises PermanentError or StoreError where one is damaged.
     """
-    end = find_chain(manifest, list_slices(store, service)).end
+    end = chain_of(store, service, manifest).end
     if end > manifest.end:
         for _ in _watched(read_chain(store, service, manifest, until_after(end)), context):
             pass

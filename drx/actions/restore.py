@@ -6,7 +6,7 @@ from drx.actions.base import Context, Params, Result, action
 from drx.actions.points import BeforeOperation, Point, show_point
 from drx.actions.servers import backup_store, mongo_target, user_database, with_mongo
 from drx.config import Target
-from drx.errors import StepError
+from drx.errors import PermanentError, StepError
 from drx.fields import Text
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def restore(params: Restore, context: Context) -> Result:
 
     into = user_database(params.into)
     if into == mongo_target(context).database:
-        raise StepError(
+        raise PermanentError(
             f"'{into}' is the database in use", "Restore beside it, check, then point the application there"
         )
     store = backup_store(context)
@@ -85,7 +85,7 @@ def restore(params: Restore, context: Context) -> Result:
     def work(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored"]:
         recovery = plan_recovery(store, context.target.service, params.at, context)
         if into == recovery.manifest.database:
-            raise StepError(f"'{into}' is the database the backup is of", "Restore into another name")
+            raise PermanentError(f"'{into}' is the database the backup is of", "Restore into another name")
         resumed = ("mongo", into) in context.created
         if not resumed:
             _claim(client, into, context)
@@ -103,7 +103,9 @@ def restore(params: Restore, context: Context) -> Result:
 def _claim(client: "MongoClient[dict[str, Any]]", into: str, context: Context) -> None:
     """Say that the run creates the database, unless somebody else's documents are in it."""
     if client[into].list_collection_names():
-        raise StepError(f"the database {into} is not empty", "Restore into another name, or drop that database first")
+        raise PermanentError(
+            f"the database {into} is not empty", "Restore into another name, or drop that database first"
+        )
     context.created_resource("mongo", into)
 
 

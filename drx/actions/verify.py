@@ -45,6 +45,7 @@ class Findings:
     """What differs, by kind, each with the key it is about."""
 
     documents: int = 0
+    wanted: int = 0
     objects: int = 0
     read: int = 0
     missing: list[str] = field(default_factory=list)
@@ -74,7 +75,7 @@ def _by_hand(params: References) -> str:
     outputs={
         "documents": "How many documents refer to objects.",
         "objects": "How many objects there are.",
-        "read": "How many of them were read and held against their SHA-256.",
+        "read": "How many of those referred to were read and held against their SHA-256; of the rest only the size.",
         "missing": "How many objects are missing that documents refer to.",
         "different": "How many objects are not what a document says.",
         "orphans": "How many objects no document refers to.",
@@ -131,7 +132,7 @@ def _wanted(
 
 
 def _compare(wanted: dict[str, _Wanted], uploads: Uploads, params: References, context: Context) -> Findings:
-    findings = Findings()
+    findings = Findings(wanted=len(wanted))
     there = dict(list_uploads(uploads, "", context))
     findings.objects = len(there)
     findings.orphans = sorted(key for key in there.keys() - wanted.keys() if key.startswith(params.prefix))
@@ -172,7 +173,11 @@ def _judge(findings: Findings, params: References, context: Context) -> Result:
         "documents": findings.documents, "objects": findings.objects, "read": findings.read,
         "missing": len(findings.missing), "different": len(findings.different), "orphans": len(findings.orphans),
     }  # fmt: skip
-    summary = ", ".join(f"{number:,} {name}" for name, number in counts.items())
+    summary = (
+        f"{findings.documents:,} documents refer to {findings.wanted:,} files; "
+        f"{findings.read:,} of {findings.wanted:,} files read and compared; {len(findings.missing):,} missing, "
+        f"{len(findings.different):,} different, {len(findings.orphans):,} orphans"
+    )
     faults = [name for name in ("missing", "different") if counts[name]]
     faults += ["orphans"] if params.orphans == "fail" and findings.orphans else []
     if faults:

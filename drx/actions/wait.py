@@ -25,7 +25,7 @@ class WaitFor(Params):
     within: Duration
     """Give up after this long."""
     every: Duration = Field(default="1s", validate_default=True)
-    """Time from the start of one round to the start of the next."""
+    """Time from the start of one round to the start of the next; the last one begins when `within` is over."""
 
     @model_validator(mode="after")
     def _one_list(self) -> "WaitFor":
@@ -73,10 +73,12 @@ def wait_for(params: WaitFor, context: Context) -> Result:
             reason = next((text for text in said if text is not None), "")
             seconds = round(time.monotonic() - began, 3)
             return Result({"rounds": rounds, "seconds": seconds, "at": show_time(at), "reason": reason})
-        wait = params.every.total_seconds() - (time.monotonic() - round_began)
-        if time.monotonic() + max(wait, 0) - began > params.within.total_seconds():
+        now = time.monotonic()
+        left = params.within.total_seconds() - (now - began)
+        if left <= 0:
             raise StepError(*_gave_up(params, said, decided))
-        context.sleep(max(wait, 0.0))
+        wait = params.every.total_seconds() - (now - round_began)
+        context.sleep(min(max(wait, 0.0), left))
 
 
 def _probe(probe: ActionCall, context: Context) -> str | None:

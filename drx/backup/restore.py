@@ -31,7 +31,7 @@ def restore(
     """Load a base into the database `into`, as `plan` says, or as it is without one; give what should now stand there.
 
     The database must be empty; with `resumed` it may hold what this restore wrote before it was interrupted. Every
-    member is checked before one of its documents is used. Raises PermanentError, StoreError or Cancelled, which say what
+    member is checked before one of its documents is used. Raises StepError, StoreError or Cancelled, which say what
     stays behind.
     """
     plans = tuple(base_as_it_is(manifest) if plan is None else plan)

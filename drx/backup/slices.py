@@ -92,6 +92,11 @@ class Chain:
     gap: str | None
 
 
+def refill_start(client: Client, chain: Chain, after: Timestamp) -> Timestamp:
+    """Say where to begin to mend a broken chain: at the break, as long as the live oplog reaches back to it."""
+    return chain.end if oldest_position(client) <= chain.end else after
+
+
 def find_chain(manifest: Manifest, slices: Iterable[SliceManifest]) -> Chain:
     """Choose the slices that continue a base, as far as they reach. Pure."""
     end = manifest.end

@@ -13,6 +13,8 @@ from drx.sandbox.state import DATABASE, load_state, sandbox_directory
 from drx.units import show_time
 from drx.values import Json
 
+_BY_HAND = "# only drx fills and uses a sandbox; elsewhere, these are the users"
+
 
 class Seed(Params):
     users: int = Field(default=1000, ge=20)
@@ -48,6 +50,7 @@ class CompareLedger(Params):
     targets=("mongo", "uploads"),
     outputs={"writes": "documents written", "last_write_at": "when the last one was acknowledged"},
     resource=lambda _, __: DATABASE,
+    by_hand=lambda _: _BY_HAND,
 )
 def seed_sandbox(params: Seed, context: Context) -> Result:
     """Fill the sandbox with PixelCraft's data, and log every document in the ledger.
@@ -80,7 +83,14 @@ def seed_sandbox(params: Seed, context: Context) -> Result:
     return Result({"writes": history.writes, "last_write_at": _shown(history.last_write_at)})
 
 
-@action("sandbox.write", effect="write", repeatable=True, targets=("mongo",), resource=lambda _, __: DATABASE)
+@action(
+    "sandbox.write",
+    effect="write",
+    repeatable=True,
+    targets=("mongo",),
+    resource=lambda _, __: DATABASE,
+    by_hand=lambda _: _BY_HAND,
+)
 def start_writing(params: StartWriting, context: Context) -> Result:
     """Start a process that goes on writing as PixelCraft's users would, every write in the ledger.
 
@@ -103,6 +113,7 @@ def start_writing(params: StartWriting, context: Context) -> Result:
         "last_write_at": "when the last one was acknowledged",
         "last_image": "`_id` of the newest image, as Extended JSON",
     },
+    by_hand=lambda _: _BY_HAND,
 )
 def stop_writing(params: StopWriting, context: Context) -> Result:
     """Stop the writer after the write in hand; every write in the ledger then lies before whatever comes next."""
