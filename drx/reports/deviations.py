@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from drx.engine.events import (
+    AbortRequested,
     Answered,
     ClockDiverged,
     ClockStarted,
@@ -15,6 +16,7 @@ from drx.engine.events import (
     RunResumed,
     StepCancelled,
     StepIgnored,
+    StepSkipped,
     StepTimedOut,
 )
 from drx.engine.plan import Phase, Plan
@@ -26,6 +28,8 @@ from drx.units import show_duration, show_time
 OVERRUN_SHARE = 1.2
 OVERRUN_LEAST = timedelta(seconds=5)
 """A step overran when it took this share of its planned time and this much more than it."""
+
+_NO_REASON = "no reason given"
 
 
 def deviations(
@@ -60,13 +64,18 @@ def _of_facts(plan: Plan, events: Sequence[Event]) -> Iterator[Deviation]:
                 text = f"the start of the clock was set to {show_time(fact.moment)}"
                 yield Deviation(DeviationKind.CLOCK_CORRECTED, event.at, text, by=event.by.user)
             case PauseRequested() as fact:
-                yield Deviation(DeviationKind.PAUSED, event.at, fact.reason or "paused", by=event.by.user)
+                yield Deviation(DeviationKind.PAUSED, event.at, fact.reason or _NO_REASON, by=event.by.user)
+            case AbortRequested(source="person" | "signal") as fact:
+                by = event.by.user if fact.source == "person" else "a signal"
+                yield Deviation(DeviationKind.ABORTED, event.at, fact.reason or _NO_REASON, by=by)
+            case StepSkipped(reason="unattended: skip") as fact:
+                yield Deviation(DeviationKind.SKIPPED, event.at, "nobody was there", fact.step)
             case _:
                 pass
 
 
 def _of_answer(fact: Answered, event: Event) -> Iterator[Deviation]:
-    kind, text = DeviationKind.SKIPPED, fact.reason or "no reason given"
+    kind, text = DeviationKind.SKIPPED, fact.reason or _NO_REASON
     match fact.choice:
         case Choice.SKIP:
             pass
@@ -108,14 +117,14 @@ def _undone(steps: Sequence[StepTiming], failures: Sequence[Failure]) -> Iterato
 
 
 def _resumes(events: Sequence[Event]) -> Iterator[Deviation]:
-    """A run that was paused in order is no surprise; one that just stopped is."""
+    """A run that was paused or stopped by somebody is no surprise; one that just ended is."""
     paused = False
     for before, event in pairwise(events):
-        paused = paused or isinstance(before.fact, RunPaused)
+        paused = paused or isinstance(before.fact, RunPaused | PauseRequested)
         if isinstance(event.fact, RunResumed):
             if not paused:
-                text = f"nobody held the run for {show_duration(event.at - before.at)}"
-                yield Deviation(DeviationKind.KILLED, event.at, text, by=event.by.user)
+                text = f"the last sign of life is {show_duration(event.at - before.at)} older; {event.by.user} went on"
+                yield Deviation(DeviationKind.KILLED, event.at, text)
             paused = False
 
 

@@ -50,7 +50,7 @@ def _measure(plan: Plan, start: RunStarted, events: Sequence[Event]) -> _Measure
     steps = timings(plan, rows.all(), timeline.gaps(events), end)
     recovered_at, proof = _recovered_at(steps), _proof(plan, events)
     rto, rpo = _objectives(plan, start.mode, clock, recovered_at, proof)
-    failures = happenings.failures(plan, events)
+    failures = happenings.failures(plan, events, steps)
     found = judgement.Findings(plan, start.mode, start.run, steps, failures, recovered_at, rto, rpo)
     return _Measured(rows.all(), clock, end, proof, found)
 

@@ -1,9 +1,11 @@
 """Single things that happened: failures, notes, approvals, reviews, and who and what took part. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from drx.engine.events import (
+    AbortRequested,
     Answered,
     Event,
     NoteAdded,
@@ -17,16 +19,55 @@ from drx.engine.events import (
     TargetIdentified,
     TargetLost,
 )
-from drx.engine.plan import Human, Plan
+from drx.engine.plan import Human, Phase, Plan
 from drx.engine.terms import Choice, FailureKind, Part, QuestionKind
-from drx.reports.shapes import Approval, Digest, Evidence, Failure, Note, Review, Target
+from drx.engine.visit import BROKEN
+from drx.reports.shapes import Approval, Digest, Evidence, Failure, Note, Review, StepTiming, Target
 from drx.reports.text import title_of
 from drx.units import show_duration
 
 
-def failures(plan: Plan, events: Sequence[Event]) -> tuple[Failure, ...]:
-    """Every attempt that failed, and every word of a person that something did; groups say nothing of their own."""
-    return tuple(failure for event in events if (failure := _failure(plan, event)))
+def failures(plan: Plan, events: Sequence[Event], steps: Sequence[StepTiming]) -> tuple[Failure, ...]:
+    """Every attempt that failed, and every word of a person that something did; groups say nothing of their own.
+
+    Attempts of one visit that fail in the same way, one after the other, are one failure.
+    """
+    found: list[Failure] = []
+    newest: dict[tuple[str, int, Part], int] = {}
+    for event in events:
+        if failure := _failure(plan, event):
+            place = newest.get(key := (failure.step, failure.visit, failure.part))
+            if place is not None and _same(found[place], failure):
+                first = found[place]
+                artifacts = (*first.artifacts, *failure.artifacts)
+                found[place] = replace(first, again=(*first.again, failure.attempt), artifacts=artifacts)
+            else:
+                newest[key] = len(found)
+                found.append(failure)
+    standing = _standing(events, steps)
+    last = set(newest.values())
+    return tuple(
+        replace(failure, standing=failure.standing and index in last and _row(failure) in standing)
+        for index, failure in enumerate(found)
+    )
+
+
+def _same(one: Failure, other: Failure) -> bool:
+    return (one.error, one.remedy) == (other.error, other.remedy) and 0 < one.attempt < other.attempt
+
+
+def _row(failure: Failure) -> tuple[str, int, bool]:
+    return failure.step, failure.visit, failure.part is Part.ROLLBACK
+
+
+def _standing(events: Sequence[Event], steps: Sequence[StepTiming]) -> frozenset[tuple[str, int, bool]]:
+    """The visits and rollbacks that stayed broken; after an abort by somebody, only what it could not undo."""
+    given_up = any(isinstance(event.fact, AbortRequested) and event.fact.source != "policy" for event in events)
+    return frozenset(
+        (step.step, step.visit, step.rollback)
+        for step in steps
+        if step.status in BROKEN and (step.rollback or step.phase is Phase.CLEANUP or not given_up)
+    )
 
 
 def _failure(plan: Plan, event: Event) -> Failure | None:
@@ -34,7 +75,7 @@ def _failure(plan: Plan, event: Event) -> Failure | None:
         case StepFailed() as fact if fact.kind is not FailureKind.BRANCH:
             return Failure(
                 fact.step, title_of(plan.steps[fact.step]), fact.visit, fact.attempt, fact.part, event.at,
-                fact.error, fact.remedy, fact.lines, fact.artifacts,
+                fact.error, fact.remedy, fact.lines, fact.artifacts, standing=fact.kind is not FailureKind.NEEDS_NAME,
             )  # fmt: skip
         case StepTimedOut() as fact:
             allowed = plan.steps[fact.step].timeout

@@ -10,8 +10,7 @@ from drx.engine.plan import Phase, Plan
 from drx.engine.terms import Mode, Outcome
 from drx.engine.visit import BROKEN
 from drx.reports.shapes import Failure, Objective, StepTiming, Verdict, Word
-from drx.reports.text import one_line, show_target
-from drx.units import show_clock
+from drx.reports.text import one_line, show_measured, show_target
 
 
 @dataclass(frozen=True)
@@ -135,10 +134,10 @@ def _shortfalls(found: Findings) -> Iterator[tuple[str, str]]:
     if rto.target is not None and rto.actual is None:
         yield "the RTA was not measured", "Mark the step at which the service is back with `recovered: true`"
     elif rto.met is False and rto.target is not None and rto.actual is not None:
-        reason = f"the RTA of {show_clock(rto.actual)} is over the RTO of {show_target(rto.target)}"
+        reason = f"the RTA of {show_measured(rto.actual)} is over the RTO of {show_target(rto.target)}"
         yield reason, "The report says where the time went"
     if rpo.target is not None and rpo.actual is None:
         yield "the RPA was not measured", "Let a step prove which writes are there, for example mongo.verify"
     elif rpo.met is False and rpo.target is not None and rpo.actual is not None:
-        reason = f"the RPA of {show_clock(rpo.actual)} is over the RPO of {show_target(rpo.target)}"
+        reason = f"the RPA of {show_measured(rpo.actual)} is over the RPO of {show_target(rpo.target)}"
         yield reason, "Find out why newer writes were not archived, or archive them more often"

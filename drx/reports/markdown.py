@@ -1,6 +1,7 @@
 """Write the report of a run as Markdown. Pure: same figures, same bytes; foreign text stays text."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -93,7 +94,8 @@ def _objective_table(facts: RunFacts) -> safe.Markdown:
 def _measured(objective: Objective) -> tuple[str, str]:
     if objective.actual is None:
         return "", "not measured"
-    actual = f"{show_clock(objective.actual)}.{objective.actual.microseconds // 1000:03d}"
+    milliseconds = round(objective.actual / timedelta(milliseconds=1))
+    actual = f"{show_clock(timedelta(seconds=milliseconds // 1000))}.{milliseconds % 1000:03d}"
     return actual, {True: "yes", False: safe.Markdown("**no**"), None: ""}[objective.met]
 
 
@@ -114,7 +116,7 @@ def _evidence_table(facts: RunFacts) -> safe.Markdown:
         ("who", ", ".join(evidence.people) + (", unattended" if evidence.unattended else "")),
         *((f"{target.kind}: {target.target}", _target(target)) for target in evidence.targets),
         *((_digest_of(digest), safe.code(digest.value)) for digest in evidence.digests),
-        ("journal", f"{plural(evidence.events, 'event')}"),
+        ("journal", f"{plural(evidence.events, 'event')} when this was written"),
         ("journal head", safe.code(evidence.journal_head)),
     ]
     return safe.table(("what", "value"), [row for row in rows if row[1]])
@@ -149,6 +151,8 @@ def _result(step: StepTiming) -> str:
         words.append(f"{step.attempts} attempts")
     if step.by:
         words.append(f"by {step.by}")
+    if step.waited:
+        words.append(f"waited {show_duration(step.waited)} for a person")
     if step.recovered and step.ended is not None and status == "succeeded":
         words.append("recovered")
     return ", ".join(words)

@@ -27,10 +27,10 @@ ORDER = (
 
 
 def time_bars(split: Split) -> tuple[str, ...]:
-    """Draw where the time went, a line each; figures are cut so that they still add up to the total."""
+    """Draw where the time went, a line each; figures are rounded so that they still add up to the total."""
     spent = [getattr(split, category.value) for category in ORDER]
     unit = timedelta(seconds=0.1) if split.total < timedelta(minutes=1) else timedelta(seconds=1)
-    figures = _shares(spent, split.total // unit)
+    figures = _shares(spent, round(split.total / unit))
     bars, percent = _shares(spent, BAR), _shares(spent, 100)
     rows = [
         (category.value, "█" * bar, _figure(figure, unit), f"{part}%")

@@ -111,7 +111,9 @@ class StepTiming:
     started: datetime
     ended: datetime | None
     actual: timedelta
-    """Gaps taken out; up to the end of the journal where it did not end."""
+    """Gaps and waits for a person to decide taken out; up to the end of the journal where it did not end."""
+    waited: timedelta = timedelta()
+    """How long it waited for a person to decide what to do after an attempt; gaps taken out."""
     by: str = ""
     """Who answered for it."""
     recovered: bool = False
@@ -129,13 +131,14 @@ class DeviationKind(StrEnum):
     TIMED_OUT = "timed out"
     ABANDONED = "left behind"
     IGNORED = "failure ignored"
-    GOTO = "went elsewhere"
+    GOTO = "left for another step"
     ROLLBACK_FAILED = "rollback failed"
     CLEANUP_FAILED = "cleanup failed"
     CLOCK_MOVED = "clock moved"
     CLOCK_CORRECTED = "clock corrected"
+    ABORTED = "aborted"
     PAUSED = "paused"
-    KILLED = "resumed after a kill"
+    KILLED = "ended without a word"
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,10 @@ class Failure:
     lines: tuple[str, ...] = ()
     """The last lines of its output."""
     artifacts: tuple[str, ...] = ()
+    again: tuple[int, ...] = ()
+    """Further attempts that failed in the same way, one after the other."""
+    standing: bool = True
+    """Nothing overcame it, so its remedy still makes sense."""
 
 
 @dataclass(frozen=True)

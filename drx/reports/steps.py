@@ -43,6 +43,10 @@ class Row:
     visit: Visit
     rollback: bool
     by: str = ""
+    idle_since: datetime | None = None
+    """When its newest attempt ended, or was found interrupted."""
+    waits: tuple[tuple[datetime, datetime], ...] = ()
+    """From there to what a person decided about it."""
 
 
 class Rows:
@@ -64,7 +68,7 @@ class Rows:
                 self._pausing = True
             case RunResumed():
                 self._pausing = False
-                self._change_open(_interrupted)
+                self._change_open(lambda row: replace(_interrupted(row), idle_since=event.at))
             case AbortRequested():
                 self._change_open(lambda row: _cancelled(row, event.at))
             case (
@@ -87,7 +91,7 @@ class Rows:
         if rollback:
             visit = replace(visit, status=_status_of_rollback(fact, pausing=self._pausing))
         by = event.by.user if isinstance(fact, Answered) and not fact.scripted else row.by
-        self._rows[key] = Row(visit, rollback, by)
+        self._rows[key] = _waited(replace(row, visit=visit, by=by), fact, event.at)
         if visit.status in UNENDED:
             self._open[key] = None
         else:
@@ -97,6 +101,14 @@ class Rows:
         for key in self._open:
             self._rows[key] = change(self._rows[key])
         self._open = {key: None for key in self._open if self._rows[key].visit.status in UNENDED}
+
+
+def _waited(row: Row, fact: StepFact, at: datetime) -> Row:
+    if isinstance(fact, StepFailed | StepTimedOut | StepCancelled):
+        return replace(row, idle_since=at)
+    if isinstance(fact, Answered) and fact.question is not QuestionKind.STEP and row.idle_since is not None:
+        return replace(row, idle_since=None, waits=(*row.waits, (row.idle_since, at)))
+    return row
 
 
 def _status_of_rollback(fact: StepFact, *, pausing: bool) -> Status:
@@ -163,6 +175,8 @@ def _timing(plan: Plan, row: Row, pauses: Pauses, end_of_run: datetime) -> StepT
     visit, step = row.visit, plan.steps[row.visit.step]
     ended = None if visit.status in UNENDED else visit.ended_at
     end = max(ended or end_of_run, visit.opened_at)
+    waits = ((min(since, end), min(until, end)) for since, until in row.waits)
+    waited = sum((until - since - pauses.within(since, until) for since, until in waits), timedelta())
     return StepTiming(
         step=step.id,
         title=title_of(step),
@@ -175,7 +189,8 @@ def _timing(plan: Plan, row: Row, pauses: Pauses, end_of_run: datetime) -> StepT
         expected=None if row.rollback else step.expect,
         started=visit.opened_at,
         ended=ended,
-        actual=end - visit.opened_at - pauses.within(visit.opened_at, end),
+        actual=end - visit.opened_at - pauses.within(visit.opened_at, end) - waited,
+        waited=waited,
         by=row.by,
         recovered=step.recovered and not row.rollback,
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from drx.engine.plan import Human, PlannedStep
 from drx.reports.shapes import Scalar
-from drx.units import show_duration
+from drx.units import show_clock, show_duration
 
 _DIRECTIONS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c"
 """Characters that turn the direction of text, so that it reads other than it is."""
@@ -45,6 +45,11 @@ def sentence(text: str) -> str:
 def show_target(value: timedelta) -> str:
     """Write an objective as people say it: `2h`, `1h 30m`, `5m`."""
     return re.sub(r"(?<=[dhm]) 0+[hms]$", "", show_duration(value))
+
+
+def show_measured(value: timedelta) -> str:
+    """Write a measured time in whole seconds, rounded: `00:14:32`."""
+    return show_clock(timedelta(seconds=round(value.total_seconds())))
 
 
 def show_moment(value: datetime) -> str:

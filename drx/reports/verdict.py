@@ -5,8 +5,7 @@ from textwrap import wrap
 
 from drx.engine.visit import Status
 from drx.reports.shapes import Objective, RunFacts
-from drx.reports.text import findings, join, one_line, sentence, show_target
-from drx.units import show_clock
+from drx.reports.text import findings, join, one_line, sentence, show_measured, show_target
 
 GAP = "   "
 
@@ -36,7 +35,7 @@ def figures(facts: RunFacts) -> tuple[str, ...]:
 def _figure(actual: str, target: str, objective: Objective) -> str:
     if objective.actual is None:
         return "" if objective.target is None else f"{actual} not measured ({target} {show_target(objective.target)})"
-    measured = f"{actual} {show_clock(objective.actual)}"
+    measured = f"{actual} {show_measured(objective.actual)}"
     if objective.target is None:
         return measured
     return f"{measured} ({target} {show_target(objective.target)}{'' if objective.met else ', missed'})"

@@ -1,10 +1,11 @@
 """The only loop: take a fact, check it, put it on disk, show it, decide, act. What facts mean the engine knows."""
 
 import time
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum, auto
 from queue import Empty
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 from drx.engine.admit import admit
 from drx.engine.commands import CancelReason, Finish, Next, Pause, Start
@@ -243,11 +244,20 @@ class Loop:
         fact = PauseRequested(name) if self._gear.ui.attended else AbortRequested(name, source="signal")
         self._offer(Said(fact, by), by, silent=False)
 
+    def _stop_at_once(self) -> NoReturn:
+        """Leave a word on disk, if it takes one, so that nobody mistakes this for a kill."""
+        fact = PauseRequested("stopped at once, by Ctrl-C twice")
+        if admit(self._plan, self._state, fact, self._gear.operator) is None:
+            self.record(fact)
+        with suppress(JournalError):
+            self._journal.sync()
+        raise _Stop
+
     def _interrupted(self) -> None:
         """Ask once; a second time within two seconds is meant."""
         now = time.monotonic()
         if now - self._interrupted_at < _TWICE_SECONDS:
-            raise _Stop
+            self._stop_at_once()
         self._interrupted_at = now
         if self._gear.ui.attended:
             self._gear.ui.interrupt(self._launcher.running, self.send)
