@@ -8,7 +8,7 @@ from drx.errors import DrxError
 
 SCOPE_NAMES = ("inputs", "steps", "target", "contacts", "run", "fault")
 """What expressions may begin with; `fault` in drills only."""
-KNOWN_NAMES = f"Names begin with {', '.join(SCOPE_NAMES)}; write hyphens in them as underscores"
+KNOWN_NAMES = "Names begin with inputs, steps, target, contacts or run, in drills also fault; hyphens as underscores"
 
 Chain = tuple[str, ...]
 """A name with its attributes: `steps.find.outputs.ts`."""
