@@ -73,7 +73,8 @@ def fit(line: Line, columns: int | None, used: int) -> list[str]:
         return [line.head + one_line(text, max(room - len(figures), 1)) + figures]
     first, *others = wrap(text + figures, room, break_long_words=False, break_on_hyphens=False) or [""]
     indent = " " * (used + len(line.head))
-    return [line.head + first, *(indent + other for other in others)]
+    # What is longer than the room, a path, begins at the margin: so most of them fit, and can be copied.
+    return [line.head + first, *(other if len(other) > room else indent + other for other in others)]
 
 
 class Wording:

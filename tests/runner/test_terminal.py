@@ -241,3 +241,15 @@ def test_an_answered_question_leaves_only_its_line(project: Project) -> None:
     assert "try again (ada)" in seen
     assert "arrow keys" not in seen
     assert "Abort -" not in seen
+
+
+def test_ctrl_c_takes_the_question_away_and_going_on_brings_it_back(project: Project) -> None:
+    terminal = Terminal(project.write(steps_yaml(CONFIRM)))
+    terminal.see("Done - the run goes on")
+    terminal.type("\x03")
+    terminal.see("Interrupted. What now?")
+    assert "Call the on-call engineer" not in "\n".join(terminal.screen.display)
+    terminal.type(ENTER)
+    terminal.see("Done - the run goes on")
+    terminal.type(ENTER)
+    assert terminal.end() == ExitCode.OK

@@ -163,9 +163,10 @@ def test_lines_fit_the_terminal_and_words_stay_whole(text: str, figures: str, is
         assert all(len(part) <= columns for part in (" " * 12 + first, *others))
 
 
-def test_a_path_is_never_cut() -> None:
-    path = "/records/" + "x" * 90 + "/output.txt"
-    assert any(path in part for part in fit(Line("", f"Read its output: {path}", "  "), 80, 12))
+@pytest.mark.parametrize("length", [60, 90])
+def test_a_path_is_never_cut_and_begins_at_the_margin_where_it_is_long(length: int) -> None:
+    path = "/records/" + "x" * length + "/output.txt"
+    assert fit(Line("", f"Read its output: {path}", "  "), 80, 12) == ["  Read its output:", path]
 
 
 def test_a_failure_shows_why_what_to_do_and_the_last_lines() -> None:
