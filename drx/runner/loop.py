@@ -34,6 +34,8 @@ from drx.ui.port import GoOn, Interrupted, Reply, StopSteps
 _INBOX_SECONDS = 1.0
 _TWICE_SECONDS = 2.0
 _AGAIN_SECONDS = 1.0
+_GRACE_SECONDS = 60.0
+"""How long rollback and cleanup may take after a signal that ends a run which nobody attends."""
 _PATIENCE_SECONDS = 10.0
 """How long a run that nobody attends waits for a disk that refuses the journal."""
 
@@ -65,6 +67,7 @@ class Loop:
         self._settled: list[Said | Delivery] = []
         self._inbox_at = 0.0
         self._interrupted_at = float("-inf")
+        self._grace_ends = float("inf")
 
     @property
     def state(self) -> State:
@@ -202,6 +205,8 @@ class Loop:
             self._inbox_at = now + _INBOX_SECONDS
             for letter in take(self._gear.record):
                 self.queue.put(letter)
+            if now >= self._grace_ends:
+                self.queue.put(StopSteps())
 
     def _take(self, message: Message) -> None:
         match message:
@@ -241,7 +246,10 @@ class Loop:
     def _ended_by(self, name: str) -> None:
         """The system wants the process to end: hand over, or, where nobody would take over, give up in good order."""
         by = self._gear.operator
-        fact = PauseRequested(name) if self._gear.ui.attended else AbortRequested(name, source="signal")
+        fact: PauseRequested | AbortRequested = PauseRequested(name)
+        if not self._gear.ui.attended:
+            fact = AbortRequested(name, source="signal")
+            self._grace_ends = min(self._grace_ends, time.monotonic() + _GRACE_SECONDS)
         self._offer(Said(fact, by), by, silent=False)
 
     def _stop_at_once(self) -> NoReturn:

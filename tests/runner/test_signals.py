@@ -4,15 +4,25 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from drx.engine.events import AbortRequested, Answered, RunFinished, StepStarted, StepSucceeded
-from drx.engine.terms import Choice, Outcome, QuestionKind
+from drx.engine.events import (
+    AbortRequested,
+    Answered,
+    PauseRequested,
+    RunFinished,
+    StepCancelled,
+    StepStarted,
+    StepSucceeded,
+)
+from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, place, read_journal
+from drx.runner import loop
 from tests.runner.project import Project, steps_yaml
 from tests.runner.test_terminal import Terminal
 
@@ -58,6 +68,34 @@ def test_a_signal_aborts_rolls_back_and_cleans_up(project: Project, number: sign
     finished = next(fact for fact in project.facts if isinstance(fact, RunFinished))
     assert finished.outcome is Outcome.ABORTED
     assert (project.record / "report.md").exists()
+
+
+def test_a_cleanup_that_hangs_is_cut_short_after_the_grace(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_GRACE_SECONDS", 1.0)
+    file = project.root / "tally"
+    undo = "rollback: {action: test.slow, with: {seconds: 60s}}"
+    first = _tally(file, "a").removesuffix("}") + f", {undo}}}"
+    hanging = SLOW.replace("slow,", "hangs,", 1)
+    project.write(steps_yaml(first, SLOW) + f"cleanup:\n  - {hanging}\n  - {_tally(file, 'tidy')}\n")
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
+    began = time.monotonic()
+    timer.start()
+    assert project.run() is ExitCode.FAILED
+    assert time.monotonic() - began < 15
+    assert file.read_text().split() == ["a", "tidy"]
+    cancelled = [(fact.step, fact.part) for fact in project.facts if isinstance(fact, StepCancelled)]
+    assert cancelled == [("slow", Part.WORK), ("a", Part.ROLLBACK), ("hangs", Part.WORK)]
+    assert "aborted by a signal: SIGTERM" in (project.record / "report.md").read_text()
+
+
+def test_a_second_ctrl_c_at_a_prompt_says_so_in_the_journal(project: Project) -> None:
+    terminal = Terminal(project.write(steps_yaml("{id: call, confirm: Call somebody, expect: 5m}")))
+    terminal.see("Done - the run goes on")
+    terminal.child.kill(signal.SIGINT)
+    time.sleep(0.3)
+    terminal.child.kill(signal.SIGINT)
+    assert terminal.end() == ExitCode.INTERRUPTED
+    assert project.facts[-1] == PauseRequested("stopped at once, by Ctrl-C twice")
 
 
 def test_a_second_ctrl_c_stops_at_once_and_leaves_nothing_running(project: Project) -> None:
