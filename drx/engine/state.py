@@ -138,16 +138,12 @@ def evolve(plan: Plan, state: State, event: Event) -> State:
 def _evolve_step(plan: Plan, state: State, fact: StepFact, event: Event) -> State:
     step = plan.steps[fact.step]
     visits = state.visits.get(fact.step, ())
-    state = _named(state, fact)
+    cursors, cleaning = state.cursors, state.cleaning
     if fact.visit > len(visits):
         visits = (*visits, Visit(fact.step, len(visits) + 1, order=event.seq, opened_at=event.at))
         place = plan.places[fact.step]
-        cursor = (place.sequence, state.owner(plan, fact.step))
-        state = replace(
-            state,
-            cursors={**state.cursors, cursor: fact.step},
-            cleaning=state.cleaning or place.sequence == CLEANUP,
-        )
+        cursors = {**cursors, (place.sequence, state.owner(plan, fact.step)): fact.step}
+        cleaning = cleaning or place.sequence == CLEANUP
     index = fact.visit - 1
     visit = evolve_visit(step, visits[index], fact, event, pausing=state.pausing)
     in_flight = state.in_flight
@@ -156,14 +152,17 @@ def _evolve_step(plan: Plan, state: State, fact: StepFact, event: Event) -> Stat
     return replace(
         state,
         visits={**state.visits, fact.step: (*visits[:index], visit, *visits[index + 1 :])},
+        cursors=cursors,
         in_flight=in_flight,
+        cleaning=cleaning,
+        named=_named(state, fact),
     )
 
 
-def _named(state: State, fact: StepFact) -> State:
+def _named(state: State, fact: StepFact) -> frozenset[str]:
     if isinstance(fact, Answered) and fact.question is QuestionKind.NAME and fact.choice is Choice.NAMED:
-        return replace(state, named=state.named | {str(fact.value)})
-    return state
+        return state.named | {str(fact.value)}
+    return state.named
 
 
 def _resumed(state: State, fact: RunResumed, event: Event) -> State:

@@ -44,8 +44,8 @@ def check_sequence(
         here = (*place, position)
         if step.when is not None:
             check_names(review, as_expression(step.when), (*here, "when"), visible)
-        for key in PROMPTS:
-            check_names(review, getattr(step, key, ""), (*here, key), visible)
+        for key in step.model_fields_set.intersection(PROMPTS):
+            check_names(review, getattr(step, key), (*here, key), visible)
         if isinstance(step, ParallelStep):
             ended = visible
             for name, branch in step.parallel.items():
@@ -65,10 +65,9 @@ def _check_step(review: Review, step: Step, here: Place, visible: Visible, *, in
             if in_plan and spec and not spec.has_by_hand:
                 message = f"{step.action} does not say how to do the same by hand"
                 review.error((*here, "action"), message, "Add `by_hand` to the action: the plan shows it")
-            own = visible.after(review, step)
             for key, call in (("verify", step.verify), ("rollback", step.rollback)):
                 if call:
-                    check_call(review, call, (*here, key), own)
+                    check_call(review, call, (*here, key), visible.after(review, step))
         case RunbookStep():
             check_names(review, step.inputs, (*here, "inputs"), visible)
             check_secrets(review, step.inputs, (*here, "inputs"))
