@@ -160,7 +160,7 @@ def _branch_failure(here: Walk, step: PlannedStep, branch: str) -> str:
     inner = here.state.cursors[(branch_name(step.id, branch), owner)]
     visit = here.state.latest(inner)
     assert visit is not None, "a failed branch stands on a visited step"
-    return f"{inner}: {failure_text(visit)}"
+    return f"{inner}: {failure_text(here.plan.steps[inner], visit)}"
 
 
 def _end_group(here: Walk, group: Group, visit: Visit, deadline: datetime) -> Progress:

@@ -109,7 +109,7 @@ def _running_rollback(here: Walk, visit: Visit) -> Progress:
 def _reason_to_give_up(here: Walk) -> str:
     step = here.state.cursors[(MAIN, 0)]
     visit = here.state.latest(step)
-    return f"{step}: {failure_text(visit)}" if visit else step
+    return f"{step}: {failure_text(here.plan.steps[step], visit)}" if visit else step
 
 
 def _finish(plan: Plan, state: State) -> Finish:
@@ -119,5 +119,5 @@ def _finish(plan: Plan, state: State) -> Finish:
     for step in plan.steps.values():
         visit = state.latest(step.id)
         if step.phase is Phase.PASS and visit is not None and visit.status in BROKEN:
-            return Finish(Outcome.FAILED, f"{step.id}: {failure_text(visit)}")
+            return Finish(Outcome.FAILED, f"{step.id}: {failure_text(step, visit)}")
     return Finish(Outcome.SUCCEEDED)

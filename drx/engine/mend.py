@@ -26,7 +26,7 @@ def broken(here: Walk, step: PlannedStep, visit: Visit) -> Progress:
         case "goto":
             return here.draft.record(StepIgnored(step.id, visit.number, goto=step.on_failure.goto))
         case "abort":
-            return here.draft.record(give_up(f"{step.id}: {failure_text(visit)}"))
+            return here.draft.record(give_up(f"{step.id}: {failure_text(step, visit)}"))
         case "ask":
             return _ask(here, step, visit)
 

@@ -5,6 +5,7 @@ from drx.engine.events import StepFailed
 from drx.engine.plan import CLEANUP, Human, InputSpec, Phase, Plan, PlannedStep
 from drx.engine.terms import Choice, FailureKind, QuestionKind
 from drx.engine.visit import Visit
+from drx.units import show_duration
 
 
 def about_input(spec: InputSpec) -> Question:
@@ -34,7 +35,7 @@ def about_failure(plan: Plan, step: PlannedStep, visit: Visit) -> Question:
         f"{step.title or step.id} failed",
         (Choice.RETRY, Choice.GOTO, Choice.DONE, Choice.SKIP),
         goto_options(plan, step),
-        failure_details(visit),
+        failure_details(step, visit),
     )
 
 
@@ -42,7 +43,9 @@ def about_interruption(step: PlannedStep, visit: Visit) -> Question:
     """Ask how an attempt ended whose outcome nobody recorded."""
     text = f"{step.title or step.id} was interrupted, and nobody knows how it ended"
     choices = (Choice.DONE, Choice.RETRY, Choice.SKIP)
-    return Question(QuestionKind.INTERRUPTED, step.id, visit.number, text, choices, details=failure_details(visit))
+    return Question(
+        QuestionKind.INTERRUPTED, step.id, visit.number, text, choices, details=failure_details(step, visit)
+    )
 
 
 def about_name(step: PlannedStep, visit: Visit, failure: StepFailed) -> Question:
@@ -68,20 +71,21 @@ def goto_options(plan: Plan, step: PlannedStep) -> tuple[str, ...]:
     )
 
 
-def failure_details(visit: Visit) -> tuple[str, ...]:
+def failure_details(step: PlannedStep, visit: Visit) -> tuple[str, ...]:
     """What failed, the remedy, and the last lines of output."""
     failure = visit.failure
     if isinstance(failure, StepFailed):
         return tuple(line for line in (failure.error, failure.remedy, *failure.lines) if line)
     if failure is None:
         return ()
-    words = "It took too long" if failure.type == "StepTimedOut" else "It was stopped"
+    allowed = f" ({show_duration(step.timeout)} allowed)" if step.timeout is not None else ""
+    words = f"It took too long{allowed}" if failure.type == "StepTimedOut" else "It was stopped"
     return (f"{words}, did not end when told to, and may still be going on" if failure.abandoned else words,)
 
 
-def failure_text(visit: Visit) -> str:
+def failure_text(step: PlannedStep, visit: Visit) -> str:
     """The failure in one line."""
-    return next(iter(failure_details(visit)), visit.status.value)
+    return next(iter(failure_details(step, visit)), visit.status.value)
 
 
 def needs_name(visit: Visit) -> StepFailed | None:

@@ -154,11 +154,16 @@ class Wording:
             if fact.remedy:
                 yield Line("", one_line(fact.remedy), "  ")
         else:
-            why = "took too long" if isinstance(fact, StepTimedOut) else "was stopped"
+            late = isinstance(fact, StepTimedOut)
+            why = f"took too long: {shown}{self._allowed(fact)}" if late else f"was stopped after {shown}"
             left = ", did not end and may still be going on" if fact.abandoned else ""
-            yield _about(fact.step, FAILED, f"{what}{why} after {shown}{left}")
+            yield _about(fact.step, FAILED, f"{what}{why}{left}")
         if not isinstance(fact, StepCancelled):
             yield from _output(fact.lines[-_TAIL:])
+
+    def _allowed(self, fact: AttemptEnded) -> str:
+        timeout = self._plan.steps[fact.step].timeout
+        return f" ({show_duration(timeout)} allowed)" if timeout is not None else ""
 
     def _took(self, event: Event, fact: AttemptEnded) -> tuple[timedelta, str]:
         took = event.at - self._began.pop((fact.step, fact.part), event.at)

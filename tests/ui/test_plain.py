@@ -86,7 +86,7 @@ def _shown(*facts: Fact) -> list[str]:
             Answered("restore", 1, QuestionKind.STEP, Choice.ANSWER, 7, "x", scripted=True),
             "ok restore          answered: 7 (the drill's script)",
         ),
-        (StepTimedOut(*WORK), "!! restore          took too long after 0s"),
+        (StepTimedOut(*WORK), "!! restore          took too long: 0s"),
         (
             StepCancelled(*WORK, abandoned=True),
             "!! restore          was stopped after 0s, did not end and may still be going on",
@@ -99,6 +99,16 @@ def _shown(*facts: Fact) -> list[str]:
 )  # fmt: skip
 def test_each_event_is_one_line(fact: Fact, line: str) -> None:
     assert _shown(fact) == [f"08:00:12  {line}"]
+
+
+def test_what_took_too_long_says_how_long_was_allowed() -> None:
+    step = replace(PLAN.steps["restore"], timeout=timedelta(minutes=90))
+    screen = io.StringIO()
+    ui = PlainUi(screen)
+    ui.begin(replace(PLAN, steps={**PLAN.steps, "restore": step}))
+    ui.show(event(StepTimedOut(*WORK, abandoned=True)))
+    said = "took too long: 0s (1h 30m allowed), did not end and may still be going on"
+    assert screen.getvalue() == f"08:00:12  !! restore          {said}\n"
 
 
 @pytest.mark.parametrize("fact", [RunPaused(), RunFinished(Outcome.FAILED, "restore: no")])
