@@ -59,7 +59,7 @@ def word(
     open_paths = {path[:length] for path in unknown for length in range(len(path) + 1)}
     found = [
         (details, place)
-        for details, place in locate(base, error, model)
+        for details, place in without_echoes(document, locate(base, error, model))
         if details["type"] == "extra_forbidden" or not (place.path in open_paths or document.in_gap(place.path))
     ]
     meant = {
@@ -69,7 +69,7 @@ def word(
     }
     problems = {
         (place.path, details["type"] == "extra_forbidden"): _describe(document, details, place)
-        for details, place in without_echoes(document, found)
+        for details, place in found
         if details["type"] != "missing" or place.path not in meant
     }
     return sorted(problems.values(), key=lambda problem: (problem.line, problem.column))

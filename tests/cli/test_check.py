@@ -63,7 +63,7 @@ def test_every_problem_of_every_file_and_one_summary(project: Path, capsys: pyte
         "Known keys: service, objectives, environments, backups, contacts, notify, schedules, records\n"
         "runbooks/outage.yaml:5:45: there is no target.helth_url. Did you mean 'health_url'?\n"
         "runbooks/tab.yaml:2:1: a tab stands in the indentation. Use spaces\n"
-        "drills/outage.yaml:1:8: nobody answers step 'say' of 'outage'. "
+        "drills/outage.yaml:2:10: nobody answers step 'say' of 'outage'. "
         "Add `say: ...` to `answers`, or `unattended:` to the step\n"
         "4 files checked: 5 errors\n"
     )

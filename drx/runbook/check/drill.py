@@ -58,7 +58,7 @@ def _check_names(review: Review, drill: Drill, runbook: Runbook | None) -> None:
     spec = check_call(review, drill.fault, ("fault",), visible)
     if spec and spec.effect == "read":
         review.error(("fault", "action"), f"{spec.name} only reads: it is no fault", "Name an action that destroys")
-    fault = frozenset(spec.outputs) | {"at"} if spec else frozenset({"at"})
+    fault = frozenset(spec.outputs) | {"at"} if spec else frozenset()
     steps = {placed.step.id: review.outputs_of(placed.step) for placed in walk(inner, ())}
     visible = replace(visible, steps={**visible.steps, **steps}, fault=fault)
     for name, value in drill.answers.items():
@@ -104,7 +104,7 @@ def _check_answers(review: Review, drill: Drill, runbook: Runbook) -> None:
 def _check_unanswered(review: Review, drill: Drill, runbook: Runbook, people: Mapping[str, Human]) -> None:
     if review.document.in_gap(("answers",)):
         return
-    place = ("answers",) if drill.answers else ("drill",)
+    place = ("answers",) if drill.answers else ("runbook",)
     for name, spec in runbook.inputs.items():
         if name not in drill.answers and spec.default is None:
             review.error(place, f"nobody gives the input '{name}'", f"Add `{name}: ...` to `answers`")

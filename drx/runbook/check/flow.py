@@ -32,7 +32,7 @@ def _check_jumps(review: Review, sequence: tuple[Step, ...], place: Place) -> No
             continue
         goal = step.on_failure.goto
         here = (*place, position, "on_failure", "goto")
-        if goal not in order and goal not in review.mentioned:
+        if goal not in order and not review.is_mentioned(goal):
             review.unknown(here, f"there is no step '{goal}' in this sequence", goal, list(order)[position + 1 :])
         elif order.get(goal, position + 1) <= position:
             remedy = "Name a later step; to try a step again, use `retry`"
@@ -65,7 +65,7 @@ def check_recovered(review: Review, runbook: Runbook) -> None:
                 message = f"'{step.id}' cannot be the step that recovers: it stands in {section}"
                 review.error((*place, "recovered"), message, "Mark a step under `steps`")
     marked = [placed for placed in walk(runbook.steps, ("steps",)) if placed.step.recovered]
-    is_unsure = review.is_unsure(("kind",)) or "recovered" in review.mentioned
+    is_unsure = review.is_unsure(("kind",)) or review.is_mentioned("recovered")
     if not marked and runbook.kind == "scenario" and not is_unsure:
         remedy = "Add `recovered: true` to the step after whose success the service works again"
         review.error(("steps",), "no step says that the service is recovered: the RTO clock would never stop", remedy)

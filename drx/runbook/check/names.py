@@ -21,7 +21,7 @@ class Visible:
     later: frozenset[str] = frozenset()
     """Every step there is, whenever it runs."""
     fault: frozenset[str] | None = None
-    """Outputs of the fault, once it has struck in a drill."""
+    """Outputs of the fault, once it has struck in a drill; empty where they cannot be known."""
     in_drill: bool = False
 
     def after(self, review: Review, *steps: Step) -> "Visible":
@@ -43,7 +43,7 @@ def check_names(review: Review, value: object, place: Place, visible: Visible) -
 
 def _check_chain(review: Review, place: Place, chain: Chain, visible: Visible) -> None:
     match chain:
-        case ("inputs", name, *_) if name not in visible.inputs | review.mentioned:
+        case ("inputs", name, *_) if name not in visible.inputs and not review.is_mentioned(name):
             review.unknown(place, f"there is no input '{name}'", name, sorted(visible.inputs))
         case ("steps", name, *rest):
             _check_step(review, place, name, rest, visible)
@@ -55,10 +55,11 @@ def _check_chain(review: Review, place: Place, chain: Chain, visible: Visible) -
             review.unknown(place, f"there is no run.{name}", name, RUN_NAMES)
         case ("fault", *_) if visible.fault is None:
             _refuse_fault(review, place, visible)
-        case ("fault", name, *_) if visible.fault is not None and name not in visible.fault:
+        case ("fault", name, *_) if visible.fault and name not in visible.fault:
             review.unknown(place, f"the fault has no output '{name}'", name, sorted(visible.fault))
         case (name, *_) if name not in SCOPE_NAMES:
-            review.unknown(place, f"'{name}' is not known in expressions", name, SCOPE_NAMES)
+            known = [each for each in SCOPE_NAMES if each != "fault" or visible.in_drill]
+            review.unknown(place, f"'{name}' is not known in expressions", name, known)
 
 
 def _refuse_fault(review: Review, place: Place, visible: Visible) -> None:
@@ -70,7 +71,7 @@ def _refuse_fault(review: Review, place: Place, visible: Visible) -> None:
 
 def _check_step(review: Review, place: Place, written: str, rest: Iterable[str], visible: Visible) -> None:
     name = written if written in visible.later else written.replace("_", "-")
-    if name not in visible.later and {name, written} & review.mentioned:
+    if name not in visible.steps and review.is_mentioned(name):
         return
     meant = next((one for one in sorted(visible.later) if one.startswith(f"{name}-")), None)
     if name not in visible.later and meant:

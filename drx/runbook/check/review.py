@@ -67,10 +67,13 @@ class Review:
         """Whether the value there, or a part of it, was reported already: its absence says nothing."""
         return any(gap[: len(place)] == place for gap in self.document.gaps) or self.document.in_gap(place)
 
+    def is_mentioned(self, name: str) -> bool:
+        """Whether a part that could not be read holds this name: it may define it, so that it is not called unknown."""
+        return _spelling(name) in self._mentioned
+
     @cached_property
-    def mentioned(self) -> frozenset[str]:
-        """Every text in the parts that could not be read: what they may define is not called missing."""
-        return frozenset(_words(self.document.lost))
+    def _mentioned(self) -> frozenset[str]:
+        return frozenset(map(_spelling, _words(self.document.lost)))
 
     def unknown(self, place: Place, message: str, name: str, known: Iterable[str]) -> None:
         """Report a name that stands for nothing, with the nearest one that does."""
@@ -122,6 +125,11 @@ class Review:
 
 PEOPLE_OUTPUTS = frozenset({"answer", "approved_by"})
 """What a step done by a person leaves behind."""
+
+
+def _spelling(name: str) -> str:
+    """Write a name so that slips in case and hyphens make no difference."""
+    return name.lower().replace("_", "-")
 
 
 def _words(value: object) -> Iterator[str]:

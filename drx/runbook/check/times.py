@@ -29,13 +29,14 @@ def check_objective(review: Review, runbook: Runbook) -> None:
     objectives = runbook.objectives or review.surroundings.objectives
     if objectives is None or runbook.kind != "scenario":
         return
-    if "recovered" in review.mentioned or any(map(review.is_unsure, (("objectives",), ("kind",)))):
+    if review.is_mentioned("recovered") or any(map(review.is_unsure, (("objectives",), ("kind",)))):
         return
     timing = critical_path(runbook, review.runbook)
     place = ("objectives", "rto") if runbook.objectives else ("steps",)
     rto = show_duration(objectives.rto)
+    least = "at least " if review.document.gaps else ""
     if timing.expected > objectives.rto:
-        message = f"the plan cannot keep its RTO of {rto}: its steps take {show_duration(timing.expected)}"
+        message = f"the plan cannot keep its RTO of {rto}: its steps take {least}{show_duration(timing.expected)}"
         remedy = f"Shorten {_longest(timing.path)}, run steps in parallel, or promise less"
         review.error(place, message, remedy)
     elif timing.with_retries > objectives.rto:
