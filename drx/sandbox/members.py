@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import drx
-from drx.errors import DrxError
+from drx.errors import UsageError
 from drx.sandbox.state import APP, MONGO, REGIONS, Region, s3_name
 
 _OPLOG_ENTRIES = 20_000
@@ -25,10 +25,10 @@ class Program:
 
 
 def require_servers() -> None:
-    """Raise DrxError unless the servers of the `sandbox` extra are installed."""
+    """Raise UsageError unless the servers of the `sandbox` extra are installed."""
     missing = [name for name in ("secantus", "ministack") if importlib.util.find_spec(name) is None]
     if missing:
-        raise DrxError(
+        raise UsageError(
             f"the sandbox's servers are not installed ({', '.join(missing)} missing)",
             "Install drx with them, in its checkout: pipx install --force '.[sandbox]'",
         )

@@ -46,7 +46,8 @@ def up(directory: Path) -> SandboxState:
     """Start every server that does not run, side by side, and wait until all of them answer.
 
     A second call changes nothing; a member that died is started again on its data and, if it is free, on its port.
-    Raises DrxError with the end of the log if a member does not start; what this call started is ended again.
+    Raises UsageError where the servers are not installed, DrxError with the end of the log if a member does not start;
+    what this call started is ended again.
     """
     directory = directory.resolve()
     require_servers()
