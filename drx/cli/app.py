@@ -19,7 +19,6 @@ Something broken right now?  drx run db-drop --env production
 Practise:                    drx drill db-drop
 """
 
-_GARBAGE_THRESHOLD = 100_000  # of new objects: loading modules makes many, none of them garbage
 SEE_HELP = "`drx --help` shows every command, `drx COMMAND --help` its options"
 
 
@@ -41,7 +40,6 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line and exit with the code that design.md's table gives."""
-    gc.set_threshold(_GARBAGE_THRESHOLD)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it reads the metadata of every package to find none
     code = run(sys.argv[1:])
     gc.freeze()  # the process ends: looking through all it holds once more would be a fifth of a short command
