@@ -105,7 +105,7 @@ def test_what_took_too_long_says_how_long_was_allowed() -> None:
     step = replace(PLAN.steps["restore"], timeout=timedelta(minutes=90))
     screen = io.StringIO()
     ui = PlainUi(screen)
-    ui.begin(replace(PLAN, steps={**PLAN.steps, "restore": step}))
+    ui.begin(replace(PLAN, main=(step,)))
     ui.show(event(StepTimedOut(*WORK, abandoned=True)))
     said = "took too long: 0s (1h 30m allowed), did not end and may still be going on"
     assert screen.getvalue() == f"08:00:12  !! restore          {said}\n"
