@@ -17,7 +17,7 @@ from pymongo.database import Database
 
 from drx.actions import servers as connections
 from drx.config import BackupTarget, BucketStore, BucketTarget, DirectoryStore, MongoTarget, Retention, Target
-from drx.errors import Cancelled, DrxError, StepError, StoreError
+from drx.errors import Cancelled, DrxError, PermanentError, StepError, StoreError
 from drx.secrets import Masker, Secret
 from tests import servers
 from tests.actions.context import FakeContext, run
@@ -295,19 +295,62 @@ def test_events_are_told_apart(context: FakeContext, database: Documents) -> Non
     database.users.drop()
     time.sleep(1.1)
     since = datetime.now(UTC)
-    with pytest.raises(StepError, match="the archived oplog holds no drop"):
+    with pytest.raises(
+        PermanentError, match=rf"the archived oplog ends at .*, before the drop of {database.name}.users"
+    ):
         run("backup.find_event", context, since=since)
+    run("backup.slice", context)
+    with pytest.raises(PermanentError, match="the archived oplog holds no mass_delete"):
+        run("backup.find_event", context, since=since, kinds=["mass_delete"])
+    early = run("backup.find_event", context, since=since)
+    assert early.outputs["namespace"] == f"{database.name}.users", "people notice late"
+    assert "ATTENTION: this is before" in early.lines[-1]
+    assert "ATTENTION" in str(early.outputs["summary"])
     database.images.drop()
+    with pytest.raises(PermanentError, match=rf"before the drop of {database.name}.images"):
+        run("backup.find_event", context, since=since)
     run("backup.slice", context)
     found = run("backup.find_event", context, since=since)
     assert found.outputs["namespace"] == f"{database.name}.images"
-    assert [line[:2] for line in found.lines] == ["  ", "->"]
+    assert [line[:2] for line in found.lines[:2]] == ["  ", "->"]
+    assert "ATTENTION" not in "".join(found.lines)
+    assert str(found.outputs["summary"]).startswith(f"drop of {database.name}.images at 20")
     other = run("backup.find_event", context, since=since, collection="users")
     assert other.outputs["namespace"] == f"{database.name}.users"
-    late = run("backup.find_event", context, since=since + timedelta(minutes=5))
-    assert late.outputs == found.outputs, "people notice late"
-    with pytest.raises(StepError, match="give an earlier time"):
+    with pytest.raises(StepError, match="Give an earlier time"):
         run("backup.find_event", context, since=since + timedelta(hours=1))
+
+
+def test_a_lost_slice_is_archived_again_and_fails_once(
+    context: FakeContext, database: Documents, tmp_path: Path
+) -> None:
+    fill(database)
+    run("backup.base", context)
+    for number in (1, 2):
+        database.images.delete_one({"_id": number})
+        run("backup.slice", context)
+    lost = sorted(tmp_path.glob("store/**/oplog/*"))[:2]
+    for file in lost:
+        file.unlink()
+    with pytest.raises(PermanentError, match=r"no slice holds the oplog between .* archived again"):
+        run("backup.emergency_slice", context)
+    run("backup.emergency_slice", context)
+    assert run("backup.verify", context).outputs["reaches"]
+
+
+def test_a_gap_that_the_oplog_lost_too_names_the_moment_that_is_left(context: FakeContext, tmp_path: Path) -> None:
+    with (
+        servers.mongo(tmp_path / "short", "--oplog-max-entries", "300") as uri,
+        MongoClient[dict[str, Any]](uri) as own,
+    ):
+        context.target = replace(context.target, mongo=MongoTarget(Secret(uri), "app"))
+        fill(own["app"], 20)
+        run("backup.base", context)
+        for _ in range(20):
+            own["app"].images.insert_many([{} for _ in range(100)])
+        for name, words in [("emergency_slice", "A restore is possible up to 20"), ("slice", "Take a new base")]:
+            with pytest.raises(PermanentError, match=rf"rolled over.*{words}"):
+                run(f"backup.{name}", context)
 
 
 def test_only_scratch_databases_of_the_run_are_dropped(context: FakeContext, database: Documents, into: str) -> None:
