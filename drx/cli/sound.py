@@ -6,10 +6,10 @@ from drx.actions.registry import catalogue
 from drx.cli.check import surroundings_of
 from drx.config import Config
 from drx.errors import InvalidInput
-from drx.runbook.check import check_drill, check_runbook
+from drx.runbook.check import check_document
 from drx.runbook.check.review import walk
-from drx.runbook.load import RUNBOOKS, Library
-from drx.runbook.model import Runbook, RunbookStep
+from drx.runbook.load import DRILLS, RUNBOOKS, Library
+from drx.runbook.model import RunbookStep, Step
 from drx.yaml_source import InvalidDocument, Problem
 
 
@@ -24,15 +24,14 @@ def require_sound(library: Library, config: Config, runbook: str) -> None:
 
 def require_sound_drill(library: Library, config: Config, drill: str) -> None:
     """Check a drill, its runbook and every one inside of that; raises as `require_sound` does."""
-    loaded = library.loaded_drill(drill)
-    own = (*loaded.model.setup, *loaded.model.pass_, *loaded.model.teardown)
-    nested = [one.step.runbook for one in walk(own, ()) if isinstance(one.step, RunbookStep)]
-    _refuse(
-        [
-            *check_drill(loaded.model, loaded.document, catalogue, library, surroundings_of(config)),
-            *_of_runbooks(library, config, [loaded.model.runbook, *nested]),
-        ]
-    )
+    problems = _of_file(library, config, library.path(DRILLS, drill))
+    try:
+        model = library.drill(drill)
+    except InvalidDocument:
+        _refuse(problems)
+        raise
+    nested = _inside((*model.setup, *model.pass_, *model.teardown))
+    _refuse([*problems, *_of_runbooks(library, config, [model.runbook, *nested])])
 
 
 def _of_runbooks(library: Library, config: Config, waiting: list[str]) -> Iterator[Problem]:
@@ -43,18 +42,18 @@ def _of_runbooks(library: Library, config: Config, waiting: list[str]) -> Iterat
             continue
         seen.add(reference)
         try:
-            loaded = library.loaded_runbook(reference)
-        except InvalidDocument as error:
-            yield from error.problems
+            yield from _of_file(library, config, library.path(RUNBOOKS, reference))
+            runbook = library.runbook(reference)
         except InvalidInput:
-            continue  # there is none: the step that names it has said so
-        else:
-            yield from check_runbook(loaded.model, loaded.document, catalogue, library, surroundings_of(config))
-            waiting += _inside(loaded.model)
+            continue  # said already: by the file's own problems, or by the step that names what there is not
+        waiting += _inside((*runbook.prechecks, *runbook.steps, *runbook.cleanup))
 
 
-def _inside(runbook: Runbook) -> list[str]:
-    steps = (*runbook.prechecks, *runbook.steps, *runbook.cleanup)
+def _of_file(library: Library, config: Config, path: str) -> list[Problem]:
+    return check_document(library.files[path], f"{library.prefix}{path}", catalogue, library, surroundings_of(config))
+
+
+def _inside(steps: tuple[Step, ...]) -> list[str]:
     return [one.step.runbook for one in walk(steps, ()) if isinstance(one.step, RunbookStep)]
 
 

@@ -66,9 +66,11 @@ def test_a_runbook_that_the_check_rejects_starts_nothing(project: Path, unattend
 
 def test_a_nested_runbook_that_cannot_be_read_shows_its_own_problems(project: Path, capsys: Capture) -> None:
     write(project, "outer", FIRST, INNER)
-    write(project, "inner", "{id: a, acton: x}")
+    write(project, "inner", "{id: a, acton: x}", "{id: b, action: shell.nun, expect: 1s}")
     assert app.run(["run", "outer", "--env", "lab", "--unattended"]) == ExitCode.INVALID
-    assert "runbooks/inner.yaml:5" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "runbooks/inner.yaml:5" in shown
+    assert "runbooks/inner.yaml:6" in shown, "what is ill-formed does not hide the rest"
     assert not (project / "started").exists()
 
 
