@@ -1,4 +1,4 @@
-"""Judge runbooks and drills that could be read: every problem at once, each with its position. Runs nothing."""
+"""Judge runbooks and drills: every problem at once, each with its position. Runs nothing."""
 
 from drx.runbook.catalogue import Catalogue
 from drx.runbook.check import calls, drill, flow, inputs, nested, times

@@ -28,7 +28,8 @@ def find(review: Review, identity: str, place: Place) -> Runbook | None:
     try:
         return review.library.runbook(identity)
     except InvalidDocument as error:
-        message = f"the runbook '{identity}' cannot be read: {len(error.problems)} problems"
+        number = len(error.problems)
+        message = f"the runbook '{identity}' cannot be read: {number} problem{'s' if number > 1 else ''}"
         review.error(place, message, f"Correct {error.problems[0].source} first")
     except DrxError as error:
         review.error(place, error.message, error.remedy)
