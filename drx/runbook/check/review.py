@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from drx.errors import DrxError
 from drx.runbook.catalogue import ActionSpec, Catalogue
+from drx.runbook.check.stand_ins import NOBODY
 from drx.runbook.load import Library
 from drx.runbook.model import ActionStep, Objectives, ParallelStep, Runbook, RunbookStep, Step
 from drx.yaml_source import Document, Problem
@@ -77,7 +78,7 @@ class Review:
 
     def unknown(self, place: Place, message: str, name: str, known: Iterable[str]) -> None:
         """Report a name that stands for nothing, with the nearest one that does."""
-        self.error(place, message, suggest(name, known))
+        self.error(place, message, suggest(name, [one for one in known if one != NOBODY]))
 
     def written(self, place: Place) -> str:
         """Quote a value as it stands in the file."""
