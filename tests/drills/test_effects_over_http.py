@@ -22,7 +22,6 @@ environments: {lab: {}}
 RUNBOOK = """
 runbook: story
 kind: operation
-kind: operation
 title: Requests that somebody counts
 steps:
   - {{id: once, action: http.request, with: {{url: "{url}/once", method: POST}}, expect: 1s}}
