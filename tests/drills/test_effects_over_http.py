@@ -30,6 +30,7 @@ steps:
     with: {{url: "{url}/flaky", method: POST}}
     expect: 1s
     retry: {{attempts: 5, wait: 10ms}}
+    verify: {{action: http.check, with: {{url: "{url}/flaky"}}}}
   - id: both
     parallel:
       left: [{{id: left, action: http.request, with: {{url: "{url}/left", method: POST}}, expect: 1s}}]
@@ -74,8 +75,8 @@ def counting() -> Iterator[Counting]:
             self._answer(503 if bad else 200)
 
         def do_GET(self) -> None:
-            """A probe: was the slow request done?"""
-            self._answer(200 if found.counts["/slow"] else 404)
+            """A probe: was the request done?"""
+            self._answer(200 if found.counts[self.path] else 404)
 
         def _answer(self, status: int) -> None:
             self.send_response(status)
