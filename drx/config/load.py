@@ -10,7 +10,7 @@ from drx.config.model import FILE, REFERENCE, Settings
 from drx.errors import InvalidInput, UsageError
 from drx.files import read_regular
 from drx.secrets import secrets_of
-from drx.yaml_source import Document, InvalidDocument, Problem, nearest, read_document, read_model
+from drx.yaml_source import Document, InvalidDocument, Problem, nearest, read_document_partly, read_model
 from drx.yaml_source.document import MAX_BYTES
 
 FILE_NAME = "drx.yaml"
@@ -76,10 +76,11 @@ def read_config(data: bytes, source: str, directory: Path) -> Config:
 
     Raises InvalidDocument with every problem found.
     """
-    document, problems = read_document(data, source)
+    document, problems = read_document_partly(data, source)
     if document is None:
         raise InvalidDocument(problems)
-    settings, problems = read_model(document, Settings)
+    settings, ill_formed = read_model(document, Settings)
+    problems += ill_formed
     problems += _check_references(document)
     if settings is not None:
         problems += _check_schedules(settings, document)

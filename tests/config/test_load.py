@@ -154,3 +154,10 @@ def test_the_copy_for_a_record_means_the_same_anywhere(tmp_path: Path) -> None:
 def test_nothing_that_is_read_breaks_it(data: bytes) -> None:
     with suppress(InvalidDocument):
         read_config(data, "drx.yaml", Path("/project"))
+
+
+def test_a_trap_hides_no_other_problem() -> None:
+    text = "service: Shop\nobjectives: {rto: 1:30, rpo: 1h}\nenvironments: {lab: {tiemout: 5s}}\n"
+    with pytest.raises(InvalidDocument) as caught:
+        read_config(text.encode(), "drx.yaml", Path())
+    assert [problem.line for problem in caught.value.problems] == [1, 2, 3]
