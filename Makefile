@@ -76,7 +76,7 @@ $(READY): requirements.lock pyproject.toml
 		echo "'$(PYTHON)' has no venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv (once, about a minute) ..."
 	@"$(PYTHON)" -m venv .venv
-	@$(BIN)/pip install -qq --require-hashes -r requirements.lock
+	@$(BIN)/pip install -qq --require-hashes --no-deps -r requirements.lock # the lock is whole: nothing to resolve
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q drx # as pip does with every package but an editable one
 	@touch $(READY)
