@@ -3,22 +3,40 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drx.cli.project import Project, choose_environment, load_project, operator, require_a_person
 from drx.cli.sandbox import hold
 from drx.errors import UsageError
+
+if TYPE_CHECKING:
+    from drx.runbook.load import Library
 
 
 def run(
     runbook: str, environment: str | None, values: Sequence[str], *, unattended: bool, as_json: bool, sandbox: str
 ) -> int:
     """Walk through a runbook for real."""
-    from drx.cli.sound import require_sound
-    from drx.runner import run_runbook
-
     inputs = inputs_of(values)
     project = load_project(sandbox)
     library = project.library(runbook)
+    return walk(project, library, runbook, environment, inputs, unattended=unattended, as_json=as_json)
+
+
+def walk(
+    project: Project,
+    library: "Library",
+    runbook: str,
+    environment: str | None,
+    inputs: Mapping[str, str],
+    *,
+    unattended: bool,
+    as_json: bool,
+) -> int:
+    """Run a runbook of the library, once it is sound and somebody is there."""
+    from drx.cli.sound import require_sound
+    from drx.runner import run_runbook
+
     require_sound(library, project.config, runbook)
     require_a_person(unattended=unattended)
     environment = choose_environment(project.config, environment, unattended=unattended)
