@@ -28,6 +28,9 @@ def register(app: typer.Typer) -> None:
     sandbox.register(app)
     app.command("actions", epilog=exit_codes(0, 2, 9))(actions)
     app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
+    app.command("audit", epilog=exit_codes(0, 2, 4))(audit)
+    app.command("export", epilog=exit_codes(0, 2, 4))(export)
+    app.command("sign", epilog=exit_codes(0, 2, 4))(sign)
     app.command("trust", epilog=exit_codes(0, 2, 3, 7, 8))(trust)
 
 
@@ -106,6 +109,57 @@ def note(
     from drx.cli.people import note as write
 
     return write(words)
+
+
+RunOrArchive = Annotated[
+    str, typer.Argument(metavar="RUN", help="Id of the run, its end, or the path of its record or archive.")
+]
+
+
+def audit(
+    run_name: RunOrArchive,
+    as_json: Json = False,
+    signers: Annotated[
+        Path | None, typer.Option("--signers", help="Whose signatures count; drx.signers beside drx.yaml.")
+    ] = None,
+) -> int:
+    """Say whether the record of a run is what the run left.
+
+    Reads it to its last byte: journal, frozen files, seal, reports, signature.
+
+    Example: drx audit 7f3a
+    """
+    from drx.cli.evidence import audit as examine
+
+    return examine(run_name, as_json=as_json, signers=signers)
+
+
+def export(
+    run_name: RunOrArchive,
+    archive: Annotated[Path, typer.Argument(metavar="FILE", help="The archive to write, a .tar.gz.")],
+) -> int:
+    """Put the record of a run into one archive, for an auditor.
+
+    The same record always gives the same bytes.
+
+    Example: drx export 7f3a evidence.tar.gz
+    """
+    from drx.cli.evidence import export as write
+
+    return write(run_name, archive)
+
+
+def sign(
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, or its end.")],
+    key: Annotated[Path, typer.Option("--key", help="An ssh key: the private one, or the public one of an agent's.")],
+) -> int:
+    """Sign the record of a finished run with an ssh key.
+
+    Example: drx sign 7f3a --key ~/.ssh/id_ed25519
+    """
+    from drx.cli.evidence import sign as write
+
+    return write(run_name, key)
 
 
 def trust(

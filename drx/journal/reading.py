@@ -22,8 +22,13 @@ class Recorded:
     """Length of the whole lines."""
     torn_bytes: int
     """Length of a last line that was being written when its process or machine died; it is dropped."""
-    head: str
-    """Hash of the last whole line."""
+    hashes: tuple[str, ...]
+    """Hash of each whole line."""
+
+    @property
+    def head(self) -> str:
+        """Hash of the last whole line."""
+        return self.hashes[-1] if self.hashes else GENESIS
 
 
 def read_journal(path: Path) -> list[Event]:
@@ -44,6 +49,7 @@ def read_recorded(path: Path) -> Recorded:
         ) from None
     *lines, tail = data.split(b"\n")
     events: list[Event] = []
+    hashes: list[str] = []
     head = GENESIS
     order = Order()
     for number, line in enumerate(lines, start=1):
@@ -53,10 +59,11 @@ def read_recorded(path: Path) -> Recorded:
         except ValueError as error:
             raise JournalError(f"{path}:{number}: the journal is damaged: {error}", _REMEDY) from None
         events.append(event)
+        hashes.append(head)
     if tail and _is_whole(tail[:-1], len(events) + 1, head):
         # A process that dies leaves less than a line, never a whole one with something else in place of the newline.
         raise JournalError(f"{path}:{len(events) + 1}: the journal is damaged: the line does not end", _REMEDY)
-    return Recorded(tuple(events), len(data) - len(tail), len(tail), head)
+    return Recorded(tuple(events), len(data) - len(tail), len(tail), tuple(hashes))
 
 
 def _is_whole(line: bytes, seq: int, previous: str) -> bool:

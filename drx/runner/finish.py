@@ -45,10 +45,15 @@ def seal(plan: Plan, journal: Journal, record: Path, operator: Author) -> RunFac
     return facts
 
 
+def reports_of(facts: RunFacts) -> dict[str, bytes]:
+    """Render every report of a run, by the name of its file."""
+    return {REPORT: report_markdown(facts).encode(), REPORT_JSON: report_json(facts).encode()}
+
+
 def _write(record: Path, facts: RunFacts) -> None:
     try:
-        write_atomically(record / REPORT, report_markdown(facts).encode())
-        write_atomically(record / REPORT_JSON, report_json(facts).encode())
+        for name, content in reports_of(facts).items():
+            write_atomically(record / name, content)
     except OSError as error:
         message = f"{record}: the report cannot be written: {error.strerror}"
         raise DrxError(message, f"Make room, then run: drx resume {record.name}") from None

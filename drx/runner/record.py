@@ -14,7 +14,9 @@ from drx.journal import JOURNAL
 FROZEN = "frozen"
 ARTIFACTS = "artifacts"
 INBOX = "inbox"
-_UNHASHED = frozenset({JOURNAL, "journal.lock"})
+SIGNATURE = f"{JOURNAL}.sig"
+"""A signature of the whole journal, which seals everything else; made after the seal."""
+_UNHASHED = frozenset({JOURNAL, "journal.lock", SIGNATURE})
 
 
 def run_id(name: str, at: datetime) -> str:

@@ -1,0 +1,61 @@
+"""`drx audit`, `drx export`, `drx sign` as an auditor uses them: by id, by path, by archive, without a project."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from drx.cli.app import run
+from drx.errors import ExitCode
+from tests.runner.project import Project, steps_yaml
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The record of a finished run, in a project that is the current directory."""
+    project = Project(tmp_path).write(
+        steps_yaml("{id: one, action: shell.run, with: {command: [echo, hello]}, expect: 1s}", head="kind: operation")
+    )
+    monkeypatch.chdir(project.root)
+    assert run(["run", "story", "--env", "lab", "--unattended"]) == ExitCode.OK
+    capsys.readouterr()
+    (found,) = (project.root / "drills" / "records").iterdir()
+    return found
+
+
+def test_an_auditor_needs_the_archive_and_nothing_else(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "evidence.tar.gz"
+    assert run(["export", record.name[-4:], str(archive)]) == ExitCode.OK
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.move(archive, elsewhere)
+    (tmp_path / "drx.yaml").unlink()
+    monkeypatch.chdir(elsewhere)
+    capsys.readouterr()
+
+    assert run(["audit", "evidence.tar.gz"]) == ExitCode.OK
+    assert capsys.readouterr().out.splitlines()[-1] == f"{record.name}: intact"
+
+
+def test_a_changed_record_fails_and_is_not_exported(
+    record: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (record / "report.md").open("a") as file:
+        file.write("And nobody was to blame.\n")
+
+    assert run(["audit", str(record), "--json"]) == ExitCode.FAILED
+    said = json.loads(capsys.readouterr().out)
+    assert said["intact"] is False
+    assert "report.md was changed" in said["problems"][0]
+    assert run(["export", record.name, str(tmp_path / "e.tar.gz")]) == ExitCode.FAILED
+    assert run(["sign", record.name, "--key", "key"]) == ExitCode.FAILED
+    assert not (tmp_path / "e.tar.gz").exists()
+
+
+def test_an_archive_that_cannot_be_written_is_said(record: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["export", record.name, "/proc/evidence.tar.gz"]) == ExitCode.USAGE
+    assert "/proc/evidence.tar.gz cannot be written" in capsys.readouterr().err
+    assert run(["audit", "none"]) == ExitCode.USAGE
