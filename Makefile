@@ -54,8 +54,9 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
-docs: schema ## write docs/actions.md and the schemas out of the code
+docs: schema ## write the reference, the schemas and this repository's plan
 	@$(BIN)/drx actions --output docs/actions.md
+	@$(BIN)/drx plan --output docs/disaster-recovery.md
 
 schema: $(READY) ## write the editors' JSON Schemas into docs/schema
 	@$(BIN)/drx schema --output docs/schema

@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     sandbox.register(app)
     app.command("actions", epilog=exit_codes(0, 2, 9))(actions)
     app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
+    app.command("plan", epilog=exit_codes(0, 2, 3, 9))(plan)
     app.command("audit", epilog=exit_codes(0, 2, 4))(audit)
     app.command("export", epilog=exit_codes(0, 2, 4))(export)
     app.command("sign", epilog=exit_codes(0, 2, 4))(sign)
@@ -109,6 +110,23 @@ def note(
     from drx.cli.people import note as write
 
     return write(words)
+
+
+def plan(
+    environment: Environment = None,
+    output: Output = None,
+    check: Check = False,
+    form: Annotated[str, typer.Option("--format", help="md or html.")] = "md",
+) -> int:
+    """Print the disaster recovery plan.
+
+    Out of drx.yaml, the runbooks and the recorded drills, with the commands for doing each step by hand.
+
+    Example: drx plan --output docs/disaster-recovery.md
+    """
+    from drx.cli.plan import plan as write
+
+    return write(environment, output, form, check=check)
 
 
 RunOrArchive = Annotated[
@@ -215,6 +233,7 @@ def drill(
     as_json: Json = False,
     sandbox: Sandbox = "default",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running, to look at it.")] = False,
+    record: Annotated[bool, typer.Option("--record", help="Note a pass in drills/verified.json.")] = False,
 ) -> int:
     """Practise a disaster against the clock.
 
@@ -224,4 +243,4 @@ def drill(
     """
     from drx.cli.run import drill as practise
 
-    return practise(drill_name, environment, as_json=as_json, sandbox=sandbox, keep=keep)
+    return practise(drill_name, environment, as_json=as_json, sandbox=sandbox, keep=keep, record=record)

@@ -12,7 +12,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "In an incident": ("run", "resume", "approve", "note"),
     "Practise": ("drill", "sandbox"),
     "Write and check": ("check", "actions", "schema", "trust"),
-    "Evidence": ("audit", "export", "sign"),
+    "Evidence": ("plan", "audit", "export", "sign"),
 }
 """Commands by what a person is doing, in this order."""
 

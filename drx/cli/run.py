@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from drx.cli.sandbox import hold
 from drx.errors import UsageError
 
 if TYPE_CHECKING:
+    from drx.reports.shapes import RunFacts
     from drx.runbook.load import Library
 
 
@@ -47,8 +49,10 @@ def walk(
         return run_runbook(library, project.config, runbook, environment, setting, inputs)
 
 
-def drill(drill_name: str, environment: str | None, *, as_json: bool, sandbox: str, keep: bool) -> int:
-    """Practise a disaster: set-up, fault, recovery, verdict. Nobody has to be there."""
+def drill(
+    drill_name: str, environment: str | None, *, as_json: bool, sandbox: str, keep: bool, record: bool = False
+) -> int:
+    """Practise a disaster: set-up, fault, recovery, verdict. Nobody has to be there. `record` notes a pass."""
     from drx.cli.sound import require_sound_drill
     from drx.guard import refuse_protected
     from drx.runner import run_drill
@@ -60,7 +64,19 @@ def drill(drill_name: str, environment: str | None, *, as_json: bool, sandbox: s
     require_sound_drill(library, project.config, drill_name)
     with sandbox_for(project, environment, keep=keep):
         setting = project.setting(unattended=True, as_json=as_json)
+        if record:
+            setting = replace(setting, finished=lambda facts: _note(project, library, facts))
         return run_drill(library, project.config, drill_name, environment, setting)
+
+
+def _note(project: Project, library: "Library", facts: "RunFacts") -> None:
+    """Keep what a drill has proven, for the plan."""
+    from drx.runner.verified import hash_of, result_of, write_verified
+
+    hashed = hash_of(library, facts.runbook)
+    result = result_of(facts, hashed, project.config.settings.verified_for)
+    if result is not None:
+        write_verified(project.root, facts.runbook, result)
 
 
 def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: str) -> int:

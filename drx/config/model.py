@@ -229,3 +229,5 @@ class Settings(Model):
     """What runs by itself."""
     records: Records | None = None
     """Where else records go."""
+    verified_for: Duration = Field(default="90d", validate_default=True)
+    """How long a passed drill proves its runbook."""

@@ -22,14 +22,9 @@ REPORT = "report.md"
 REPORT_JSON = "report.json"
 
 
-def finish(plan: Plan, journal: Journal, record: Path, state: State, ui: Ui, operator: Author) -> ExitCode:
-    """Write the reports where they are not written yet, show the verdict, and give the exit code.
-
-    Raises DrxError where the disk refuses.
-    """
-    facts = seal(plan, journal, record, operator)
+def show_verdict(facts: RunFacts, record: Path, ui: Ui) -> None:
+    """Show the verdict, and where the report lies."""
     ui.verdict((*verdict_lines(facts), f"report   {record / REPORT}"))
-    return _exit_code(plan, state, facts)
 
 
 def seal(plan: Plan, journal: Journal, record: Path, operator: Author) -> RunFacts:
@@ -59,7 +54,8 @@ def _write(record: Path, facts: RunFacts) -> None:
         raise DrxError(message, f"Make room, then run: drx resume {record.name}") from None
 
 
-def _exit_code(plan: Plan, state: State, facts: RunFacts) -> ExitCode:
+def exit_code(plan: Plan, state: State, facts: RunFacts) -> ExitCode:
+    """Give the exit code of a run that has finished."""
     if state.outcome is Outcome.SUCCEEDED and facts.verdict.word is not Word.NOT_RECOVERED:
         return ExitCode.OBJECTIVE_MISSED if facts.objective_missed else ExitCode.OK
     kinds = {

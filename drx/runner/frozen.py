@@ -1,7 +1,7 @@
 """Turn what lies beside drx.yaml into the files a record keeps, and those back into a plan. Bytes in, values out."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from drx.actions.registry import catalogue
@@ -35,7 +35,7 @@ def files_of(library: Library, config: Config, runbook: str, drill: str | None) 
     Raises InvalidInput where one is missing or wrong. A file named by its path is kept under its id.
     """
     files = {CONFIG: json.dumps(config.frozen(), ensure_ascii=False, indent=1).encode()}
-    for reference in _closure(library, runbook, []):
+    for reference in closure(library, runbook):
         loaded = library.runbook(reference)
         files[f"{RUNBOOKS}/{loaded.runbook}.yaml"] = library.files[library.path(RUNBOOKS, reference)]
     if drill is not None:
@@ -50,7 +50,7 @@ def plan_of(library: Library, config: Config, what: What, target: Target) -> Pla
     """
     frozen = json.loads(library.files[ACTIONS]) if ACTIONS in library.files else {}
     compiler = Compiler(
-        runbooks={name: library.runbook(name) for name in _closure(library, what.runbook, [])[1:]},
+        runbooks={name: library.runbook(name) for name in closure(library, what.runbook)[1:]},
         repeatable=lambda name: bool(frozen[name]["repeatable"]) if name in frozen else _repeatable(name),
         practice=target.sandbox,
     )
@@ -96,13 +96,16 @@ def _repeatable(name: str) -> bool:
     return spec is not None and spec.repeatable
 
 
-def _closure(library: Library, reference: str, above: list[str]) -> list[str]:
-    """The runbook and every one inside of it, each once, the outermost first."""
+def closure(library: Library, reference: str, above: Sequence[str] = ()) -> list[str]:
+    """The runbook and every one inside of it, each once, the outermost first.
+
+    Raises InvalidInput where they call each other in a circle.
+    """
     if reference in above:
         raise InvalidInput(f"runbooks call each other in a circle: {' > '.join([*above, reference])}", "Take one out")
     found = {reference: None}
     for inner in _nested(library.runbook(reference)):
-        found |= dict.fromkeys(_closure(library, inner, [*above, reference]))
+        found |= dict.fromkeys(closure(library, inner, [*above, reference]))
     return list(found)
 
 

@@ -15,8 +15,9 @@ from drx.engine.terms import Mode
 from drx.errors import DrxError, ExitCode, HumanNeeded, JournalError
 from drx.guard import Guard, Trust, is_protected, refuse_protected
 from drx.journal import JOURNAL, Journal
+from drx.reports.shapes import RunFacts
 from drx.runbook.load import Library
-from drx.runner.finish import finish, seal
+from drx.runner.finish import exit_code, seal, show_verdict
 from drx.runner.frozen import ACTIONS, CONFIG, What, files_of, plan_of, specs_of
 from drx.runner.gate import Gate, identified
 from drx.runner.inputs import given
@@ -41,6 +42,8 @@ class Setting:
     resolve: Callable[[Config, str], Target]
     """Reads the secrets of an environment, anew for each start and resume."""
     unattended: bool = False
+    finished: Callable[[RunFacts], None] = lambda facts: None
+    """Told the figures of a run that has come to its end."""
 
 
 def run_runbook(
@@ -173,7 +176,7 @@ def _go_on(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Sett
     if journal.torn_bytes:
         setting.ui.say(f"the last line of the journal was torn ({journal.torn_bytes} bytes) and is dropped")
     if loop.state.outcome is not None:
-        return finish(plan, journal, record, loop.state, setting.ui, setting.operator)
+        return _finish(plan, loop, journal, record, setting)
     gap_seconds = max((journal.clock.now() - journal.events[-1].at).total_seconds(), 0.0)
     loop.record(RunResumed(round(gap_seconds, 3), setting.unattended))
     return _drive(plan, loop, journal, record, setting)
@@ -189,13 +192,20 @@ def _drive(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Sett
         ui.close()
     match ending:
         case Ending.FINISHED:
-            return finish(plan, journal, record, loop.state, ui, setting.operator)
+            return _finish(plan, loop, journal, record, setting)
         case Ending.PAUSED:
             ui.say(f"paused. Go on with: drx resume {record.name}")
             return ExitCode.PAUSED
         case Ending.STOPPED:
             ui.say(f"stopped at once; the journal is whole. Go on with: drx resume {record.name}")
             return ExitCode.INTERRUPTED
+
+
+def _finish(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting) -> ExitCode:
+    facts = seal(plan, journal, record, setting.operator)
+    show_verdict(facts, record, setting.ui)
+    setting.finished(facts)
+    return exit_code(plan, loop.state, facts)
 
 
 def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting) -> Gear:
