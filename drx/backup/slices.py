@@ -1,6 +1,6 @@
 """Archive pieces of oplog in a store, and read a base's oplog and the pieces after it as one unbroken chain."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -30,39 +30,52 @@ def next_start(bases: Iterable[Manifest], slices: Iterable[SliceManifest]) -> Ti
     return max(ends) if ends else min((base.end for base in bases), default=None)
 
 
-def take_slice(client: Client, database: str, store: Store, service: str, *, after: Timestamp) -> SliceManifest | None:
+def _unchecked() -> None:
+    """Nobody has to be asked."""
+
+
+def take_slice(
+    client: Client, database: str, store: Store, service: str, *, after: Timestamp,
+    check: Callable[[], None] = _unchecked,
+) -> SliceManifest | None:  # fmt: skip
     """Archive the oplog from `after`, inclusive, up to now; None when nothing was written since.
 
-    Where the oplog no longer reaches back, what is left is archived and the gap is named in the manifest.
+    Where the oplog no longer reaches back, what is left is archived and the gap is named in the manifest. `check` is
+    called often, and raises where it has to stop.
     """
     end = newest_position(client)
     if end <= after:
         return None
     try:
-        return _archive(client, database, store, service, after, end, None)
+        return _archive(client, database, store, service, after, end, None, check)
     except RolledOver:
         oldest = oldest_position(client)
         gap = f"the oplog rolled over before the entries from {show_timestamp(after)} on were archived"
-        return _archive(client, database, store, service, oldest, end, gap)
+        return _archive(client, database, store, service, oldest, end, gap, check)
 
 
 def _archive(
-    client: Client, database: str, store: Store, service: str, start: Timestamp, end: Timestamp, gap: str | None
-) -> SliceManifest:
+    client: Client, database: str, store: Store, service: str, start: Timestamp, end: Timestamp, gap: str | None,
+    check: Callable[[], None],
+) -> SliceManifest:  # fmt: skip
     key, manifest_key = slice_keys(service, start, end)
     with store.upload(key) as upload:
         writer = MemberWriter(upload, key)
         buffer = MemberBuffer(writer, with_ids=False)
-        captured = _capture(client, database, start, end, buffer)
+        captured = _capture(client, database, start, end, buffer, check)
         buffer.flush()
         file = writer.finish()
     manifest = _describe(service, database, captured, file, gap)
+    check()
     store.put(manifest_key, to_json(manifest))
     return manifest
 
 
-def _capture(client: Client, database: str, start: Timestamp, end: Timestamp, buffer: MemberBuffer) -> Captured:
+def _capture(
+    client: Client, database: str, start: Timestamp, end: Timestamp, buffer: MemberBuffer, check: Callable[[], None]
+) -> Captured:
     def sink(entries: bytes) -> None:
+        check()
         buffer.add(entries)
 
     capture = Capture(client, database, start, sink)
