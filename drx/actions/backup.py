@@ -9,7 +9,7 @@ from drx.actions.blocking import call_blocking
 from drx.actions.locking import locked
 from drx.actions.servers import backup_store, mongo_target, with_mongo
 from drx.errors import PermanentError, StepError
-from drx.fields import Duration, Moment, Text
+from drx.fields import Duration, Moment
 from drx.units import show_duration, show_time
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from drx.backup.stores.base import Store
     from drx.values import Json
 
-_BASE_OUTPUTS = {
+BASE_OUTPUTS = {
     "id": "Id of the base.",
     "consistent_at": "The moment it is consistent at, in UTC.",
     "documents": "How many documents it holds.",
@@ -34,7 +34,7 @@ _BASE_OUTPUTS = {
     effect="write",
     repeatable=True,
     targets=("store",),
-    outputs=_BASE_OUTPUTS,
+    outputs=BASE_OUTPUTS,
     by_hand=lambda _: (
         'mongodump --uri "$MONGO_URI" --db "$DATABASE" --gzip --out dump\n'
         'aws s3 cp --recursive dump "$STORE/$SERVICE/base/$BASE/dump"'
@@ -62,10 +62,11 @@ def base(params: Params, context: Context) -> Result:
 
     manifest = with_mongo(context, take, long=True)
     lines = tuple(f"{found.name}: {found.digest.count:,} documents" for found in manifest.collections)
-    return _described(manifest, lines[-20:])
+    return describe_base(manifest, lines[-20:])
 
 
-def _described(manifest: "Manifest", lines: tuple[str, ...] = ()) -> Result:
+def describe_base(manifest: "Manifest", lines: tuple[str, ...] = ()) -> Result:
+    """Tell what a base holds, as outputs and in words."""
     consistent_at = datetime.fromtimestamp(manifest.end.time, UTC)
     return Result(
         {
@@ -209,7 +210,7 @@ class HasBase(Params):
     effect="read",
     repeatable=True,
     targets=("store",),
-    outputs=_BASE_OUTPUTS,
+    outputs=BASE_OUTPUTS,
     by_hand=lambda _: 'aws s3 ls "$STORE/$SERVICE/base/" # and look for the newest with a manifest.json',
 )
 def has_base(params: HasBase, context: Context) -> Result:
@@ -227,43 +228,4 @@ def has_base(params: HasBase, context: Context) -> Result:
         raise PermanentError(
             f"the newest base, {manifest.id}, is {show_duration(age)} old, not {limit_text}", "Take a base"
         )
-    return _described(manifest)
-
-
-class VerifyBackup(Params):
-    base: Text | None = None
-    """Id of the base; without it, the newest."""
-
-
-@action(
-    "backup.verify",
-    effect="read",
-    repeatable=True,
-    targets=("store",),
-    outputs={**_BASE_OUTPUTS, "reaches": "Timestamp up to which the slices after it can be restored."},
-    by_hand=lambda _: (
-        'aws s3 cp --recursive "$STORE/$SERVICE/base/$BASE/dump" dump\n'
-        'mongorestore --uri "$OTHER_URI" --gzip --dir dump # onto a server of its own'
-    ),
-)
-def verify(params: VerifyBackup, context: Context) -> Result:
-    """Read a base and the slices after it back, and hold every byte against its checksum.
-
-    It says that the store is whole, not that a restore works: that is what the restore test shows.
-    """
-    from drx.actions.recovery import archived_end, base_before
-    from drx.backup.catalog import load_manifest
-    from drx.backup.verify import verify_base
-
-    store, service = backup_store(context), context.target.service
-
-    def read() -> "tuple[Manifest, tuple[str, ...], str]":
-        found = load_manifest(store, service, params.base) if params.base else base_before(store, context, None)
-        damaged = verify_base(store, found, progress=context.progress, cancelled=context.cancelled)
-        return found, damaged, "" if damaged else archived_end(store, service, found, context)
-
-    manifest, damaged, reaches = call_blocking(context, read, lambda: None)
-    if damaged:
-        raise PermanentError(f"the base {manifest.id} is damaged: {damaged[0]}", "Use another copy", lines=damaged[:20])
-    described = _described(manifest)
-    return Result({**described.outputs, "reaches": reaches}, described.lines)
+    return describe_base(manifest)
