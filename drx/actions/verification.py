@@ -80,10 +80,10 @@ def _everything(context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
     _refuse(found.damaged, f"backups of {service} are damaged")
     manifest = base_before(store, context, None)
     reaches = show_timestamp(find_chain(manifest, found.slices).end)
-    return manifest, reaches, (f"read back: {len(found.backups):,} backups, {len(found.slices):,} slices of oplog",)
+    return manifest, reaches, (f"read back whole: backups {len(found.backups):,}, slices of oplog {len(found.slices):,}",)
 
 
 def _refuse(damaged: tuple[str, ...], what: str) -> None:
     if damaged:
-        more = f", and {len(damaged) - 1:,} more objects" if len(damaged) > 1 else ""
+        more = f" (and {len(damaged) - 1:,} more)" if len(damaged) > 1 else ""
         raise PermanentError(f"{what}: {damaged[0]}{more}", "Use another copy", lines=damaged[:_LINES])

@@ -141,7 +141,7 @@ def test_whatever_is_flipped_cut_or_removed_is_named_and_not_restored(
     assert target.images.count_documents({}) == 80 + 1 + 21
 
 
-def restored_of(place: Place, manifest: Manifest, store: Store, good: bytes, target: Db) -> list[bytes]:
+def restored_of(place: Place, manifest: Manifest, store: Store, good: bytes, target: Database[Any]) -> list[bytes]:
     """Give what was restored of a damaged object: of the damaged member, where the object is all there."""
     names = target.list_collection_names()
     there = [raw for name in names for batch in target[name].find_raw_batches() for raw in split(batch)]
