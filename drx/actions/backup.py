@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
+from drx.actions.locking import locked
 from drx.actions.servers import backup_store, mongo_target, with_mongo
-from drx.errors import PermanentError
-from drx.fields import Duration, Moment, Text
+from drx.errors import PermanentError, StepError
+from drx.fields import Duration, Moment
 from drx.units import show_duration, show_time
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from drx.backup.manifest import Manifest, SliceManifest
     from drx.backup.slices import Chain
+    from drx.backup.stores.base import Store
+    from drx.values import Json
 
-_BASE_OUTPUTS = {
+BASE_OUTPUTS = {
     "id": "Id of the base.",
     "consistent_at": "The moment it is consistent at, in UTC.",
     "documents": "How many documents it holds.",
@@ -31,7 +34,7 @@ _BASE_OUTPUTS = {
     effect="write",
     repeatable=True,
     targets=("store",),
-    outputs=_BASE_OUTPUTS,
+    outputs=BASE_OUTPUTS,
     by_hand=lambda _: (
         'mongodump --uri "$MONGO_URI" --db "$DATABASE" --gzip --out dump\n'
         'aws s3 cp --recursive dump "$STORE/$SERVICE/base/$BASE/dump"'
@@ -41,7 +44,7 @@ def base(params: Params, context: Context) -> Result:
     """Take a base backup: the whole database and its oplog, straight into the store.
 
     It counts only once its manifest is written, last. Run again after an interruption, it starts anew under the same
-    id, or finds that it had been finished.
+    id, or finds that it had been finished. While it runs, no other host takes a base of this service, nor removes one.
     """
     from drx.backup.catalog import list_bases
     from drx.backup.dump import base_backup
@@ -50,18 +53,20 @@ def base(params: Params, context: Context) -> Result:
     store = backup_store(context)
 
     def take(client: "MongoClient[dict[str, Any]]") -> "Manifest":
-        finished = [found for found in list_bases(store, service) if found.id == backup_id]
-        return finished[0] if finished else base_backup(
-            client, mongo_target(context).database, store, service, backup_id=backup_id,
-            progress=context.progress, cancelled=context.cancelled,
-        )  # fmt: skip
+        with locked(context, store, "base") as lock:
+            finished = [found for found in list_bases(store, service) if found.id == backup_id]
+            return finished[0] if finished else base_backup(
+                client, mongo_target(context).database, store, service, backup_id=backup_id,
+                progress=context.progress, cancelled=lock.cancelled,
+            )  # fmt: skip
 
     manifest = with_mongo(context, take, long=True)
     lines = tuple(f"{found.name}: {found.digest.count:,} documents" for found in manifest.collections)
-    return _described(manifest, lines[-20:])
+    return describe_base(manifest, lines[-20:])
 
 
-def _described(manifest: "Manifest", lines: tuple[str, ...] = ()) -> Result:
+def describe_base(manifest: "Manifest", lines: tuple[str, ...] = ()) -> Result:
+    """Tell what a base holds, as outputs and in words."""
     consistent_at = datetime.fromtimestamp(manifest.end.time, UTC)
     return Result(
         {
@@ -103,7 +108,7 @@ def slice_(params: Params, context: Context) -> Result:
     A gap, because the oplog no longer reaches back, is archived as such and fails the step: a new base is needed. A
     slice that is missing in the store is taken again, as long as the oplog still holds it; that fails once, too.
     """
-    return _take_slice(context, lambda _: "Take a new base, so that moments from now on can be restored")
+    return _take_slice(context, lambda _: "Take a new base, so that moments from now on can be restored", urgent=False)
 
 
 @action(
@@ -120,9 +125,10 @@ def emergency_slice(params: Params, context: Context) -> Result:
     The first thing to do in an incident where the database server still lives: after it, the recovery point is the
     operation before the accident, not the last regular slice. It only reads from the server. Where a slice is missing
     in the store and the oplog still holds it, it is archived again: the step fails, and succeeds when tried again.
-    Where the oplog lost it as well, the step says up to which moment a restore is still possible.
+    Where the oplog lost it as well, the step says up to which moment a restore is still possible. Where another slice
+    is being taken, or was when its host died, it waits for 15 seconds and then goes on beside it: slices may overlap.
     """
-    return _take_slice(context, _still_possible)
+    return _take_slice(context, _still_possible, urgent=True)
 
 
 def _still_possible(reached: str) -> str:
@@ -132,37 +138,52 @@ def _still_possible(reached: str) -> str:
     )
 
 
-def _take_slice(context: Context, when_broken: Callable[[str], str]) -> Result:
+def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: bool) -> Result:
     from drx.backup.catalog import list_bases, list_slices
     from drx.backup.manifest import show_timestamp
     from drx.backup.slices import find_chain, next_start, refill_start, take_slice
 
     database, service, store = mongo_target(context).database, context.target.service, backup_store(context)
 
-    def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp]":
-        bases = [found for found in list_bases(store, service) if found.database == database]
-        slices = [found for found in list_slices(store, service) if found.database == database]
-        after = next_start(bases, slices)
-        if after is None:
-            raise PermanentError(
-                f"{store.describe()} holds no base of {service} that a slice could continue",
-                "Look into a copy of the store; where nothing is lost yet, take a base",
-            )
-        before = find_chain(max(bases, key=lambda base: base.end), slices) if bases else None
-        if before and before.gap:
-            after = refill_start(client, before, after)
-        taken = take_slice(client, database, store, service, after=after)
-        if before:
-            _refuse_gap(before, find_chain(before.manifest, [*slices, taken] if taken else slices), when_broken)
-        return taken, after
+    def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp, str]":
+        with locked(context, store, "slice", urgent=urgent) as lock:
+            bases = [found for found in list_bases(store, service) if found.database == database]
+            slices = [found for found in list_slices(store, service) if found.database == database]
+            after = next_start(bases, slices)
+            if after is None:
+                raise PermanentError(
+                    f"{store.describe()} holds no base of {service} that a slice could continue",
+                    "Look into a copy of the store; where nothing is lost yet, take a base",
+                )
+            before = find_chain(max(bases, key=lambda base: base.end), slices) if bases else None
+            if before and before.gap:
+                after = refill_start(client, before, after)
+            taken = take_slice(client, database, store, service, after=after, check=lock.check)
+            if taken and lock.refusal:
+                _refuse_overwritten(store, taken)
+            if before:
+                _refuse_gap(before, find_chain(before.manifest, [*slices, taken] if taken else slices), when_broken)
+            return taken, after, lock.refusal
 
-    taken, after = with_mongo(context, take, long=True)
+    taken, after, unlocked = with_mongo(context, take, long=True)
+    beside = (f"taken without the lock: {unlocked}",) if unlocked else ()
     if taken is None:
-        return Result({"start": None, "end": show_timestamp(after), "entries": 0}, ("nothing was written since",))
+        outputs: dict[str, Json] = {"start": None, "end": show_timestamp(after), "entries": 0}
+        return Result(outputs, ("nothing was written since", *beside))
     return Result(
         {"start": show_timestamp(taken.start), "end": show_timestamp(taken.end), "entries": taken.entries},
-        (f"{taken.entries:,} entries, {taken.size_bytes:,} bytes",),
+        (f"{taken.entries:,} entries, {taken.size_bytes:,} bytes", *beside),
     )
+
+
+def _refuse_overwritten(store: "Store", taken: "SliceManifest") -> None:
+    """Fail where another slice of exactly this span was written beside it, without the lock, over its data."""
+    from drx.backup.catalog import slice_keys
+    from drx.backup.pieces import read_sha256
+
+    key, _ = slice_keys(taken.service, taken.start, taken.end)
+    if read_sha256(store, key) != taken.sha256:
+        raise StepError(f"another slice was written over {store.describe()}/{key}", "Try again")
 
 
 def _refuse_gap(before: "Chain", now: "Chain", when_broken: Callable[[str], str]) -> None:
@@ -189,7 +210,7 @@ class HasBase(Params):
     effect="read",
     repeatable=True,
     targets=("store",),
-    outputs=_BASE_OUTPUTS,
+    outputs=BASE_OUTPUTS,
     by_hand=lambda _: 'aws s3 ls "$STORE/$SERVICE/base/" # and look for the newest with a manifest.json',
 )
 def has_base(params: HasBase, context: Context) -> Result:
@@ -207,43 +228,4 @@ def has_base(params: HasBase, context: Context) -> Result:
         raise PermanentError(
             f"the newest base, {manifest.id}, is {show_duration(age)} old, not {limit_text}", "Take a base"
         )
-    return _described(manifest)
-
-
-class VerifyBackup(Params):
-    base: Text | None = None
-    """Id of the base; without it, the newest."""
-
-
-@action(
-    "backup.verify",
-    effect="read",
-    repeatable=True,
-    targets=("store",),
-    outputs={**_BASE_OUTPUTS, "reaches": "Timestamp up to which the slices after it can be restored."},
-    by_hand=lambda _: (
-        'aws s3 cp --recursive "$STORE/$SERVICE/base/$BASE/dump" dump\n'
-        'mongorestore --uri "$OTHER_URI" --gzip --dir dump # onto a server of its own'
-    ),
-)
-def verify(params: VerifyBackup, context: Context) -> Result:
-    """Read a base and the slices after it back, and hold every byte against its checksum.
-
-    It says that the store is whole, not that a restore works: that is what the restore test shows.
-    """
-    from drx.actions.recovery import archived_end, base_before
-    from drx.backup.catalog import load_manifest
-    from drx.backup.verify import verify_base
-
-    store, service = backup_store(context), context.target.service
-
-    def read() -> "tuple[Manifest, tuple[str, ...], str]":
-        found = load_manifest(store, service, params.base) if params.base else base_before(store, context, None)
-        damaged = verify_base(store, found, progress=context.progress, cancelled=context.cancelled)
-        return found, damaged, "" if damaged else archived_end(store, service, found, context)
-
-    manifest, damaged, reaches = call_blocking(context, read, lambda: None)
-    if damaged:
-        raise PermanentError(f"the base {manifest.id} is damaged: {damaged[0]}", "Use another copy", lines=damaged[:20])
-    described = _described(manifest)
-    return Result({**described.outputs, "reaches": reaches}, described.lines)
+    return describe_base(manifest)

@@ -7,6 +7,8 @@ from drx.backup.stores.base import Store
 from drx.errors import StoreError
 
 MANIFEST = "manifest.json"
+PROGRESS = "progress.json"
+"""Lies beside a base that is not finished, and says how far it is."""
 
 
 def base_prefix(service: str, backup_id: str) -> str:

@@ -1,8 +1,12 @@
-"""What a backup says about itself, as values and as JSON. Reads and writes no file."""
+"""What a backup says about itself, as values and as JSON. Reads and writes no file.
+
+Like a line of the journal, a manifest proves itself: its last field is the SHA-256 of all bytes before that field.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeVar
 
 from bson import Timestamp
@@ -224,17 +228,17 @@ _ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (
 
 
 def to_json(manifest: Manifest | SliceManifest | Restored) -> bytes:
-    """Write a manifest; the same values give the same bytes."""
-    return _ADAPTERS[type(manifest)].dump_json(manifest, indent=1) + b"\n"
+    """Write a manifest, sealed; the same values give the same bytes."""
+    return sealed(_ADAPTERS[type(manifest)].dump_json(manifest, indent=1))
 
 
 def from_json(kind: type[_M], data: bytes, name: str) -> _M:
     """Read the manifest called `name`.
 
-    Raises DamagedError with every problem found.
+    Raises DamagedError when a single byte is not as it was written, or with every problem found.
     """
     try:
-        manifest: _M = _ADAPTERS[kind].validate_json(data)
+        manifest: _M = _ADAPTERS[kind].validate_json(_unsealed(data, name))
     except ValidationError as error:
         found = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'text'}: {problem['msg']}"
@@ -242,3 +246,20 @@ def from_json(kind: type[_M], data: bytes, name: str) -> _M:
         )
         raise DamagedError(f"{name} is not a manifest drx can read: {found}", "Use another backup") from None
     return manifest
+
+
+def sealed(text: bytes) -> bytes:
+    """Add a last field to an object of JSON that proves everything before it."""
+    body = text.removesuffix(b"}").rstrip()
+    return body + _seal(body)
+
+
+def _seal(body: bytes) -> bytes:
+    return f',\n "sha256": "{sha256(body).hexdigest()}"\n}}\n'.encode()
+
+
+def _unsealed(data: bytes, name: str) -> bytes:
+    body = data[: -len(_seal(b""))]
+    if data != body + _seal(body):
+        raise DamagedError(f"{name} is damaged: it is not as it was written", "Use another copy or another backup")
+    return body + b"}"

@@ -91,19 +91,46 @@ def read_member(store: Store, key: str, member: Member) -> list[bytes]:
 
     Raises DamagedError that names the object when a single byte is not as it was written.
     """
-    where = f"{store.describe()}/{key}, bytes {member.offset} to {member.offset + member.size_bytes},"
+    raw = inflate_member(store, key, member)
+    try:
+        documents = split(raw)
+    except DamagedDocument as error:
+        raise _not_documents(store, key, member, f": {error}") from None
+    if digest_of(documents) != member.digest:
+        raise _not_documents(store, key, member, " of the manifest")
+    return documents
+
+
+def inflate_member(store: Store, key: str, member: Member) -> bytes:
+    """Read one member and inflate it, without a look at single documents: that alone proves every byte.
+
+    Its SHA-256 says that it is as it was written, gzip's own check sum that what comes out is what went in.
+
+    Raises DamagedError that names the object when a single byte is not as it was written.
+    """
     packed = store.read(key, member.offset, member.size_bytes)
     if sha256(packed).hexdigest() != member.sha256:
-        raise DamagedError(f"{where} is damaged: the SHA-256 differs", "Restore from another copy or another base")
+        raise DamagedError(
+            f"{_where(store, key, member)} is damaged: the SHA-256 differs",
+            "Restore from another copy or another base",
+        )
+    inflater = isal_zlib.decompressobj(_GZIP)
     try:
-        inflater = isal_zlib.decompressobj(_GZIP)
-        raw = inflater.decompress(packed, member.digest.size_bytes + 1)
-        documents = split(raw)
-    except (_InflateError, DamagedDocument) as error:
-        raise DamagedError(f"{where} does not hold documents: {error}", "Restore from another base") from None
-    if not inflater.eof or inflater.unused_data or digest_of(documents) != member.digest:
-        raise DamagedError(f"{where} does not hold the documents of the manifest", "Restore from another base")
-    return documents
+        raw: bytes = inflater.decompress(packed, member.digest.size_bytes + 1)
+    except _InflateError as error:
+        raise _not_documents(store, key, member, f": {error}") from None
+    if not inflater.eof or inflater.unused_data or len(raw) != member.digest.size_bytes:
+        raise _not_documents(store, key, member, " of the manifest")
+    return raw
+
+
+def _where(store: Store, key: str, member: Member) -> str:
+    return f"{store.describe()}/{key}, bytes {member.offset} to {member.offset + member.size_bytes},"
+
+
+def _not_documents(store: Store, key: str, member: Member, what: str) -> DamagedError:
+    document = "documents" if what.startswith(":") else "the documents"
+    return DamagedError(f"{_where(store, key, member)} does not hold {document}{what}", "Restore from another base")
 
 
 def show_id(document: bytes) -> str:

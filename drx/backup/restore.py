@@ -12,6 +12,7 @@ from drx.backup.members import read_member
 from drx.backup.plan import Changes, CollectionPlan
 from drx.backup.scan import Client, failures
 from drx.backup.stores.base import Store
+from drx.backup.verify import check_at_once
 from drx.backup.workers import Meter, side_by_side
 from drx.errors import DrxError, PermanentError
 
@@ -30,13 +31,15 @@ def restore(
 ) -> Restored:
     """Load a base into the database `into`, as `plan` says, or as it is without one; give what should now stand there.
 
-    The database must be empty; with `resumed` it may hold what this restore wrote before it was interrupted. Every
-    member is checked before one of its documents is used. Raises StepError, StoreError or Cancelled, which say what
+    The database must be empty; with `resumed` it may hold what this restore wrote before it was interrupted. Nothing
+    is written where an object is lost, cut or, if it is small, damaged; every other one is checked, member by member,
+    before one of its documents is used. Raises StepError, StoreError or Cancelled, which say what
     stays behind.
     """
     plans = tuple(base_as_it_is(manifest) if plan is None else plan)
     job = _Job(client, store, manifest, into, workers, cancelled)
     job.check_target({item.name for item in plans}, resumed)
+    check_at_once(store, manifest, workers=workers, cancelled=cancelled)
     meter = Meter(progress, sum(job.digest_of_origin(item).count for item in plans), "documents")
     try:
         for item in sorted(plans, key=lambda item: item.type == "view"):

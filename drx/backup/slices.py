@@ -1,8 +1,9 @@
 """Archive pieces of oplog in a store, and read a base's oplog and the pieces after it as one unbroken chain."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 
 from bson import Timestamp
 from isal import isal_zlib
@@ -13,6 +14,7 @@ from drx.backup.documents import DamagedDocument, split
 from drx.backup.entry import position_in, position_of
 from drx.backup.manifest import FileManifest, Manifest, SliceManifest, show_timestamp, to_json
 from drx.backup.members import MemberBuffer, MemberWriter, read_member
+from drx.backup.pieces import list_oplog
 from drx.backup.stores.base import Store
 from drx.errors import DamagedError, PermanentError
 
@@ -30,39 +32,52 @@ def next_start(bases: Iterable[Manifest], slices: Iterable[SliceManifest]) -> Ti
     return max(ends) if ends else min((base.end for base in bases), default=None)
 
 
-def take_slice(client: Client, database: str, store: Store, service: str, *, after: Timestamp) -> SliceManifest | None:
+def _unchecked() -> None:
+    """Nobody has to be asked."""
+
+
+def take_slice(
+    client: Client, database: str, store: Store, service: str, *, after: Timestamp,
+    check: Callable[[], None] = _unchecked,
+) -> SliceManifest | None:  # fmt: skip
     """Archive the oplog from `after`, inclusive, up to now; None when nothing was written since.
 
-    Where the oplog no longer reaches back, what is left is archived and the gap is named in the manifest.
+    Where the oplog no longer reaches back, what is left is archived and the gap is named in the manifest. `check` is
+    called often, and raises where it has to stop.
     """
     end = newest_position(client)
     if end <= after:
         return None
     try:
-        return _archive(client, database, store, service, after, end, None)
+        return _archive(client, database, store, service, after, end, None, check)
     except RolledOver:
         oldest = oldest_position(client)
         gap = f"the oplog rolled over before the entries from {show_timestamp(after)} on were archived"
-        return _archive(client, database, store, service, oldest, end, gap)
+        return _archive(client, database, store, service, oldest, end, gap, check)
 
 
 def _archive(
-    client: Client, database: str, store: Store, service: str, start: Timestamp, end: Timestamp, gap: str | None
-) -> SliceManifest:
+    client: Client, database: str, store: Store, service: str, start: Timestamp, end: Timestamp, gap: str | None,
+    check: Callable[[], None],
+) -> SliceManifest:  # fmt: skip
     key, manifest_key = slice_keys(service, start, end)
     with store.upload(key) as upload:
         writer = MemberWriter(upload, key)
         buffer = MemberBuffer(writer, with_ids=False)
-        captured = _capture(client, database, start, end, buffer)
+        captured = _capture(client, database, start, end, buffer, check)
         buffer.flush()
         file = writer.finish()
     manifest = _describe(service, database, captured, file, gap)
+    check()
     store.put(manifest_key, to_json(manifest))
     return manifest
 
 
-def _capture(client: Client, database: str, start: Timestamp, end: Timestamp, buffer: MemberBuffer) -> Captured:
+def _capture(
+    client: Client, database: str, start: Timestamp, end: Timestamp, buffer: MemberBuffer, check: Callable[[], None]
+) -> Captured:
     def sink(entries: bytes) -> None:
+        check()
         buffer.add(entries)
 
     capture = Capture(client, database, start, sink)
@@ -132,10 +147,18 @@ def read_chain(store: Store, service: str, manifest: Manifest, until: Timestamp)
         raise PermanentError(
             f"the archived oplog that continues the base {manifest.id} ends at {show_timestamp(chain.end)}"
             + (f": {chain.gap}" if chain.gap else "")
+            + _without_manifest(store, service, chain.end)
             + f"; {show_timestamp(until)} was asked for",
             "Ask for a moment up to there, take a slice first, or choose another base",
         )
     return _chain_entries(store, service, chain, position_of(until))
+
+
+def _without_manifest(store: Store, service: str, end: Timestamp) -> str:
+    """Name the first slice after a moment that counts for nothing, because only its data are there."""
+    key, _ = slice_keys(service, end, end)
+    lost = (listed.data_key for listed in list_oplog(store, service) if not listed.counts and listed.data_key > key)
+    return "".join(f"; {store.describe()}/{found} has no manifest" for found in islice(lost, 1))
 
 
 def _chain_entries(store: Store, service: str, chain: Chain, limit: int) -> Iterator[bytes]:
@@ -147,7 +170,7 @@ def _chain_entries(store: Store, service: str, chain: Chain, limit: int) -> Iter
     yield from _between(_base_entries(store, chain.manifest), 0, limits[0])
     for piece, start, stop in zip(chain.slices, starts, limits[1:], strict=True):
         if start < limit:
-            yield from _between(_slice_entries(store, service, piece), start, stop)
+            yield from _between(slice_entries(store, service, piece), start, stop)
 
 
 def _between(entries: Iterator[Sequence[bytes]], start: int, stop: int) -> Iterator[bytes]:
@@ -165,8 +188,11 @@ def _base_entries(store: Store, manifest: Manifest) -> Iterator[list[bytes]]:
         yield read_member(store, manifest.prefix + file.path, member)
 
 
-def _slice_entries(store: Store, service: str, piece: SliceManifest) -> Iterator[list[bytes]]:
-    """Read the entries of a slice, a whole gzip member at a time."""
+def slice_entries(store: Store, service: str, piece: SliceManifest) -> Iterator[list[bytes]]:
+    """Read the entries of a slice, a whole gzip member at a time.
+
+    Raises DamagedError that names the object; what came out before is then not to be used.
+    """
     key, _ = slice_keys(service, piece.start, piece.end)
     where = f"{store.describe()}/{key}"
     remedy = "Use another copy of it, or restore to a moment before it"

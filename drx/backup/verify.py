@@ -4,16 +4,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from drx.backup.catalog import MANIFEST, PROGRESS, slice_keys
 from drx.backup.digest import Digest, digest_of
 from drx.backup.documents import split
-from drx.backup.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection
-from drx.backup.members import read_member
+from drx.backup.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection, SliceManifest
+from drx.backup.members import inflate_member
+from drx.backup.pieces import Listed, list_backups, list_oplog, open_piece
 from drx.backup.scan import Client, Described, Range, Scan, describe, scan
+from drx.backup.slices import slice_entries
 from drx.backup.stores.base import Store
 from drx.backup.workers import Meter, side_by_side
-from drx.errors import StoreError
+from drx.errors import DamagedError
 
 Progress = Callable[[int, int | None, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was read back of a service; `damaged` has a line for each object that is not as it was written."""
+
+    backups: tuple[Manifest, ...]
+    slices: tuple[SliceManifest, ...]
+    damaged: tuple[str, ...]
 
 
 def verify_restored(
@@ -87,62 +99,141 @@ def _comparable(index: Mapping[str, object]) -> dict[str, object]:
     return kept | {"key": list(key.items()) if isinstance(key, Mapping) else key}
 
 
+def verify_everything(
+    store: Store, service: str, *, workers: int = 2, progress: Progress, cancelled: Callable[[], bool]
+) -> Verified:
+    """Read everything back that a store holds of a service: bases, differentials, slices, and their manifests.
+
+    A backup that is not finished, because it runs or was interrupted, is none and has no damage.
+    """
+    meter = Meter(progress, None, "bytes")
+    damaged: dict[str, str] = {}
+    backups, slices = [], []
+    for listed in list_backups(store, service):
+        if isinstance(manifest := _manifest(store, listed, damaged), Manifest):
+            backups.append(manifest)
+            damaged |= _damaged_files(store, manifest, meter, workers, cancelled)
+
+    def read(listed: Listed, check: Callable[[], None]) -> None:
+        if isinstance(manifest := _manifest(store, listed, damaged), SliceManifest):
+            slices.append(manifest)
+            if listed.data_key not in listed.sizes:
+                damaged[listed.data_key] = f"{store.describe()}/{listed.data_key} is not there"
+            elif line := verify_slice(store, manifest, check):
+                damaged[listed.data_key] = line
+            meter.add(manifest.size_bytes)
+
+    side_by_side(read, list_oplog(store, service), workers, cancelled)
+    return Verified(tuple(backups), tuple(slices), tuple(damaged[key] for key in sorted(damaged)))
+
+
+def _manifest(store: Store, listed: Listed, damaged: dict[str, str]) -> Manifest | SliceManifest | None:
+    """Open the manifest of what was listed; None when there is none to go by, which may be damage."""
+    key = listed.manifest_key
+    name = f"{store.describe()}/{key}"
+    if not listed.counts and not any(entry.key == key for entry in store.list(key)):  # not even now
+        if listed.name + PROGRESS not in listed.sizes:
+            damaged[key] = f"{name} is not there, and without it the objects beside it are no backup"
+        return None
+    try:
+        manifest = open_piece(store, listed).manifest
+    except DamagedError as error:
+        damaged[key] = error.message
+        return None
+    if isinstance(manifest, SliceManifest):
+        belongs = slice_keys(manifest.service, manifest.start, manifest.end)[1]
+    else:
+        belongs = manifest.prefix + MANIFEST
+    if belongs != key:
+        damaged[key] = f"{name} was moved: it describes {belongs}"
+        return None
+    return manifest
+
+
+def verify_slice(store: Store, manifest: SliceManifest, check: Callable[[], None]) -> str:
+    """Read a slice back; return what is wrong with it, nothing when it is as it was written."""
+    try:
+        for _ in slice_entries(store, manifest.service, manifest):
+            check()
+    except DamagedError as error:
+        return error.message
+    return ""
+
+
 def verify_base(
     store: Store, manifest: Manifest, *, workers: int = 2, progress: Progress, cancelled: Callable[[], bool]
 ) -> tuple[str, ...]:
-    """Read every object of a base back: its size, SHA-256, what inflates out of it, and its digest.
+    """Read every object of a base back: its size, its SHA-256, and what inflates out of it.
 
-    Return one line for each object that is not as it was written, none when the base can be restored.
+    Return one line for each object that is not as it was written, none when the base can be restored. Documents are
+    not digested one by one: the same bytes inflate to the same documents, and a restore does digest them.
     """
-    there = {entry.key: entry.size_bytes for entry in store.list(manifest.prefix)}
     meter = Meter(progress, sum(file.size_bytes for file in manifest.files), "bytes")
-    reading = _Reading(store, manifest.prefix, there, meter)
-    for file in manifest.files:
-        reading.hold_against_listing(file)
+    damaged = _damaged_files(store, manifest, meter, workers, cancelled)
+    return tuple(damaged[key] for key in sorted(damaged))
+
+
+def check_at_once(store: Store, manifest: Manifest, *, workers: int = 2, cancelled: Callable[[], bool]) -> None:
+    """Look for what a restore would stumble over later: lost, cut and small damaged objects.
+
+    Raises DamagedError that names the first one.
+    """
+    reading = _Reading(store, manifest, Meter(lambda done, total, unit: None, None, "bytes"))
+    reading.hold_against_listing()
+    small = ((file, None) for file in manifest.files if not file.members)
+    side_by_side(reading.read, small, workers, cancelled)
+    if damaged := reading.damaged:
+        raise DamagedError(damaged[min(damaged)], "Restore from another copy or another base")
+
+
+def _damaged_files(
+    store: Store, manifest: Manifest, meter: Meter, workers: int, cancelled: Callable[[], bool]
+) -> dict[str, str]:
+    reading = _Reading(store, manifest, meter)
+    reading.hold_against_listing()
     parts = ((file, member) for file in manifest.files for member in file.members or (None,))
     side_by_side(reading.read, parts, workers, cancelled)
-    damaged = reading.damaged
     for collection in manifest.collections:
         held = manifest.file(collection.data).digest if collection.data else Digest()
         if held != collection.digest:
-            damaged[collection.name] = f"the manifest contradicts itself about {collection.name}"
-    return tuple(damaged[key] for key in sorted(damaged))
+            reading.damaged[collection.name] = f"the manifest contradicts itself about {collection.name}"
+    return reading.damaged
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """Reads the objects of one base back and keeps, by key, what is wrong with each."""
+    """Reads the objects of one backup back and keeps, by key, what is wrong with each."""
 
     store: Store
-    prefix: str
-    there: Mapping[str, int]
-    """Sizes in bytes of the objects that the store lists."""
+    manifest: Manifest
     meter: Meter
     damaged: dict[str, str] = field(default_factory=dict)
 
-    def hold_against_listing(self, file: FileManifest) -> None:
-        """Compare an object's size with the manifest, without reading it."""
-        key = self.prefix + file.path
-        name = f"{self.store.describe()}/{key}"
-        if key not in self.there:
-            self.damaged[key] = f"{name} is not there"
-        elif self.there[key] != file.size_bytes:
-            self.damaged[key] = f"{name} has {self.there[key]:,} bytes, not {file.size_bytes:,}"
-        elif file.members and sum(member.size_bytes for member in file.members) != file.size_bytes:
-            self.damaged[key] = f"{name}: the manifest does not describe all of it"
+    def hold_against_listing(self) -> None:
+        """Compare the objects' sizes with the manifest, without reading them."""
+        there = {entry.key: entry.size_bytes for entry in self.store.list(self.manifest.prefix)}
+        for file in self.manifest.files:
+            key = self.manifest.prefix + file.path
+            name = f"{self.store.describe()}/{key}"
+            if key not in there:
+                self.damaged[key] = f"{name} is not there"
+            elif there[key] != file.size_bytes:
+                self.damaged[key] = f"{name} has {there[key]:,} bytes, not {file.size_bytes:,}"
+            elif file.members and sum(member.size_bytes for member in file.members) != file.size_bytes:
+                self.damaged[key] = f"{name}: the manifest does not describe all of it"
 
     def read(self, part: tuple[FileManifest, Member | None], check: Callable[[], None]) -> None:
         """Read a member, or a whole object that has none; nothing of an object that is known to be damaged."""
         file, member = part
-        key = self.prefix + file.path
+        key = self.manifest.prefix + file.path
         check()
         if key in self.damaged:
             return
         try:
             if member:
-                read_member(self.store, key, member)
+                inflate_member(self.store, key, member)
             elif sha256(self.store.get(key)).hexdigest() != file.sha256:
                 self.damaged[key] = f"{self.store.describe()}/{key} is damaged: the SHA-256 differs"
-        except StoreError as error:
+        except DamagedError as error:
             self.damaged[key] = error.message
         self.meter.add(member.size_bytes if member else file.size_bytes)

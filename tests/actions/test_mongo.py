@@ -289,6 +289,26 @@ def test_a_damaged_store_is_noticed_and_nothing_is_restored(
     assert not fresh.created
 
 
+def test_everything_is_read_back_and_all_damage_listed(
+    context: FakeContext, database: Documents, tmp_path: Path
+) -> None:
+    fill(database)
+    run("backup.base", context)
+    database.images.delete_one({"_id": 1})
+    run("backup.slice", context)
+    found = run("backup.verify", context, everything=True)
+    assert found.lines[-1] == "read back whole: backups 1, slices of oplog 1"
+    assert found.outputs == run("backup.verify", context).outputs
+    harmed = sorted([*tmp_path.glob("store/**/prelude.json.gz"), *tmp_path.glob("store/**/oplog/*.bson.gz")])
+    for path in harmed:
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(PermanentError, match=r"are damaged: .*prelude\.json\.gz .* \(and 1 more\)") as raised:
+        run("backup.verify", context, everything=True)
+    assert [path.name in line for path, line in zip(harmed, raised.value.lines, strict=True)] == [True, True]
+    with pytest.raises(ValueError, match="'everything' includes the base"):
+        run("backup.verify", context, everything=True, base="b1")
+
+
 def test_events_are_told_apart(context: FakeContext, database: Documents) -> None:
     fill(database)
     run("backup.base", context)

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,7 @@ from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.backup.stores.s3 import S3Store
 from drx.backup.verify import verify_base, verify_restored
-from drx.errors import Cancelled, DrxError, StepError, StoreError
+from drx.errors import Cancelled, DamagedError, DrxError, StepError, StoreError
 
 Client = MongoClient[dict[str, Any]]
 Db = Database[dict[str, Any]]
@@ -197,14 +198,15 @@ def test_damage_is_named_and_nothing_of_it_restored(database: Db, store: Store, 
         assert key in line
         with pytest.raises(StoreError, match=r"images\.bson\.gz") as caught:
             put_back(database, store, manifest, into)
-        assert f"0 documents loaded so far stay in the database {into}" in str(caught.value)
+        said = f"0 documents loaded so far stay in the database {into}" in str(caught.value)
+        assert said == (damage is flip)  # the others are seen before anything is created
         assert database.client[into].images.count_documents({}) == 0
         database.client.drop_database(into)
         path.write_bytes(good)
     assert not differences(database, put_back(database, store, manifest, into))
 
 
-def test_every_other_object_is_read_back_too(database: Db, store: Store, tmp_path: Path) -> None:
+def test_every_other_object_is_read_back_too(database: Db, store: Store, tmp_path: Path, into: str) -> None:
     fill(database)
     manifest = back_up(database, store)
     for file in manifest.files:
@@ -212,6 +214,10 @@ def test_every_other_object_is_read_back_too(database: Db, store: Store, tmp_pat
         good = path.read_bytes()
         flip(path)
         assert [file.path in line for line in verify_base(store, manifest, **QUIET)] == [True]
+        if not file.members:
+            with pytest.raises(DamagedError, match=rf"{re.escape(file.path)} is damaged"):
+                put_back(database, store, manifest, into)
+            assert into not in database.client.list_database_names()
         path.write_bytes(good + b"x")
         assert [file.path in line for line in verify_base(store, manifest, **QUIET)] == [True]
         path.write_bytes(good)

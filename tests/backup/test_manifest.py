@@ -20,6 +20,7 @@ from drx.backup.manifest import (
     SliceManifest,
     from_json,
     parse_timestamp,
+    sealed,
     show_timestamp,
     to_json,
 )
@@ -63,13 +64,15 @@ def test_timestamps_sort_as_text(one: Timestamp, other: Timestamp) -> None:
 
 
 def changed(**fields: Any) -> bytes:
-    return json.dumps(json.loads(to_json(MANIFEST)) | fields).encode()
+    whole = json.loads(to_json(MANIFEST))
+    del whole["sha256"]
+    return json.dumps(whole | fields).encode()
 
 
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "text"), (b"{", "text"), (b"[]", "text"), (b"\0", "text"), (b"[" * 10**6, "text"),
+        (b"{\0}", "text"), (b'{"a":' + b"[" * 10**6, "text"),
         (changed(more=1), "more"), (changed(kind="half"), "kind"), (changed(format=2), "format"),
         (changed(start="soon"), "start"), (changed(start=5), "start"), (changed(end="1.99999999999"), "end"),
         (changed(started_at="2026-11-21T08:00:00"), "started_at"), (changed(oplog_entries="3"), "oplog_entries"),
@@ -80,13 +83,23 @@ def changed(**fields: Any) -> bytes:
 )  # fmt: skip
 def test_anything_else_is_an_error_that_names_the_place(data: bytes, says: str) -> None:
     with pytest.raises(StoreError, match=r"s3://b/manifest\.json is not a manifest") as caught:
-        from_json(Manifest, data, "s3://b/manifest.json")
+        from_json(Manifest, sealed(data), "s3://b/manifest.json")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [MANIFEST, SLICE])
+def test_no_byte_of_a_manifest_can_change_unseen(value: Any) -> None:
+    data = to_json(value)
+    changed = [data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :] for at in range(len(data))]
+    cut = [data[:at] for at in range(len(data))]
+    for damaged in (*changed, *cut, data + b"\n", data.replace(b"\n", b"\r\n"), json.dumps(json.loads(data)).encode()):
+        with pytest.raises(StoreError, match=r"^m is damaged: it is not as it was written"):
+            from_json(type(value), damaged, "m")
 
 
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(StoreError, match=r"service.*database.*start"):
-        from_json(Manifest, b'{"id": "x", "kind": "full"}', "m")
+        from_json(Manifest, sealed(b'{"id": "x", "kind": "full"}'), "m")
 
 
 def test_a_file_the_manifest_lacks_is_named() -> None:

@@ -3,8 +3,14 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
+
+from drx.errors import StoreError
+
+_ENDPOINT = "Write it like https://s3.example.org:9000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,26 @@ class S3Address:
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
 
+    @property
+    def server(self) -> str:
+        """Host and port of the endpoint, which is what people are shown; empty for AWS itself.
+
+        Raises StoreError for an endpoint that is no address.
+        """
+        if self.endpoint is None:
+            return ""
+        try:
+            parts = urlsplit(self.endpoint)
+            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        except (ValueError, KeyError):
+            raise StoreError("the endpoint of a store is no address", _ENDPOINT) from None
+        if not parts.hostname or parts.username or parts.password:
+            raise StoreError(
+                f"the endpoint {parts.hostname or ''} of a store holds no host, or holds a password",
+                f"{_ENDPOINT}, and give the keys by themselves",
+            )
+        return f"{parts.hostname}:{port}"
+
 
 @dataclass(frozen=True, slots=True)
 class DirectoryAddress:
@@ -37,6 +63,18 @@ class Entry:
 
     key: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object as it was read, with what it takes to replace just that.
+
+    `age` is how long ago it was written, by the store's own clock; None where the store does not tell.
+    """
+
+    data: bytes
+    version: str
+    age: timedelta | None
 
 
 class Upload(AbstractContextManager["Upload"], Protocol):
@@ -61,6 +99,12 @@ class Store(Protocol):
     def create(self, key: str, data: bytes) -> bool:
         """Write one object only where there is none; False when there is one."""
 
+    def find(self, key: str) -> Found | None:
+        """Read one small object and its version; None when there is none."""
+
+    def replace(self, key: str, data: bytes, version: str) -> str | None:
+        """Write one object only over this version of it; give the new version, None when it is another one by now."""
+
     def get(self, key: str) -> bytes:
         """Read one whole object."""
 
@@ -78,6 +122,9 @@ class Store(Protocol):
 
     def upload(self, key: str) -> Upload:
         """Begin an object of unknown size."""
+
+    def copy_from(self, source: "Store", key: str) -> bool:
+        """Let the server copy an object of another store, no byte of it passing through here; False where it cannot."""
 
     def abandon(self, prefix: str) -> None:
         """Remove unfinished uploads that a killed process left below `prefix`."""

@@ -4,15 +4,15 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drx.backup.stores.base import Entry, S3Address
+from drx.backup.stores.base import Entry, Found, S3Address, Store
 from drx.errors import DamagedError, DrxError, StoreError
 
 if TYPE_CHECKING:
@@ -34,10 +34,16 @@ _REMEDIES = {
     "ExpiredToken": "Renew the credentials",
 }
 _TAKEN, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
+MISSING = ("NoSuchKey", "404")
 
 
 class _Owner(TypedDict, total=False):
     ExpectedBucketOwner: str
+
+
+class _Condition(TypedDict, total=False):
+    IfNoneMatch: str
+    IfMatch: str
 
 
 def part_size(number: int) -> int:
@@ -52,7 +58,7 @@ class S3Store:
         import boto3
 
         self._address = address
-        self._endpoint = _endpoint_name(address.endpoint)
+        self.endpoint = address.server
         self._prefix = f"{address.prefix.strip('/')}/" if address.prefix.strip("/") else ""
         self.owner: _Owner = {"ExpectedBucketOwner": address.owner} if address.owner else {}
         with self.failures(""):
@@ -80,7 +86,7 @@ class S3Store:
 
     def describe(self) -> str:
         name = f"s3://{self.bucket}/{self._prefix}".rstrip("/")
-        return f"{name} at {self._endpoint}" if self._endpoint else name
+        return f"{name} at {self.endpoint}" if self.endpoint else name
 
     def put(self, key: str, data: bytes) -> None:
         self.put_checked(key, data)
@@ -94,17 +100,36 @@ class S3Store:
         return reply.get("ChecksumSHA256") or reply["ETag"]
 
     def create(self, key: str, data: bytes) -> bool:
+        return self._write_if(key, data, {"IfNoneMatch": "*"}) is not None
+
+    def replace(self, key: str, data: bytes, version: str) -> str | None:
+        return self._write_if(key, data, {"IfMatch": version})
+
+    def find(self, key: str) -> Found | None:
+        try:
+            with self.failures(key):
+                reply = self.client.get_object(Bucket=self.bucket, Key=self.key(key), **self.owner)
+                data = reply["Body"].read()
+        except S3Error as error:
+            if error.code in MISSING:
+                return None
+            raise
+        date = reply["ResponseMetadata"]["HTTPHeaders"].get("date")
+        age = parsedate_to_datetime(date) - reply["LastModified"] if date else None
+        return Found(data, reply["ETag"], age)
+
+    def _write_if(self, key: str, data: bytes, condition: "_Condition") -> str | None:
+        """Write on a condition and give the version written; None when the condition does not hold."""
         for wait in (0.1, 0.3, 1.0, None):
             try:
                 with self.failures(key):
-                    self.client.put_object(
-                        Bucket=self.bucket, Key=self.key(key), Body=data, IfNoneMatch="*", **self.owner
-                    )
-                return True
-            except _Conflict as conflict:
-                if conflict.code == _TAKEN:
-                    return False
-                if wait is None:
+                    return self.client.put_object(
+                        Bucket=self.bucket, Key=self.key(key), Body=data, **condition, **self.owner
+                    )["ETag"]
+            except S3Error as error:
+                if error.code == _TAKEN or error.code in MISSING:
+                    return None
+                if error.code != _BUSY or wait is None:
                     raise
                 time.sleep(wait)  # another writer is between its request and its answer
         raise AssertionError("the last wait is None")
@@ -141,6 +166,11 @@ class S3Store:
     def upload(self, key: str) -> "S3Upload":
         return S3Upload(self, key)
 
+    def copy_from(self, source: Store, key: str) -> bool:
+        from drx.backup.stores.s3_copy import copy_object
+
+        return isinstance(source, S3Store) and source.endpoint == self.endpoint and copy_object(source, self, key)
+
     def abandon(self, prefix: str) -> None:
         with self.failures(prefix):
             pages = self.client.get_paginator("list_multipart_uploads")
@@ -149,6 +179,18 @@ class S3Store:
                     self.client.abort_multipart_upload(
                         Bucket=self.bucket, Key=found["Key"], UploadId=found["UploadId"], **self.owner
                     )
+
+    def abort(self, key: str, upload_id: str, error: BaseException | None) -> None:
+        """Give an unfinished upload up because of `error`, which says so where it stays behind."""
+        try:
+            with self.failures(key):
+                self.client.abort_multipart_upload(
+                    Bucket=self.bucket, Key=self.key(key), UploadId=upload_id, **self.owner
+                )
+        except StoreError as failure:
+            if not isinstance(error, DrxError):
+                raise
+            error.message += f"; an unfinished upload stays behind ({failure.message})"
 
     def key(self, key: str) -> str:
         """The key as the bucket knows it."""
@@ -163,36 +205,17 @@ class S3Store:
             code = str(error.response.get("Error", {}).get("Code", "unknown"))
             text = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")
             message = f"{self.describe()}/{key}: {code}: {text}".rstrip(": ")
-            if code in (_TAKEN, _BUSY):
-                raise _Conflict(message, code) from None
-            raise StoreError(message, _REMEDIES.get(code, "Try again; if it stays, ask the store's operator")) from None
+            raise S3Error(message, code) from None
         except BotoCoreError as error:
             remedy = "Check the endpoint, the network and that credentials are configured"
             raise StoreError(f"{self.describe()}/{key}: {' '.join(str(error).split())}", remedy) from None
 
 
-def _endpoint_name(endpoint: str | None) -> str:
-    """Check an endpoint and give its host and port, which is what people are shown."""
-    if endpoint is None:
-        return ""
-    try:
-        parts = urlsplit(endpoint)
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    except (ValueError, KeyError):
-        raise StoreError("the endpoint of a store is no address", "Write it like https://s3.example.org:9000") from None
-    if not parts.hostname or parts.username or parts.password:
-        raise StoreError(
-            f"the endpoint {parts.hostname or ''} of a store holds no host, or holds a password",
-            "Write it like https://s3.example.org:9000, and give the keys by themselves",
-        )
-    return f"{parts.hostname}:{port}"
-
-
-class _Conflict(StoreError):
-    """A conditional write was refused: there is an object already, or another write is under way."""
+class S3Error(StoreError):
+    """The store answered, and the answer is no; `code` is S3's own word for why."""
 
     def __init__(self, message: str, code: str) -> None:
-        super().__init__(message, "Try again")
+        super().__init__(message, _REMEDIES.get(code, "Try again; if it stays, ask the store's operator"))
         self.code = code
 
 
@@ -234,16 +257,7 @@ class S3Upload:
         self._pending.clear()
         if self._upload_id is None:
             return
-        try:
-            with self._store.failures(self._key):
-                self._store.client.abort_multipart_upload(
-                    Bucket=self._store.bucket, Key=self._store.key(self._key), UploadId=self._upload_id,
-                    **self._store.owner,
-                )  # fmt: skip
-        except StoreError as failure:
-            if not isinstance(error, DrxError):
-                raise
-            error.message += f"; an unfinished upload stays behind ({failure.message})"
+        self._store.abort(self._key, self._upload_id, error)
 
     def _send(self, *, last: bool) -> None:
         data = self._take()

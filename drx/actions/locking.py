@@ -1,0 +1,71 @@
+"""Take a service's locks in the name of a step: see drx.backup.locks."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from getpass import getuser
+from typing import TYPE_CHECKING
+
+from drx.actions.base import Context
+from drx.errors import PermanentError, StoreError
+
+if TYPE_CHECKING:
+    from drx.backup.locks import Held, LockName
+    from drx.backup.stores.base import Store
+
+_PATIENCE_SECONDS = 15.0
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class StepLock:
+    """A lock that the step holds, or why it goes on without it. Ask it instead of the context whether to stop."""
+
+    cancelled: Callable[[], bool]
+    """Whether the work has to stop: the run wants it to, or the lock is lost."""
+    check: Callable[[], None]
+    """Raises where the work has to stop."""
+    refusal: str = ""
+    """Why the lock is not held, where the work goes on without it."""
+
+
+@contextmanager
+def locked(context: Context, store: "Store", name: "LockName", *, urgent: bool = False) -> Iterator[StepLock]:
+    """Hold a lock of the service while the block runs; enter it in the thread that does the work.
+
+    Urgent work waits some seconds, then goes on without the lock: only for what harms nobody who holds it. Otherwise
+    raises StepError that names who holds it.
+    """
+    with ExitStack() as stack:
+        yield _take_urgently(stack, context, store, name) if urgent else _take(stack, context, store, name)
+
+
+def _take(stack: ExitStack, context: Context, store: "Store", name: "LockName") -> StepLock:
+    from drx.backup.locks import Holder, holding
+
+    holder = Holder(getuser(), socket.gethostname(), os.getpid(), context.run_id)
+    held: Held = stack.enter_context(holding(store, context.target.service, name, holder))
+
+    def check() -> None:
+        context.check()
+        held.check()
+
+    return StepLock(lambda: context.cancelled() or held.lost(), check)
+
+
+def _take_urgently(stack: ExitStack, context: Context, store: "Store", name: "LockName") -> StepLock:
+    from drx.backup.locks import LockedByAnother
+
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return _take(stack, context, store, name)
+        except LockedByAnother as error:
+            if time.monotonic() >= deadline:
+                return StepLock(context.cancelled, context.check, error.message)
+            context.sleep(_LOOK_SECONDS)
+        except (PermanentError, StoreError) as error:
+            return StepLock(context.cancelled, context.check, error.message)

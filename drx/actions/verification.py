@@ -1,0 +1,89 @@
+"""Read backups back and say what is damaged: `backup.verify`. Drivers are imported in use."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import model_validator
+
+from drx.actions.backup import BASE_OUTPUTS, describe_base
+from drx.actions.base import Context, Params, Result, action
+from drx.actions.blocking import call_blocking
+from drx.actions.servers import backup_store
+from drx.errors import PermanentError
+from drx.fields import Text
+
+if TYPE_CHECKING:
+    from drx.backup.manifest import Manifest
+
+_LINES = 20
+
+
+class Verify(Params):
+    base: Text | None = None
+    """Id of the base; without it, the newest."""
+    everything: bool = False
+    """Read every base, differential and slice of the service, not only what the newest moment needs."""
+
+    @model_validator(mode="after")
+    def _one_or_all(self) -> "Verify":
+        if self.everything and self.base:
+            raise ValueError("'everything' includes the base: leave out 'base'")
+        return self
+
+
+@action(
+    "backup.verify",
+    effect="read",
+    repeatable=True,
+    targets=("store",),
+    outputs={**BASE_OUTPUTS, "reaches": "Timestamp up to which the slices after it can be restored."},
+    by_hand=lambda _: (
+        'aws s3 cp --recursive "$STORE/$SERVICE/base/$BASE/dump" dump\n'
+        'mongorestore --uri "$OTHER_URI" --gzip --dir dump # onto a server of its own'
+    ),
+)
+def verify(params: Verify, context: Context) -> Result:
+    """Read a base and the slices after it back, and hold every byte against its checksum; or everything there is.
+
+    It says that the store is whole, not that a restore works: that is what the restore test shows. Whatever is lost
+    or altered is named, object by object.
+    """
+
+    def read() -> "tuple[Manifest, str, tuple[str, ...]]":
+        return _everything(context) if params.everything else _one_base(params.base, context)
+
+    manifest, reaches, lines = call_blocking(context, read, lambda: None)
+    described = describe_base(manifest, lines)
+    return Result({**described.outputs, "reaches": reaches}, described.lines)
+
+
+def _one_base(base: str | None, context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
+    from drx.actions.recovery import archived_end, base_before
+    from drx.backup.catalog import load_manifest
+    from drx.backup.verify import verify_base
+
+    store, service = backup_store(context), context.target.service
+    manifest = load_manifest(store, service, base) if base else base_before(store, context, None)
+    damaged = verify_base(store, manifest, progress=context.progress, cancelled=context.cancelled)
+    _refuse(damaged, f"the base {manifest.id} is damaged")
+    return manifest, archived_end(store, service, manifest, context), ()
+
+
+def _everything(context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
+    """Read all there is, and tell of the newest base."""
+    from drx.actions.recovery import base_before
+    from drx.backup.manifest import show_timestamp
+    from drx.backup.slices import find_chain
+    from drx.backup.verify import verify_everything
+
+    store, service = backup_store(context), context.target.service
+    found = verify_everything(store, service, progress=context.progress, cancelled=context.cancelled)
+    _refuse(found.damaged, f"backups of {service} are damaged")
+    manifest = base_before(store, context, None)
+    reaches = show_timestamp(find_chain(manifest, found.slices).end)
+    return manifest, reaches, (f"read back whole: backups {len(found.backups):,}, slices of oplog {len(found.slices):,}",)
+
+
+def _refuse(damaged: tuple[str, ...], what: str) -> None:
+    if damaged:
+        more = f" (and {len(damaged) - 1:,} more)" if len(damaged) > 1 else ""
+        raise PermanentError(f"{what}: {damaged[0]}{more}", "Use another copy", lines=damaged[:_LINES])

@@ -1,0 +1,107 @@
+"""Find out what stores really hold of a service, by listing them and reading manifests. Writes nothing."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import assert_never
+
+from bson import Timestamp
+
+from drx.backup.custody import Custody, Holding, Place
+from drx.backup.manifest import Manifest, SliceManifest, show_timestamp
+from drx.backup.pieces import Listed, list_backups, list_oplog, open_piece, paired
+from drx.backup.slices import find_chain
+from drx.backup.stores import open_store
+from drx.backup.stores.base import DirectoryAddress, S3Address, Store
+from drx.errors import StoreError
+
+Address = S3Address | DirectoryAddress
+_NAMED = 20
+
+
+def survey(addresses: Sequence[Address], service: str, database: str) -> Custody:
+    """Read every store, side by side; the first is the primary one. A store that cannot be read is part of the answer.
+
+    Raises StoreError for an address that is none.
+    """
+    stores = [open_store(address) for address in addresses]
+
+    def look(number: int) -> Holding:
+        place = place_of(addresses[number], stores[number])
+        return _holding(place, stores[0], stores[number], service, database)
+
+    with ThreadPoolExecutor(len(stores)) as pool:
+        return Custody(tuple(pool.map(look, range(len(stores)))))
+
+
+def place_of(address: Address, store: Store) -> Place:
+    """Say where a store lies."""
+    match address:
+        case S3Address():
+            where = f"{address.server or 'AWS'} {address.region}"
+            return Place(address.bucket, store.describe(), "bucket", where)
+        case DirectoryAddress():
+            return Place(address.path.name, store.describe(), "directory", "directory")
+        case _:
+            assert_never(address)
+
+
+def _holding(place: Place, primary: Store, store: Store, service: str, database: str) -> Holding:
+    lacking: list[str] = []
+    count = 0
+    try:
+        for key in _lacking(primary, store, service):
+            count += 1
+            lacking += [key] if count <= _NAMED else []
+        return Holding(place, reach(store, service, database), tuple(lacking), count)
+    except StoreError as error:
+        return Holding(place, None, tuple(lacking), count, error.message)
+
+
+def _lacking(primary: Store, store: Store, service: str) -> Iterator[str]:
+    """Name what a copy lacks of the primary store's finished pieces, or the primary store of its own."""
+    for every in (list_backups, list_oplog):
+        if store is primary:
+            for listed in every(store, service):
+                yield from _lost(store, listed)
+        else:
+            for ours, theirs in paired(every(primary, service), every(store, service)):
+                yield from ours.lacking(theirs)
+
+
+def _lost(store: Store, listed: Listed) -> Iterator[str]:
+    """Name the files that a finished piece had. A slice's manifest is not opened: there are too many of them."""
+    if listed.counts and listed.is_slice:
+        yield from {listed.data_key} - listed.sizes.keys()
+    elif listed.counts:
+        files = open_piece(store, listed).files
+        yield from (file.key for file in files if listed.sizes.get(file.key) != file.size_bytes)
+
+
+def reach(store: Store, service: str, database: str) -> datetime | None:
+    """Give the newest moment that a store alone can restore: its newest whole base and the whole slices after it."""
+    base = _newest_base(store, service, database)
+    if base is None:
+        return None
+    slices = [piece for piece in _slices_after(store, service, base.end) if piece.database == database]
+    return datetime.fromtimestamp(find_chain(base, slices).end.time, UTC)
+
+
+def _newest_base(store: Store, service: str, database: str) -> Manifest | None:
+    newest: Manifest | None = None
+    for listed in list_backups(store, service):
+        piece = open_piece(store, listed) if listed.counts else None
+        if piece and piece.whole and isinstance(piece.manifest, Manifest):
+            manifest = piece.manifest
+            if manifest.kind == "full" and manifest.database == database and (not newest or manifest.end > newest.end):
+                newest = manifest
+    return newest
+
+
+def _slices_after(store: Store, service: str, end: Timestamp) -> Iterator[SliceManifest]:
+    after = show_timestamp(end)
+    for listed in list_oplog(store, service):
+        if listed.counts and listed.name.rpartition("-")[2] > after:
+            piece = open_piece(store, listed)
+            if piece.whole and isinstance(piece.manifest, SliceManifest):
+                yield piece.manifest
