@@ -1,8 +1,10 @@
-"""Restore a base, brought to its final state on the way, into an empty database. Writes to that database only."""
+"""Restore documents, brought to their final state on the way, into an empty database. Writes to that one only."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from typing import Protocol
 
 from drx.backup.digest import Digest, digest_of
 from drx.backup.entry import position_of
@@ -15,6 +17,24 @@ from drx.backup.stores.base import Store
 from drx.backup.verify import check_at_once
 from drx.backup.workers import Meter, side_by_side
 from drx.errors import DrxError, PermanentError
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some documents of one collection of a source, read when they are needed."""
+
+    collection: str
+    read: Callable[[], tuple[list[bytes], Digest]]
+
+
+class Source(Protocol):
+    """Where the documents of a restore come from."""
+
+    def count(self, collections: Collection[str]) -> int:
+        """Tell how many documents these collections hold."""
+
+    def parts(self, collections: Collection[str]) -> Iterator[Part]:
+        """Give all documents of these collections, those of each in order."""
 
 
 def restore(
@@ -31,20 +51,41 @@ def restore(
 ) -> Restored:
     """Load a base into the database `into`, as `plan` says, or as it is without one; give what should now stand there.
 
-    The database must be empty; with `resumed` it may hold what this restore wrote before it was interrupted. Nothing
-    is written where an object is lost, cut or, if it is small, damaged; every other one is checked, member by member,
-    before one of its documents is used. Raises StepError, StoreError or Cancelled, which say what
-    stays behind.
+    Nothing is written where an object is lost, cut or, if it is small, damaged; every other one is checked, member by
+    member, before one of its documents is used. Raises as `restore_from` does, and StoreError.
     """
     plans = tuple(base_as_it_is(manifest) if plan is None else plan)
-    job = _Job(client, store, manifest, into, workers, cancelled)
-    job.check_target({item.name for item in plans}, resumed)
+    check_target(client, into, {item.name for item in plans}, resumed)
     check_at_once(store, manifest, workers=workers, cancelled=cancelled)
-    meter = Meter(progress, sum(job.digest_of_origin(item).count for item in plans), "documents")
+    source = _Base(store, manifest)
+    return restore_from(
+        client, source, plans, into=into, resumed=resumed, workers=workers, progress=progress, cancelled=cancelled
+    )
+
+
+def restore_from(
+    client: Client,
+    source: Source,
+    plans: Sequence[CollectionPlan],
+    *,
+    into: str,
+    resumed: bool = False,
+    workers: int = 2,
+    progress: Callable[[int, int | None, str], None],
+    cancelled: Callable[[], bool],
+) -> Restored:
+    """Load what `source` holds into the database `into`, as the plans say; give what should now stand there.
+
+    The database must be empty; with `resumed` it may hold what this restore wrote before it was interrupted. Raises
+    StepError or Cancelled, which say what stays behind.
+    """
+    check_target(client, into, {item.name for item in plans}, resumed)
+    job = _Job(client, source, into, workers, cancelled)
+    meter = Meter(progress, source.count([item.origin for item in plans if item.origin]), "documents")
     try:
         for item in sorted(plans, key=lambda item: item.type == "view"):
             job.create(item)
-        digests = {item.name: job.load(item, meter) for item in plans if item.type != "view"}
+        digests = job.load([item for item in plans if item.type != "view"], meter)
         for item in plans:
             job.build_indexes(item)
     except DrxError as error:
@@ -59,6 +100,19 @@ def restore(
     )
 
 
+def check_target(client: Client, into: str, planned: set[str], resumed: bool) -> None:
+    """Refuse a database that holds anything this restore would not have made itself; raises PermanentError."""
+    with failures(f"listing the collections of {into}"):
+        there = {
+            name for name in client[into].list_collection_names() if not name.startswith("system.") or name in planned
+        }
+    if unexpected := sorted(there - planned if resumed else there):
+        raise PermanentError(
+            f"the database {into} is not empty: it holds {', '.join(unexpected[:5])}",
+            "Restore into another name, or drop that database first",
+        )
+
+
 def base_as_it_is(manifest: Manifest) -> tuple[CollectionPlan, ...]:
     """Plan a restore of the base alone, without its oplog."""
     return tuple(
@@ -71,27 +125,36 @@ def base_as_it_is(manifest: Manifest) -> tuple[CollectionPlan, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    client: Client
+class _Base:
+    """The documents of a base, member by member: any of them can be read by itself."""
+
     store: Store
     manifest: Manifest
+
+    def count(self, collections: Collection[str]) -> int:
+        return sum(file.digest.count for _, file in self._files(collections))
+
+    def parts(self, collections: Collection[str]) -> Iterator[Part]:
+        for name, file in self._files(collections):
+            for member in file.members:
+                yield Part(name, partial(self._read, file, member))
+
+    def _read(self, file: FileManifest, member: Member) -> tuple[list[bytes], Digest]:
+        return read_member(self.store, self.manifest.prefix + file.path, member), member.digest
+
+    def _files(self, collections: Collection[str]) -> Iterator[tuple[str, FileManifest]]:
+        for found in self.manifest.collections:
+            if found.name in collections and found.data:
+                yield found.name, self.manifest.file(found.data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    client: Client
+    source: Source
     into: str
     workers: int
     cancelled: Callable[[], bool]
-
-    def check_target(self, planned: set[str], resumed: bool) -> None:
-        """Refuse a database that holds anything this restore would not have made itself."""
-        with failures(f"listing the collections of {self.into}"):
-            there = {
-                name
-                for name in self.client[self.into].list_collection_names()
-                if not name.startswith("system.") or name in planned
-            }
-        if unexpected := sorted(there - planned if resumed else there):
-            raise PermanentError(
-                f"the database {self.into} is not empty: it holds {', '.join(unexpected[:5])}",
-                "Restore into another name, or drop that database first",
-            )
 
     def create(self, item: CollectionPlan) -> None:
         """Create one collection or view with its options; one that a resumed restore made stays as it is."""
@@ -104,46 +167,36 @@ class _Job:
             if not there:
                 database.command({"create": item.name, **item.options})
 
-    def load(self, item: CollectionPlan, meter: Meter) -> Digest:
-        """Stream the base's documents through the changes, member by member, then add what was born later."""
-        source = f"system.buckets.{item.name}" if item.type == "timeseries" else item.name
-        database = self.client[self.into]
-        file = self.origin(item)
-        digests: list[Digest] = []
+    def load(self, plans: Sequence[CollectionPlan], meter: Meter) -> dict[str, Digest]:
+        """Stream the source's documents through the changes, then add what was born later; digests by collection."""
+        digests: dict[str, list[Digest]] = {item.name: [] for item in plans}
+        by_origin = {item.origin: item for item in plans if item.origin}
+        ordered = [origin for origin, item in by_origin.items() if "capped" in item.options]
+        free = [origin for origin in by_origin if origin not in ordered]
 
-        def write(documents: Sequence[bytes], check: Callable[[], None]) -> None:
+        def write(item: CollectionPlan, documents: Sequence[bytes], check: Callable[[], None]) -> None:
+            name = f"system.buckets.{item.name}" if item.type == "timeseries" else item.name
             for batch in batches_of(documents):
                 check()
-                insert(database, source, batch)
+                insert(self.client[self.into], name, batch)
                 meter.add(len(batch))
 
-        def load_member(member: Member, check: Callable[[], None]) -> None:
-            assert file
-            documents = read_member(self.store, self.manifest.prefix + file.path, member)
-            documents, digest = _final(documents, member.digest, item.changes)
-            write(documents, check)
-            digests.append(digest)
+        def load_part(part: Part, check: Callable[[], None]) -> None:
+            item = by_origin[part.collection]
+            documents, digest = _final(*part.read(), item.changes)
+            write(item, documents, check)
+            digests[item.name].append(digest)
 
-        def load_born(documents: Sequence[bytes], check: Callable[[], None]) -> None:
-            write(documents, check)
-            digests.append(digest_of(documents))
+        side_by_side(load_part, self.source.parts(ordered), 1, self.cancelled)
+        side_by_side(load_part, self.source.parts(free), self.workers, self.cancelled)
+        for item in plans:
 
-        workers = 1 if "capped" in item.options else self.workers
-        side_by_side(load_member, file.members if file else (), workers, self.cancelled)
-        side_by_side(load_born, _chunks(item.changes.born()), 1, self.cancelled)
-        return sum(digests, Digest())
+            def load_born(documents: Sequence[bytes], check: Callable[[], None], item: CollectionPlan = item) -> None:
+                write(item, documents, check)
+                digests[item.name].append(digest_of(documents))
 
-    def origin(self, item: CollectionPlan) -> FileManifest | None:
-        """Find the base's file whose documents stream into a collection; None when it was born in the oplog."""
-        for found in self.manifest.collections:
-            if found.name == item.origin and found.data:
-                return self.manifest.file(found.data)
-        return None
-
-    def digest_of_origin(self, item: CollectionPlan) -> Digest:
-        """Say what the base holds for a collection."""
-        file = self.origin(item)
-        return file.digest if file else Digest()
+            side_by_side(load_born, _chunks(item.changes.born()), 1, self.cancelled)
+        return {name: sum(found, Digest()) for name, found in digests.items()}
 
     def build_indexes(self, item: CollectionPlan) -> None:
         """Build what the collection had, now that the documents are there: a TTL index built earlier deletes them."""

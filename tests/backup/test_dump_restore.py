@@ -335,7 +335,7 @@ def test_a_store_that_disappears_half_way_is_named(database: Db, store: Store, t
             shutil.move(tmp_path / "store", tmp_path / "gone")
 
     with pytest.raises(StoreError, match=r"store is not there.*Mount its disk.*|.*stay in the database"):
-        put_back(database, store, manifest, into, progress=pull_the_disk)
+        put_back(database, store, manifest, into, progress=pull_the_disk, workers=1)
     (tmp_path / "store").mkdir()
     shutil.rmtree(tmp_path / "gone")
     with pytest.raises(StoreError, match="store is not there"):
