@@ -44,7 +44,8 @@ def test_people_see_every_store_and_the_verdict(project: Path, capsys: pytest.Ca
         f"copy     {project}/offline (directory)\n"
         "         restores nothing, lacks svc/base/b1/dump/db/images.bson.gz, svc/base/b1/manifest.json\n"
         "\n"
-        "3-2-1  2 copies, 2 kinds, 0 elsewhere: no (offline copy holds nothing to restore; offline copy lacks 2 files)\n"
+        "3-2-1  2 copies, 2 kinds, 0 elsewhere: no "
+        "(offline copy holds nothing to restore; offline copy lacks 2 files)\n"
     )
 
 
