@@ -1,4 +1,4 @@
-"""`drx backups copies`: read every store and say what each holds, how far it lags, and whether 3-2-1 is kept."""
+"""The copies of the backups: read every store, say what each holds, how far it lags, and whether 3-2-1 is kept."""
 
 import json
 
