@@ -156,14 +156,15 @@ class _Transfer:
         primary, copy = self.copying.primary, self.copying.copy
         if self.piece.listed.sizes.get(file.key) != file.size_bytes:
             raise _not_as_written(primary, file.key)
-        if not copy.copy_from(primary, file.key):
-            _stream(primary, copy, file, check)
+        if copy.copy_from(primary, file.key):
+            self.copying.meter.add(file.size_bytes)
+        else:
+            _stream(primary, copy, file, check, self.copying.meter)
         if read_sha256(copy, file.key) != file.sha256:
             raise _not_as_written(copy if read_sha256(primary, file.key) == file.sha256 else primary, file.key)
-        self.copying.meter.add(file.size_bytes)
 
 
-def _stream(primary: Store, copy: Store, file: PieceFile, check: Callable[[], None]) -> None:
+def _stream(primary: Store, copy: Store, file: PieceFile, check: Callable[[], None], meter: Meter) -> None:
     """Copy by way of this host, in bounded memory; nothing appears in the copy unless all of it was right."""
     checksum = sha256()
     with copy.upload(file.key) as upload:
@@ -171,6 +172,7 @@ def _stream(primary: Store, copy: Store, file: PieceFile, check: Callable[[], No
             check()
             checksum.update(data)
             upload.write(data)
+            meter.add(len(data))
         if checksum.hexdigest() != file.sha256:
             raise _not_as_written(primary, file.key)
         upload.complete()

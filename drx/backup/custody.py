@@ -71,6 +71,11 @@ class Custody:
         """Whether the rule is kept."""
         return self.copies >= 3 and self.kinds >= 2 and self.elsewhere >= 1
 
+    @property
+    def sound(self) -> bool:
+        """Whether the rule is kept, and every store can be read and lacks nothing."""
+        return self.holds and not any(holding.problem or holding.lacking_count for holding in self.holdings)
+
     def behind(self, holding: Holding) -> timedelta:
         """How far a store lags behind the newest moment that any can restore."""
         newest = max((each.reaches for each in self.holdings if each.reaches), default=None)
@@ -99,13 +104,12 @@ def _remarks(custody: Custody) -> Iterator[str]:
             yield f"{name} lacks {_count(holding.lacking_count, 'file', 'files')}"
 
 
-def table(custody: Custody) -> tuple[tuple[str, ...], ...]:
-    """Lay it out for people, a row for each store: name, kind and place, newest moment, what is wrong."""
-    rows = [("store", "where", "restores up to", "")]
-    for holding in custody.holdings:
-        reaches = f"{holding.reaches:%Y-%m-%d %H:%M:%S} UTC" if holding.reaches else "-"
-        rows.append((holding.place.name, holding.place.where, reaches, ", ".join(_wrong(custody, holding))))
-    return tuple(rows)
+def table(custody: Custody) -> Iterator[str]:
+    """Lay it out for people: for each store its name, where it lies, what it restores, and what is wrong with it."""
+    for number, holding in enumerate(custody.holdings):
+        reaches = f"restores up to {holding.reaches:%Y-%m-%d %H:%M:%S} UTC" if holding.reaches else "restores nothing"
+        yield f"{'copy   ' if number else 'primary'}  {holding.place.name} ({holding.place.where})"
+        yield f"         {', '.join((reaches, *_wrong(custody, holding)))}"
 
 
 def _wrong(custody: Custody, holding: Holding) -> Iterator[str]:
@@ -119,18 +123,18 @@ def _wrong(custody: Custody, holding: Holding) -> Iterator[str]:
         yield f"lacks {named}" + (f" and {more:,} more" if more else "")
 
 
-def as_json(custody: Custody) -> dict[str, object]:
+def shown(custody: Custody) -> dict[str, object]:
     """Lay it out for machines."""
     return {
         "copies": custody.copies,
         "kinds": custody.kinds,
         "elsewhere": custody.elsewhere,
         "holds": custody.holds,
-        "stores": [_holding_as_json(custody, holding) for holding in custody.holdings],
+        "stores": [_holding_shown(custody, holding) for holding in custody.holdings],
     }
 
 
-def _holding_as_json(custody: Custody, holding: Holding) -> dict[str, object]:
+def _holding_shown(custody: Custody, holding: Holding) -> dict[str, object]:
     return {
         "store": holding.place.name,
         "kind": holding.place.kind,

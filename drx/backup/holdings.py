@@ -27,21 +27,21 @@ def survey(addresses: Sequence[Address], service: str, database: str) -> Custody
     stores = [open_store(address) for address in addresses]
 
     def look(number: int) -> Holding:
-        place = place_of(addresses[number], stores[number])
-        return _holding(place, stores[0], stores[number], service, database)
+        return _holding(place_of(addresses[number]), stores[0], stores[number], service, database)
 
     with ThreadPoolExecutor(len(stores)) as pool:
         return Custody(tuple(pool.map(look, range(len(stores)))))
 
 
-def place_of(address: Address, store: Store) -> Place:
+def place_of(address: Address) -> Place:
     """Say where a store lies."""
     match address:
         case S3Address():
             where = f"{address.server or 'AWS'} {address.region}"
-            return Place(address.bucket, store.describe(), "bucket", where)
+            name = f"s3://{address.bucket}/{address.prefix.strip('/')}".rstrip("/")
+            return Place(address.bucket, name, "bucket", where)
         case DirectoryAddress():
-            return Place(address.path.name, store.describe(), "directory", "directory")
+            return Place(address.path.name, str(address.path), "directory", "directory")
         case _:
             assert_never(address)
 

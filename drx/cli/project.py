@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from drx.cli.library import read_library
 from drx.config import Config, Target, find_config, load_config, resolve_target
+from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import HumanNeeded, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +56,17 @@ class Project:
 
         settings = config.settings.environments.get(environment)
         state = read_state(self.sandbox.resolve()) if settings and settings.sandbox else None
-        return resolve_target(config, environment, os.environ, state.addresses if state else None)
+        target = resolve_target(config, environment, os.environ, state.addresses if state else None)
+        if target.sandbox and target.backups:
+            _make_directories(target.backups)
+        return target
+
+
+def _make_directories(stores: BackupTarget) -> None:
+    """Make the sandbox's disks, so to speak; elsewhere a store that is not there was not mounted."""
+    for store in (stores.primary, *stores.copies):
+        if isinstance(store, DirectoryStore):
+            store.path.mkdir(parents=True, exist_ok=True)
 
 
 def load_project(sandbox: str = "default") -> Project:

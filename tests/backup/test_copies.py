@@ -1,5 +1,9 @@
 """Copies of a store, between real S3 servers and directories: complete, read back, and honest about what is lacking."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -227,6 +231,43 @@ def test_a_cancelled_copy_counts_for_nothing(primary: Store, disk: Store) -> Non
         bring(primary, disk, progress=lambda n, *_: done.append(n), cancelled=lambda: bool(done))
     assert "svc/base/b1/manifest.json" not in contents(disk)
     assert bring(primary, disk)[0].complete
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from drx.backup.copies import bring_up_to_date
+from drx.backup.stores import open_store
+from drx.backup.stores.base import DirectoryAddress, S3Address
+
+source, endpoint, bucket, after = sys.argv[1:]
+seen = []
+
+def die(done, total, unit):
+    seen.append(done)
+    if len(seen) == int(after):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+copy = open_store(S3Address(bucket, endpoint=endpoint, access_key_id="test", secret_access_key="test"))
+primary = open_store(DirectoryAddress(Path(source)))
+bring_up_to_date(primary, [copy], "svc", progress=die, cancelled=lambda: False)
+"""
+
+
+@pytest.mark.parametrize("after", [1, 10, 19])
+def test_a_killed_copy_counts_for_nothing_and_goes_on(
+    disk: Store, far: S3Store, other_server: str, tmp_path: Path, after: int
+) -> None:
+    files = {"dump/db/images.bson.gz": b"x" * (18 * MEGABYTE), "dump/db/users.bson.gz": b"u" * MEGABYTE}
+    manifest = put_base(disk, "b1", 100, files)
+    arguments = [str(tmp_path / "disk"), other_server, far.bucket, str(after)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert f"{manifest.prefix}manifest.json" not in contents(far)
+    assert bring(disk, far)[0].complete
+    assert contents(far) == contents(disk)
+    assert "Uploads" not in far.client.list_multipart_uploads(Bucket=far.bucket)
 
 
 names = st.dictionaries(st.text("ab/.", min_size=1, max_size=3), st.booleans(), max_size=8)

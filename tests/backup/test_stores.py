@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,34 @@ def test_of_eight_creators_one_wins(store: Store) -> None:
         won = list(pool.map(lambda number: store.create("lock", b"%d" % number), range(8)))
     assert won.count(True) == 1
     assert store.get("lock") == b"%d" % won.index(True)
+
+
+def test_an_object_is_replaced_only_in_the_version_that_was_read(store: Store) -> None:
+    assert store.find("a/lock") is None
+    assert store.replace("a/lock", b"1", '"0"') is None
+    store.put("a/lock", b"1")
+    found = store.find("a/lock")
+    assert found
+    assert found.data == b"1"
+    assert found.age is not None
+    assert timedelta(seconds=-1) < found.age < timedelta(minutes=1)
+    version = store.replace("a/lock", b"2", found.version)
+    assert version not in (None, found.version)
+    assert store.replace("a/lock", b"3", found.version) is None
+    again = store.find("a/lock")
+    assert again
+    assert (again.data, again.version) == (b"2", version)
+    assert [entry.key for entry in store.list("")] == ["a/lock"]
+
+
+def test_of_eight_who_replace_one_wins(store: Store) -> None:
+    store.put("a/lock", b"0")
+    found = store.find("a/lock")
+    assert found
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda number: store.replace("a/lock", b"by %d" % number, found.version), range(8)))
+    assert len([version for version in won if version]) == 1
+    assert store.get("a/lock") == b"by %d" % next(number for number, version in enumerate(won) if version)
 
 
 def test_a_large_upload_arrives_whole(store: Store) -> None:

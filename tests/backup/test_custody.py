@@ -1,0 +1,131 @@
+"""3-2-1 as it is judged, and as it is read from real stores."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from drx.backup.custody import Custody, Holding, Place, sentence, shown, table
+from drx.backup.holdings import survey
+from drx.backup.stores import open_store
+from drx.backup.stores.base import DirectoryAddress, S3Address
+from drx.backup.stores.s3 import S3Store
+from tests import servers
+from tests.backup.pieces import DATABASE, SERVICE, put_base, put_slice
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+PRIMARY = Place("backups", "s3://backups", "bucket", "AWS us-east-1")
+SAME_REGION = Place("second", "s3://second", "bucket", "AWS us-east-1")
+EUROPE = Place("backups-eu", "s3://backups-eu", "bucket", "AWS eu-west-1")
+DISK = Place("drx", "/mnt/drx", "directory", "directory")
+
+
+def held(place: Place, hours: float = 0, **found: object) -> Holding:
+    return Holding(place, NOW - timedelta(hours=hours), **found)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("holdings", "said"),
+    [
+        ([held(PRIMARY), held(EUROPE)], "3 copies, 2 kinds, 1 elsewhere: yes"),
+        ([held(PRIMARY), held(EUROPE, 4)], "3 copies, 2 kinds, 1 elsewhere: yes (backups-eu copy 4h behind)"),
+        ([held(PRIMARY), held(EUROPE), held(DISK)], "4 copies, 3 kinds, 1 elsewhere: yes"),
+        ([held(PRIMARY), held(DISK)], "3 copies, 3 kinds, 0 elsewhere: no"),
+        ([held(PRIMARY), held(SAME_REGION)], "3 copies, 2 kinds, 0 elsewhere: no"),
+        ([held(PRIMARY)], "2 copies, 2 kinds, 0 elsewhere: no"),
+        ([held(PRIMARY), held(PRIMARY)], "2 copies, 2 kinds, 0 elsewhere: no"),
+        ([held(DISK), held(EUROPE)], "3 copies, 3 kinds, 1 elsewhere: yes"),
+        ([Holding(PRIMARY)], "1 copy, 1 kind, 0 elsewhere: no (backups store holds nothing to restore)"),
+        (
+            [held(PRIMARY), Holding(EUROPE, problem="NoSuchBucket")],
+            "2 copies, 2 kinds, 0 elsewhere: no (backups-eu copy cannot be read)",
+        ),
+        (
+            [held(PRIMARY, 1), held(EUROPE, lacking=("a",), lacking_count=1)],
+            "3 copies, 2 kinds, 1 elsewhere: yes (backups store 1h behind; backups-eu copy lacks 1 file)",
+        ),
+    ],
+)
+def test_the_rule_in_one_line(holdings: list[Holding], said: str) -> None:
+    assert sentence(Custody(tuple(holdings))) == said
+
+
+def test_what_a_copy_lacks_is_laid_out() -> None:
+    lacking = tuple(f"svc/base/b1/{name}" for name in "abcd")
+    custody = Custody((held(PRIMARY), held(EUROPE, 0.5, lacking=lacking, lacking_count=9)))
+    assert "\n".join(table(custody)) == (
+        "primary  s3://backups (AWS us-east-1)\n"
+        "         restores up to 2026-11-25 12:00:00 UTC\n"
+        "copy     s3://backups-eu (AWS eu-west-1)\n"
+        "         restores up to 2026-11-25 11:30:00 UTC, 30m behind, "
+        "lacks svc/base/b1/a, svc/base/b1/b, svc/base/b1/c and 6 more"
+    )
+    assert not custody.sound
+    assert shown(custody)["stores"][1] == {  # type: ignore[index]
+        "store": "s3://backups-eu", "kind": "bucket", "where": "AWS eu-west-1",
+        "restores_up_to": "2026-11-25T11:30:00Z", "behind_seconds": 1800.0, "lacking": list(lacking),
+        "lacking_count": 9, "problem": None,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.s3(tmp_path_factory.mktemp("elsewhere")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def addresses(s3_server: str, other_server: str, bucket: str, tmp_path: Path) -> list[S3Address | DirectoryAddress]:
+    """A primary bucket, one at another server and region, and a directory: all with a base and two slices."""
+    keys = {"access_key_id": "test", "secret_access_key": "test"}
+    near = S3Address(bucket, "p", endpoint=s3_server, **keys)
+    far = S3Address(f"{bucket}-eu", "", "eu-west-1", other_server, **keys)
+    S3Store(far).client.create_bucket(Bucket=far.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    found: list[S3Address | DirectoryAddress] = [near, far, DirectoryAddress(tmp_path)]
+    for store in map(open_store, found):
+        put_base(store, "b1", 1000, {"dump/db/images.bson.gz": b"images"})
+        put_slice(store, 1000, 4600)
+        put_slice(store, 4600, 8200)
+    return found
+
+
+def test_the_rule_is_read_from_the_stores(addresses: list[S3Address | DirectoryAddress], tmp_path: Path) -> None:
+    assert sentence(survey(addresses, SERVICE, DATABASE)) == "4 copies, 3 kinds, 1 elsewhere: yes"
+    disk, far = open_store(addresses[2]), addresses[1]
+    assert isinstance(far, S3Address)
+    disk.delete("svc/oplog/0000004600.0000000001-0000008200.0000000001.bson.gz")
+    open_store(far).put("svc/base/b1/dump/db/images.bson.gz", b"cut")
+    custody = survey(addresses, SERVICE, DATABASE)
+    assert sentence(custody) == (
+        f"3 copies, 3 kinds, 0 elsewhere: no ({far.bucket} copy holds nothing to restore; "
+        f"{far.bucket} copy lacks 1 file; {tmp_path.name} copy 1h behind; {tmp_path.name} copy lacks 1 file)"
+    )
+    assert custody.holdings[1].lacking == ("svc/base/b1/dump/db/images.bson.gz",)
+    assert custody.holdings[2].lacking == ("svc/oplog/0000004600.0000000001-0000008200.0000000001.bson.gz",)
+
+
+def test_the_primary_store_is_not_believed_either(addresses: list[S3Address | DirectoryAddress]) -> None:
+    primary = open_store(addresses[0])
+    primary.delete("svc/base/b1/dump/db/images.bson.gz")
+    primary.delete("svc/oplog/0000001000.0000000001-0000004600.0000000001.bson.gz")
+    custody = survey(addresses, SERVICE, DATABASE)
+    assert custody.holdings[0].reaches is None
+    assert custody.holdings[0].lacking == (
+        "svc/base/b1/dump/db/images.bson.gz",
+        "svc/oplog/0000001000.0000000001-0000004600.0000000001.bson.gz",
+    )
+    assert not custody.sound
+
+
+def test_bases_of_another_database_restore_nothing(addresses: list[S3Address | DirectoryAddress]) -> None:
+    assert survey(addresses, SERVICE, "another").copies == 1
+
+
+def test_a_store_that_cannot_be_read_is_part_of_the_answer(
+    addresses: list[S3Address | DirectoryAddress], tmp_path: Path
+) -> None:
+    custody = survey([*addresses[:2], DirectoryAddress(tmp_path / "unmounted")], SERVICE, DATABASE)
+    assert sentence(custody) == "3 copies, 2 kinds, 1 elsewhere: yes (unmounted copy cannot be read)"
+    assert "unmounted is not there" in custody.holdings[2].problem
+    assert not custody.sound
