@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     group.command("list", epilog=exit_codes(0, 2, 3, 4))(list_)
     group.command("show", epilog=exit_codes(0, 2, 3, 4))(show)
     group.command("window", epilog=exit_codes(0, 2, 3, 4))(window)
+    group.command("copies", epilog=exit_codes(0, 2, 3, 4))(copies)
     group.command("events", epilog=exit_codes(0, 2, 3, 4))(events)
     group.command("verify", epilog=exit_codes(0, 2, 3, 4, 7, 8, 10, 130))(verify)
     group.command("prune", epilog=exit_codes(0, 2, 3, 4, 7, 8, 10, 130))(prune)
@@ -75,6 +76,18 @@ def window(
     from drx.cli.stores import open_one
 
     return run(open_one(environment, store, sandbox), as_json=as_json)
+
+
+def copies(environment: Environment = None, as_json: Json = False, sandbox: Sandbox = "default") -> int:
+    """Show what every copy holds, and whether 3-2-1 is kept.
+
+    Exit 4 where a copy lags or lacks something, or the rule is not kept.
+
+    Example: drx backups copies --env production
+    """
+    from drx.cli.backups_copies import copies as run
+
+    return run(environment, as_json, sandbox=sandbox)
 
 
 def events(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from bson import Timestamp
 
 from drx.backup.inventory import list_all, list_slices_of
+from drx.backup.manifest import to_json
 from drx.backup.prune import Pruned, prune
 from drx.backup.retention import Rules
 from drx.backup.stores import open_store
@@ -146,6 +148,13 @@ def test_ended_at_any_moment_it_leaves_what_counts_whole_and_goes_on(tmp_path: P
     assert ended > 10
 
 
+def put_good_base(store: Store) -> None:
+    """Write a base that is newer than all that the tests leave behind."""
+    manifest = put_base(store, "b900", 900, FILES)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    store.put(f"{manifest.prefix}manifest.json", to_json(replace(manifest, finished_at=later)))
+
+
 def begin_upload(store: Store, key: str) -> None:
     """Leave an upload as a process that is killed does."""
     if isinstance(store, S3Store):
@@ -158,9 +167,7 @@ def begin_upload(store: Store, key: str) -> None:
 
 def test_what_was_never_finished_goes_and_its_uploads_are_aborted(store: Store, locking: S3Store) -> None:
     for each in (store, locking):
-        put_base(each, "b900", int(datetime.now(UTC).timestamp()) + 60, FILES)
-        manifest = f"{SERVICE}/base/b900/manifest.json"
-        each.put(manifest, each.get(manifest).replace(b"2026-11-25T00:00:00Z", b"2099-11-25T00:00:00Z"))
+        put_good_base(each)
         each.put(f"{SERVICE}/base/cut/dump/db/a.bson.gz", b"a")
         begin_upload(each, f"{SERVICE}/base/cut/dump/b")
         begin_upload(each, f"{SERVICE}/base/only/dump/c")
@@ -183,7 +190,7 @@ def test_a_damaged_manifest_is_named_and_hides_nothing(store: Store) -> None:
     assert {name: each.state for name, each in found.items()} == {
         "b100": "damaged", "d300": "whole", "b500": "damaged", "b700": "whole", "b900": "whole",
     }  # fmt: skip
-    assert "b500/manifest.json is not a manifest drx can read" in found["b500"].problem
+    assert "b500/manifest.json is damaged" in found["b500"].problem
     assert found["b100"].problem.endswith("b100/dump/oplog.bson is not there")
     assert pruned(store).hold.startswith("the newest backup, b500, is damaged")
     assert len(list_all(store, SERVICE)) == 5
@@ -243,10 +250,8 @@ def test_refusals_are_kept_and_too_many_end_it(tmp_path: Path) -> None:
 
 def test_a_base_finished_meanwhile_is_not_taken_for_unfinished(tmp_path: Path) -> None:
     store = Finishing(DirectoryAddress(tmp_path))
-    put_base(store, "b900", 900, FILES)
+    put_good_base(store)
     store.put(f"{SERVICE}/base/late/dump/db/a.bson.gz", b"a")
-    manifest = f"{SERVICE}/base/b900/manifest.json"
-    store.put(manifest, store.get(manifest).replace(b"2026-11-25T00:00:00Z", b"2099-11-25T00:00:00Z"))
     done = pruned(store, datetime.now(UTC) + timedelta(days=2))
     assert "base/late/manifest.json was written meanwhile" in done.failures[0]
     assert f"{SERVICE}/base/late/manifest.json" in [entry.key for entry in store.list(SERVICE)]
