@@ -40,6 +40,16 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * _SIZE_UNITS[match[2]])
 
 
+def show_size(size_bytes: int) -> str:
+    """Write a size for a person: `812 B`, `4.2 MB`, `310 GB`."""
+    size, unit = float(size_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.1f} {unit}" if unit != "B" and size < 9.95 else f"{size:.0f} {unit}"
+
+
 def show_duration(value: timedelta) -> str:
     """Write a duration for a person: `0.4s`, `41s`, `3m 12s`, `2h`, `3d 4h`."""
     seconds = abs(value.total_seconds())

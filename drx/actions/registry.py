@@ -14,7 +14,13 @@ ENTRY_POINTS = "drx.actions"
 
 _FAMILIES = {
     "assert": ("drx.actions.asserts",),
-    "backup": ("drx.actions.backup", "drx.actions.copies", "drx.actions.events", "drx.actions.verification"),
+    "backup": (
+        "drx.actions.backup",
+        "drx.actions.copies",
+        "drx.actions.events",
+        "drx.actions.retention",
+        "drx.actions.verification",
+    ),
     "host": ("drx.actions.host",),
     "http": ("drx.actions.http",),
     "mongo": ("drx.actions.mongo", "drx.actions.restore"),

@@ -5,6 +5,7 @@ A piece is some files and a manifest, which is written last and makes them count
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
 
@@ -26,6 +27,13 @@ class Listed:
     """Its keys up to where they part: `pixelcraft/base/<id>/`, `pixelcraft/oplog/<start>-<end>`."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of each object, by key."""
+    written_at: datetime | None = field(default=None, compare=False)
+    """When the newest of them was written, by the store's clock."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How much room it takes in the store."""
+        return sum(self.sizes.values())
 
     @property
     def manifest_key(self) -> str:
@@ -135,4 +143,6 @@ def read_sha256(store: Store, key: str) -> str:
 
 def _grouped(named: Iterator[tuple[str, Entry]]) -> Iterator[Listed]:
     for name, group in groupby(named, key=lambda pair: pair[0]):
-        yield Listed(name, {entry.key: entry.size_bytes for _, entry in group})
+        entries = [entry for _, entry in group]
+        newest = max((entry.written_at for entry in entries if entry.written_at), default=None)
+        yield Listed(name, {entry.key: entry.size_bytes for entry in entries}, newest)

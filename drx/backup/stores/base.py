@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -59,10 +59,14 @@ class DirectoryAddress:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of a listing; its key is relative to the store."""
+    """One object of a listing, or an unfinished upload; its key is relative to the store.
+
+    `written_at` is when it was written, or when its upload began, by the store's clock.
+    """
 
     key: str
     size_bytes: int
+    written_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +130,11 @@ class Store(Protocol):
     def copy_from(self, source: "Store", key: str) -> bool:
         """Let the server copy an object of another store, no byte of it passing through here; False where it cannot."""
 
-    def abandon(self, prefix: str) -> None:
-        """Remove unfinished uploads that a killed process left below `prefix`."""
+    def unfinished(self, prefix: str) -> Iterator[Entry]:
+        """List the uploads below `prefix` that were begun and not finished; their sizes are those known, or 0."""
+
+    def abandon(self, prefix: str, before: datetime | None = None) -> None:
+        """Remove unfinished uploads that a killed process left below `prefix`, all or those begun before a moment."""
+
+    def protection(self, key: str) -> str:
+        """Say why one object cannot be deleted, by its retention or a legal hold; empty where it can."""

@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -101,10 +101,19 @@ class DirectoryStore:
     def upload(self, key: str) -> "DirectoryUpload":
         return DirectoryUpload(self, key, replace=True)
 
-    def abandon(self, prefix: str) -> None:
+    def unfinished(self, prefix: str) -> Iterator[Entry]:
         with self.failures(prefix):
             for path in self.path(prefix.rstrip("/")).rglob(f"{_UNFINISHED}*"):
-                path.unlink(missing_ok=True)
+                yield _entry(path.relative_to(self._root).as_posix(), path.stat())
+
+    def abandon(self, prefix: str, before: datetime | None = None) -> None:
+        for found in self.unfinished(prefix):
+            if before is None or not found.written_at or found.written_at < before:
+                with self.failures(found.key):
+                    (self._root / found.key).unlink(missing_ok=True)
+
+    def protection(self, key: str) -> str:
+        return ""
 
     def path(self, key: str) -> Path:
         """Where an object lies.
@@ -127,7 +136,7 @@ class DirectoryStore:
             if entry.is_dir() and (key + "/").startswith(prefix[: len(key) + 1]):
                 yield from self._walk(folder / entry.name, f"{key}/", prefix)
             elif entry.is_file() and key.startswith(prefix) and not entry.name.startswith("."):
-                yield Entry(key, entry.stat().st_size)
+                yield _entry(key, entry.stat())
 
     @contextmanager
     def _alone(self, path: Path) -> Iterator[None]:
@@ -150,6 +159,10 @@ class DirectoryStore:
             raise
         except OSError as error:
             raise StoreError(f"{self._root}/{key}: {error.strerror}", "Check the disk and its permissions") from error
+
+
+def _entry(key: str, status: os.stat_result) -> Entry:
+    return Entry(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
 
 def _version(data: bytes) -> str:

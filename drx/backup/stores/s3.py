@@ -4,6 +4,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from types import TracebackType
@@ -17,7 +18,7 @@ from drx.errors import DamagedError, DrxError, StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, MultipartUploadTypeDef
 
 _CHUNK = 1 << 20
 _FIRST_PART = 8 << 20
@@ -157,7 +158,7 @@ class S3Store:
             pages = self.client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.bucket, Prefix=self.key(prefix), **self.owner):
                 for found in page.get("Contents", ()):
-                    yield Entry(found["Key"].removeprefix(self._prefix), found["Size"])
+                    yield Entry(found["Key"].removeprefix(self._prefix), found["Size"], found["LastModified"])
 
     def delete(self, key: str) -> None:
         with self.failures(key):
@@ -171,14 +172,31 @@ class S3Store:
 
         return isinstance(source, S3Store) and source.endpoint == self.endpoint and copy_object(source, self, key)
 
-    def abandon(self, prefix: str) -> None:
-        with self.failures(prefix):
-            pages = self.client.get_paginator("list_multipart_uploads")
-            for page in pages.paginate(Bucket=self.bucket, Prefix=self.key(prefix), **self.owner):
-                for found in page.get("Uploads", ()):
+    def unfinished(self, prefix: str) -> Iterator[Entry]:
+        for found in self._uploads(prefix):
+            yield Entry(found["Key"].removeprefix(self._prefix), 0, found["Initiated"])
+
+    def abandon(self, prefix: str, before: datetime | None = None) -> None:
+        for found in self._uploads(prefix):
+            if before is None or found["Initiated"] < before:
+                with self.failures(prefix):
                     self.client.abort_multipart_upload(
                         Bucket=self.bucket, Key=found["Key"], UploadId=found["UploadId"], **self.owner
                     )
+
+    def _uploads(self, prefix: str) -> "Iterator[MultipartUploadTypeDef]":
+        with self.failures(prefix):
+            pages = self.client.get_paginator("list_multipart_uploads")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.key(prefix), **self.owner):
+                yield from page.get("Uploads", ())
+
+    def protection(self, key: str) -> str:
+        with self.failures(key):
+            reply = self.client.head_object(Bucket=self.bucket, Key=self.key(key), **self.owner)
+        if reply.get("ObjectLockLegalHoldStatus") == "ON":
+            return "under a legal hold"
+        until = reply.get("ObjectLockRetainUntilDate", reply["LastModified"])
+        return f"under Object Lock until {until:%Y-%m-%d %H:%M} UTC" if until > datetime.now(UTC) else ""
 
     def abort(self, key: str, upload_id: str, error: BaseException | None) -> None:
         """Give an unfinished upload up because of `error`, which says so where it stays behind."""

@@ -1,0 +1,134 @@
+"""Work out which moments a store can restore, and what lies in between. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from bson import Timestamp
+
+from drx.backup.inventory import Backup, Slice, moment_of
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Every second from `start` to `end` can be restored; a single moment where they are the same.
+
+    `backup` is the id of the base or differential that it begins with.
+    """
+
+    start: Timestamp
+    end: Timestamp
+    backup: str
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it is a single moment."""
+        return self.start == self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Nothing between `start` and `end` can be restored; without `end`, until a new base is taken.
+
+    `is_policy` says that nobody wanted it: retention keeps single bases from that long ago.
+    """
+
+    start: Timestamp
+    end: Timestamp | None
+    cause: str
+    is_policy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The moments that can be restored, oldest first, and the gaps between and after them."""
+
+    spans: tuple[Span, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(slots=True)
+class _Run:
+    """Slices that follow one another without a gap; `gap` is what the first one says of the time before it."""
+
+    start: Timestamp
+    end: Timestamp
+    gap: str
+
+
+@dataclass(slots=True)
+class Oplog:
+    """What is archived of the oplog: slices joined as they come, oldest first, and those that are lost."""
+
+    runs: list[_Run] = field(default_factory=list)
+    lost: list[Slice] = field(default_factory=list)
+    slices: int = 0
+    stored_bytes: int = 0
+
+    def add(self, found: Slice) -> None:
+        """Take the next slice."""
+        self.slices += 1
+        self.stored_bytes += found.stored_bytes
+        if found.state != "whole":
+            self.lost.append(found)
+        elif self.runs and found.start <= self.runs[-1].end:
+            self.runs[-1].end = max(self.runs[-1].end, found.end)
+        else:
+            self.runs.append(_Run(found.start, found.end, found.gap))
+
+    def reach(self, moment: Timestamp) -> Timestamp:
+        """Say how far the oplog leads on from a moment without a gap."""
+        return max((run.end for run in self.runs if run.start <= moment), default=moment)
+
+
+def read_oplog(slices: Iterable[Slice], database: str | None = None) -> Oplog:
+    """Join the slices of a database; of a lost slice nobody knows whose it was, so that it counts."""
+    oplog = Oplog()
+    for found in slices:
+        if not database or found.database in (database, ""):
+            oplog.add(found)
+    return oplog
+
+
+def find_window(backups: Iterable[Backup], oplog: Oplog, kept_since: Timestamp | None = None) -> Window:
+    """Find the moments that these backups and this oplog restore.
+
+    Gaps that end before `kept_since` are retention's own.
+    """
+    spans = _spans(backups, oplog)
+    gaps = []
+    for before, after in pairwise(spans):
+        is_policy = kept_since is not None and after.start <= kept_since
+        gaps.append(Gap(before.end, after.start, _cause(oplog, before.end, after.start), is_policy))
+    if spans:
+        ends = [run.end for run in oplog.runs] + [lost.end for lost in oplog.lost]
+        newest = max(ends, default=spans[-1].end)
+        if newest > spans[-1].end:
+            gaps.append(Gap(spans[-1].end, None, _cause(oplog, spans[-1].end, newest)))
+    return Window(tuple(spans), tuple(gaps))
+
+
+def _spans(backups: Iterable[Backup], oplog: Oplog) -> list[Span]:
+    whole = [(found.facts.end, found.id) for found in backups if found.state == "whole" and found.facts]
+    spans: list[Span] = []
+    for end, backup_id in sorted(whole):
+        reach = max(oplog.reach(end), end)
+        if spans and end <= spans[-1].end:
+            spans[-1] = Span(spans[-1].start, max(reach, spans[-1].end), spans[-1].backup)
+        else:
+            spans.append(Span(end, reach, backup_id))
+    return spans
+
+
+def _cause(oplog: Oplog, start: Timestamp, end: Timestamp) -> str:
+    """Say why the oplog does not lead from one moment to another."""
+    for lost in oplog.lost:
+        if lost.end > start and lost.start < end:
+            return lost.problem
+    later: Sequence[_Run] = [run for run in oplog.runs if start < run.start < end]
+    if not later:
+        return "no slice was taken"
+    if later[0].gap:
+        return later[0].gap
+    until = moment_of(later[0].start)
+    return f"no slice holds the oplog between {moment_of(start):%Y-%m-%d %H:%M:%S} and {until:%Y-%m-%d %H:%M:%S} UTC"
