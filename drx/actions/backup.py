@@ -217,11 +217,11 @@ def has_base(params: HasBase, context: Context) -> Result:
     """See whether there is a base to restore from: the newest one, or the newest before a moment."""
     from bson import Timestamp
 
-    from drx.actions.recovery import base_before
+    from drx.actions.recovery import base_before, origin_of
 
     before = Timestamp(int(params.before.timestamp()), 0) if params.before else None
     store = backup_store(context)
-    manifest = call_blocking(context, lambda: base_before(store, context, before), lambda: None)
+    manifest = call_blocking(context, lambda: base_before(store, origin_of(context), before), lambda: None)
     age = datetime.now(UTC) - datetime.fromtimestamp(manifest.end.time, UTC)
     if params.younger_than is not None and age > params.younger_than:
         limit_text = show_duration(timedelta(seconds=round(params.younger_than.total_seconds())))

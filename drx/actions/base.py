@@ -104,6 +104,12 @@ class Action:
     by_hand: Callable[[Params], str] | None
     resource: Callable[[Params, Target], str | None] | None
     """What it changes or destroys, by name, so that the guard can judge; e.g. a database."""
+    destroys: Callable[[Params], bool] | None = None
+    """Whether an action that else only writes destroys the resource, with these parameters."""
+
+    def effect(self, params: Params) -> Effect:
+        """What it does to its resource with these parameters."""
+        return "destroy" if self.destroys and self.destroys(params) else self.spec.effect
 
 
 REGISTERED = "__drx_action__"
@@ -119,6 +125,7 @@ def action(
     outputs: Mapping[str, str] | None = None,
     by_hand: ByHand[ParamsType] | None = None,
     resource: Callable[[ParamsType, Target], str | None] | None = None,
+    destroys: Callable[[ParamsType], bool] | None = None,
     accepts_probes: bool = False,
 ) -> Callable[[Callable[[ParamsType, Context], Result]], Callable[[ParamsType, Context], Result]]:
     """Register a function as an action; its docstring becomes the reference.
@@ -141,7 +148,7 @@ def action(
             has_by_hand=by_hand is not None,
             accepts_probes=accepts_probes,
         )
-        setattr(function, REGISTERED, Action(spec, function, by_hand, resource))  # type: ignore[arg-type]
+        setattr(function, REGISTERED, Action(spec, function, by_hand, resource, destroys))  # type: ignore[arg-type]
         return function
 
     return register

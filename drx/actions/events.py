@@ -105,12 +105,12 @@ def _find(params: FindEvent, context: Context) -> _Found:
     """List the events, and say which one it was."""
     from bson import Timestamp
 
-    from drx.actions.recovery import archived_events, chain_of, own_bases
+    from drx.actions.recovery import archived_events, chain_of, origin_of, own_bases
 
     store, service = backup_store(context), context.target.service
     since = params.since.replace(microsecond=0)
     earliest = Timestamp(int((since - params.look_back).timestamp()), 0)
-    bases = own_bases(store, context)
+    bases = own_bases(store, origin_of(context))
     manifest = next((found for found in reversed(bases) if found.end < earliest), bases[0])
     chain = chain_of(store, service, manifest)
     reached = datetime.fromtimestamp(chain.end.time, UTC)

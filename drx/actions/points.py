@@ -13,14 +13,21 @@ class BeforeOperation(Params):
     """An operation's timestamp, as `backup.find_event` gives it, or a kind and what it struck: `{drop: images}`."""
 
 
-Point = Moment | BeforeOperation
-"""A second, all of it included, or the operation before another one."""
+class UpToOperation(Params):
+    up_to: Text
+    """An operation's timestamp, `SECONDS.INCREMENT`: the last one that is taken."""
+
+
+Point = Moment | BeforeOperation | UpToOperation
+"""A second, all of it included; the operation before another one; or an operation itself."""
 
 
 def show_point(point: Point | None) -> str:
     """Name the moment for a person."""
     if point is None:
         return "the newest moment"
+    if isinstance(point, UpToOperation):
+        return f"operation {point.up_to}"
     if not isinstance(point, BeforeOperation):
         return f"{point:%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(point.before, str):

@@ -1,14 +1,14 @@
 """Put a recovery together: the base, its chain of oplog, the fold. Reads stores; writes only through drx.backup."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bson import Timestamp, decode
 
 from drx.actions.base import Context
-from drx.actions.points import BeforeOperation, Point, show_point
+from drx.actions.points import BeforeOperation, Point, UpToOperation, show_point
 from drx.actions.servers import mongo_target
 from drx.backup.catalog import list_bases, list_slices
 from drx.backup.digest import Digest, digest_of
@@ -28,6 +28,19 @@ _CHUNK = 1000
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Whose backups are read: the name under which they lie in the store, and the database they are of."""
+
+    service: str
+    database: str
+
+
+def origin_of(context: Context, service: str | None = None, database: str | None = None) -> Origin:
+    """Give the environment's own backups, or those of another service or database that is named."""
+    return Origin(service or context.target.service, database or mongo_target(context).database)
+
+
+@dataclass(frozen=True)
 class Recovery:
     """Everything that a restore to one moment needs, worked out before anything is written."""
 
@@ -37,6 +50,17 @@ class Recovery:
     plans: tuple[CollectionPlan, ...]
     proven_until: datetime
     """When the last operation in it was written."""
+
+    def only(self, collections: Sequence[str]) -> "Recovery":
+        """Leave everything out but these collections; without any, nothing.
+
+        Raises PermanentError for one that does not exist at that moment.
+        """
+        if unknown := sorted(set(collections) - {item.name for item in self.plans}):
+            there = ", ".join(item.name for item in self.plans) or "none"
+            raise PermanentError(f"there is no collection {unknown[0]} at that moment", f"There are: {there}")
+        plans = tuple(item for item in self.plans if not collections or item.name in collections)
+        return replace(self, plans=plans)
 
     def outputs(self, database: str, digest: Digest) -> "dict[str, Json]":
         """What restore and verify tell later steps."""
@@ -51,13 +75,13 @@ class Recovery:
         }
 
 
-def plan_recovery(store: Store, service: str, point: Point | None, context: Context) -> Recovery:
+def plan_recovery(store: Store, origin: Origin, point: Point | None, context: Context) -> Recovery:
     """Choose the base for a moment and fold the oplog after it.
 
     Raises PermanentError where no base or no whole chain leads to the moment, StoreError where a slice is damaged.
     """
-    manifest, until = _locate(store, service, point, context)
-    entries = _Entries(_watched(read_chain(store, service, manifest, until), context))
+    manifest, until = _locate(store, origin, point, context)
+    entries = _Entries(_watched(read_chain(store, origin.service, manifest, until), context))
     base = [
         BaseCollection(found.name, found.uuid, found.options, found.indexes, found.type)
         for found in manifest.collections
@@ -66,14 +90,25 @@ def plan_recovery(store: Store, service: str, point: Point | None, context: Cont
     return Recovery(manifest, until, plans, max(entries.last_write(), _moment(manifest.end)))
 
 
-def _locate(store: Store, service: str, point: Point | None, context: Context) -> tuple[Manifest, Timestamp]:
+def _locate(store: Store, origin: Origin, point: Point | None, context: Context) -> tuple[Manifest, Timestamp]:
     if point is None:
-        manifest = base_before(store, context, None)
-        return manifest, until_after(chain_of(store, service, manifest).end)
+        manifest = base_before(store, origin, None)
+        return manifest, until_after(chain_of(store, origin.service, manifest).end)
     if isinstance(point, BeforeOperation) and not isinstance(point.before, str):
-        return _locate_event(store, service, point, context)
-    until = until_second(point) if isinstance(point, datetime) else until_before(_timestamp(str(point.before)))
-    return base_before(store, context, until), until
+        return _locate_event(store, origin, point, context)
+    until = _until(point)
+    return base_before(store, origin, until), until
+
+
+def _until(point: Point) -> Timestamp:
+    """Give the moment up to which, exclusive, operations are taken."""
+    match point:
+        case datetime():
+            return until_second(point)
+        case UpToOperation(up_to=timestamp):
+            return until_after(_timestamp(timestamp))
+        case BeforeOperation(before=timestamp):
+            return until_before(_timestamp(str(timestamp)))
 
 
 def _timestamp(text: str) -> Timestamp:
@@ -83,12 +118,12 @@ def _timestamp(text: str) -> Timestamp:
         raise PermanentError(str(error), "Give it as backup.find_event does") from None
 
 
-def own_bases(store: Store, context: Context) -> tuple[Manifest, ...]:
-    """List the bases of the environment's own database, oldest first; those of another one are never restored.
+def own_bases(store: Store, origin: Origin) -> tuple[Manifest, ...]:
+    """List the bases of one database, oldest first; those of another one are never restored.
 
     Raises PermanentError where there is none, naming the databases that there are bases of.
     """
-    service, database = context.target.service, mongo_target(context).database
+    service, database = origin.service, origin.database
     bases = list_bases(store, service)
     own = tuple(found for found in bases if found.database == database)
     if own:
@@ -103,12 +138,12 @@ def own_bases(store: Store, context: Context) -> tuple[Manifest, ...]:
     raise PermanentError(message, "Look into a copy of the store; without any base, nothing can be restored")
 
 
-def base_before(store: Store, context: Context, until: Timestamp | None) -> Manifest:
+def base_before(store: Store, origin: Origin, until: Timestamp | None) -> Manifest:
     """Choose the newest base that is consistent before a moment, or the newest of all.
 
     Raises PermanentError where there is none, naming the oldest.
     """
-    service, bases = context.target.service, own_bases(store, context)
+    service, bases = origin.service, own_bases(store, origin)
     earlier = [found for found in bases if until is None or found.end < until]
     if not earlier:
         oldest = f"{_moment(bases[0].end):%Y-%m-%d %H:%M:%S} UTC"
@@ -119,12 +154,12 @@ def base_before(store: Store, context: Context, until: Timestamp | None) -> Mani
     return earlier[-1]
 
 
-def _locate_event(store: Store, service: str, point: BeforeOperation, context: Context) -> tuple[Manifest, Timestamp]:
+def _locate_event(store: Store, origin: Origin, point: BeforeOperation, context: Context) -> tuple[Manifest, Timestamp]:
     """Find the newest such event in the archived oplog, looking after the newest base first."""
     assert isinstance(point.before, dict)
-    for manifest in reversed(own_bases(store, context)):
+    for manifest in reversed(own_bases(store, origin)):
         wanted = {(kind, qualified(kind, name, manifest.database)) for kind, name in point.before.items()}
-        events = archived_events(store, service, manifest, manifest.end, list(point.before), context)
+        events = archived_events(store, origin.service, manifest, manifest.end, list(point.before), context)
         fitting = [event for event in events if (event.kind, event.namespace) in wanted]
         if fitting:
             return manifest, until_before(fitting[-1].ts)

@@ -23,7 +23,7 @@ _FAMILIES = {
     ),
     "host": ("drx.actions.host",),
     "http": ("drx.actions.http",),
-    "mongo": ("drx.actions.mongo", "drx.actions.restore"),
+    "mongo": ("drx.actions.mongo", "drx.actions.restore", "drx.actions.dumps"),
     "s3": ("drx.actions.s3",),
     "sandbox": ("drx.sandbox.actions",),
     "shell": ("drx.actions.shell",),

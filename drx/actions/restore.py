@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.points import BeforeOperation, Point, show_point
+from drx.actions.proof import claim, prove, silent
 from drx.actions.servers import backup_store, mongo_target, user_database, with_mongo
 from drx.config import Target
-from drx.errors import PermanentError, StepError
+from drx.errors import PermanentError
 from drx.fields import Text
 
 if TYPE_CHECKING:
@@ -26,12 +27,24 @@ OUTPUTS = {
 }
 
 
-class Restore(Params):
+class Selection(Params):
+    at: Point | None = None
+    """The moment: a time (all of that second is in it), `{up_to: TIMESTAMP}`, `{before: TIMESTAMP}`,
+    `{before: {drop: COLLECTION}}`; without it, the newest moment that the archived oplog reaches."""
+    only: tuple[Text, ...] = ()
+    """Collections, by name; without it, all of the database."""
+    service: Text | None = None
+    """Whose backups: the name under which they lie in the store, such as production's; without it, the
+    environment's own."""
+    source: Text | None = None
+    """The database that the backups are of; without it, the environment's own."""
+
+
+class Restore(Selection):
     into: Text
     """Database to restore into: a new one, or an empty one; never the one the backup is of."""
-    at: Point | None = None
-    """The moment: a time (all of that second is in it), `{before: TIMESTAMP}`, `{before: {drop: COLLECTION}}`; without
-    it, the newest moment that the archived oplog reaches."""
+    replace: bool = False
+    """What is there gives way: the whole database, or the collections of `only`. A person has to type its name."""
     read_back: bool = True
     """Read every document back and compare. Say false only where the step has a `verify: {action: mongo.verify}`, which
     does so itself: nothing is proven before."""
@@ -45,10 +58,12 @@ def _mongorestore(params: Restore) -> str:
     limit = ""
     if isinstance(params.at, BeforeOperation) and isinstance(params.at.before, str):
         limit = f' --oplogLimit="{params.at.before.replace(".", ":")}"'
+    chosen = "".join(f' --nsInclude="$DATABASE.{name}"' for name in params.only)
     return (
         f"# the newest base from before {show_point(params.at).removeprefix('just before ')}\n"
         'aws s3 cp --recursive "$STORE/$SERVICE/base/$BASE/dump" dump\n'
-        f"mongorestore --uri \"$MONGO_URI\" --gzip --dir dump --nsFrom '$DATABASE.*' --nsTo '{params.into}.*'\n"
+        f'mongorestore --uri "$MONGO_URI" --gzip --dir dump{chosen} '
+        f'--nsFrom "$DATABASE.*" --nsTo "{params.into}.*"\n'
         "# the oplog: gunzip the slices after the base into dump/oplog.bson; it knows only the old database's name,\n"
         "# so replay it on a server of its own that was restored without --nsTo\n"
         f'mongorestore --uri "$OTHER_URI" --dir dump --oplogReplay{limit}'
@@ -61,59 +76,60 @@ def _mongorestore(params: Restore) -> str:
     repeatable=True,
     targets=("mongo",),
     resource=_into,
+    destroys=lambda params: params.replace,
     outputs=OUTPUTS,
     by_hand=_mongorestore,
 )
 def restore(params: Restore, context: Context) -> Result:
-    """Restore the database of the newest base before a moment, with every operation up to that moment.
+    """Restore a database, or some of its collections, from the newest base before a moment, up to that moment.
 
     Every object is checked before it is used; every document is written once, in its final state, and read back: a
     digest that differs is a failure. After an interruption it goes on where it was. Nothing is ever restored into the
     database that the backup is of.
     """
-    from drx.actions.recovery import plan_recovery
+    from drx.actions.recovery import origin_of, plan_recovery
     from drx.backup.restore import restore as load
     from drx.backup.verify import verify_restored
 
-    into = user_database(params.into)
-    if into == mongo_target(context).database:
-        raise PermanentError(
-            f"'{into}' is the database in use", "Restore beside it, check, then point the application there"
-        )
-    store = backup_store(context)
+    into, origin, store = (
+        _target(params, context),
+        origin_of(context, params.service, params.source),
+        backup_store(context),
+    )
 
     def work(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored"]:
-        recovery = plan_recovery(store, context.target.service, params.at, context)
-        if into == recovery.manifest.database:
-            raise PermanentError(f"'{into}' is the database the backup is of", "Restore into another name")
-        resumed = ("mongo", into) in context.created
-        if not resumed:
-            _claim(client, into, context)
+        recovery = plan_recovery(store, origin, params.at, context).only(params.only)
+        resumed = claim(client, into, context, params.only, replace=params.replace)
         restored = load(
             client, store, recovery.manifest, into=into, plan=recovery.plans, resumed=resumed,
-            progress=context.progress, cancelled=context.cancelled,
+            beside=bool(params.only and params.replace), progress=context.progress, cancelled=context.cancelled,
         )  # fmt: skip
         if params.read_back:
-            _prove(verify_restored(client, restored, progress=_silent, cancelled=context.cancelled), into)
+            found = verify_restored(
+                client, restored, alone=not params.only, progress=silent, cancelled=context.cancelled
+            )
+            prove(found, into)
         return recovery, restored
 
     return _result(*with_mongo(context, work, long=True), proven=params.read_back)
 
 
-def _claim(client: "MongoClient[dict[str, Any]]", into: str, context: Context) -> None:
-    """Say that the run creates the database, unless somebody else's documents are in it."""
-    if client[into].list_collection_names():
+def _target(params: Restore, context: Context) -> str:
+    """Give the database to restore into; never the one that the backup is of."""
+    into, own = user_database(params.into), mongo_target(context).database
+    foreign = params.service is not None and params.service != context.target.service
+    if into == own and not foreign:
         raise PermanentError(
-            f"the database {into} is not empty", "Restore into another name, or drop that database first"
+            f"'{into}' is the database in use", "Restore beside it, check, then point the application there"
         )
-    context.created_resource("mongo", into)
+    if into == (params.source or own) and not foreign:
+        raise PermanentError(f"'{into}' is the database the backup is of", "Restore into another name")
+    return into
 
 
-class Verify(Params):
+class Verify(Selection):
     database: Text
     """The restored database."""
-    at: Point | None = None
-    """The moment it was restored to, as `mongo.restore` was given it."""
 
 
 def _compare_by_hand(params: Verify) -> str:
@@ -134,29 +150,21 @@ def verify(params: Verify, context: Context) -> Result:
     What has to stand there is worked out anew from the base and the archived oplog, so that nothing the restore
     remembers is believed.
     """
-    from drx.actions.recovery import expected, plan_recovery
+    from drx.actions.recovery import expected, origin_of, plan_recovery
     from drx.backup.verify import verify_restored
 
-    store = backup_store(context)
+    store, origin = backup_store(context), origin_of(context, params.service, params.source)
 
     def work(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored"]:
-        recovery = plan_recovery(store, context.target.service, params.at, context)
+        recovery = plan_recovery(store, origin, params.at, context).only(params.only)
         wanted = expected(store, recovery, params.database, context)
-        found = verify_restored(client, wanted, progress=context.progress, cancelled=context.cancelled)
-        _prove(found, params.database)
+        found = verify_restored(
+            client, wanted, alone=not params.only, progress=context.progress, cancelled=context.cancelled
+        )
+        prove(found, params.database)
         return recovery, wanted
 
     return _result(*with_mongo(context, work, long=True))
-
-
-def _prove(differences: tuple[str, ...], database: str) -> None:
-    if differences:
-        more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
-        raise StepError(
-            f"{database} is not what the backup says: {differences[0]}{more}",
-            "Drop it and restore again, from another base or another copy",
-            lines=differences[:20],
-        )
 
 
 def _result(recovery: "Recovery", restored: "Restored", *, proven: bool = True) -> Result:
@@ -165,7 +173,3 @@ def _result(recovery: "Recovery", restored: "Restored", *, proven: bool = True) 
     return Result(
         recovery.outputs(restored.database, digest), lines[-20:], proven_until=recovery.proven_until if proven else None
     )
-
-
-def _silent(done: int, total: int | None, unit: str) -> None:
-    """Reading back is not shown: the bar would run twice."""

@@ -57,12 +57,12 @@ def verify(params: Verify, context: Context) -> Result:
 
 
 def _one_base(base: str | None, context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
-    from drx.actions.recovery import archived_end, base_before
+    from drx.actions.recovery import archived_end, base_before, origin_of
     from drx.backup.catalog import load_manifest
     from drx.backup.verify import verify_base
 
     store, service = backup_store(context), context.target.service
-    manifest = load_manifest(store, service, base) if base else base_before(store, context, None)
+    manifest = load_manifest(store, service, base) if base else base_before(store, origin_of(context), None)
     damaged = verify_base(store, manifest, progress=context.progress, cancelled=context.cancelled)
     _refuse(damaged, f"the base {manifest.id} is damaged")
     return manifest, archived_end(store, service, manifest, context), ()
@@ -70,7 +70,7 @@ def _one_base(base: str | None, context: Context) -> "tuple[Manifest, str, tuple
 
 def _everything(context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
     """Read all there is, and tell of the newest base."""
-    from drx.actions.recovery import base_before
+    from drx.actions.recovery import base_before, origin_of
     from drx.backup.manifest import show_timestamp
     from drx.backup.slices import find_chain
     from drx.backup.verify import verify_everything
@@ -78,7 +78,7 @@ def _everything(context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
     store, service = backup_store(context), context.target.service
     found = verify_everything(store, service, progress=context.progress, cancelled=context.cancelled)
     _refuse(found.damaged, f"backups of {service} are damaged")
-    manifest = base_before(store, context, None)
+    manifest = base_before(store, origin_of(context), None)
     reaches = show_timestamp(find_chain(manifest, found.slices).end)
     return (
         manifest,

@@ -45,6 +45,7 @@ def restore(
     into: str,
     plan: Sequence[CollectionPlan] | None = None,
     resumed: bool = False,
+    beside: bool = False,
     workers: int = 2,
     progress: Callable[[int, int | None, str], None],
     cancelled: Callable[[], bool],
@@ -55,12 +56,13 @@ def restore(
     member, before one of its documents is used. Raises as `restore_from` does, and StoreError.
     """
     plans = tuple(base_as_it_is(manifest) if plan is None else plan)
-    check_target(client, into, {item.name for item in plans}, resumed)
+    check_target(client, into, {item.name for item in plans}, resumed=resumed, beside=beside)
     check_at_once(store, manifest, workers=workers, cancelled=cancelled)
     source = _Base(store, manifest)
     return restore_from(
-        client, source, plans, into=into, resumed=resumed, workers=workers, progress=progress, cancelled=cancelled
-    )
+        client, source, plans, into=into, resumed=resumed, beside=beside, workers=workers, progress=progress,
+        cancelled=cancelled,
+    )  # fmt: skip
 
 
 def restore_from(
@@ -70,16 +72,17 @@ def restore_from(
     *,
     into: str,
     resumed: bool = False,
+    beside: bool = False,
     workers: int = 2,
     progress: Callable[[int, int | None, str], None],
     cancelled: Callable[[], bool],
 ) -> Restored:
     """Load what `source` holds into the database `into`, as the plans say; give what should now stand there.
 
-    The database must be empty; with `resumed` it may hold what this restore wrote before it was interrupted. Raises
-    StepError or Cancelled, which say what stays behind.
+    The database must be empty; with `resumed` it may hold what this restore wrote before it was interrupted, with
+    `beside` it may hold other collections. Raises StepError or Cancelled, which say what stays behind.
     """
-    check_target(client, into, {item.name for item in plans}, resumed)
+    check_target(client, into, {item.name for item in plans}, resumed=resumed, beside=beside)
     job = _Job(client, source, into, workers, cancelled)
     meter = Meter(progress, source.count([item.origin for item in plans if item.origin]), "documents")
     try:
@@ -100,13 +103,17 @@ def restore_from(
     )
 
 
-def check_target(client: Client, into: str, planned: set[str], resumed: bool) -> None:
-    """Refuse a database that holds anything this restore would not have made itself; raises PermanentError."""
+def check_target(client: Client, into: str, planned: set[str], *, resumed: bool, beside: bool) -> None:
+    """Refuse a database that holds anything this restore would not have made itself; raises PermanentError.
+
+    With `beside`, only the planned collections count.
+    """
     with failures(f"listing the collections of {into}"):
         there = {
             name for name in client[into].list_collection_names() if not name.startswith("system.") or name in planned
         }
-    if unexpected := sorted(there - planned if resumed else there):
+    unexpected = sorted((there & planned if beside else there) - (planned if resumed else set()))
+    if unexpected:
         raise PermanentError(
             f"the database {into} is not empty: it holds {', '.join(unexpected[:5])}",
             "Restore into another name, or drop that database first",

@@ -29,16 +29,23 @@ class Verified:
 
 
 def verify_restored(
-    client: Client, restored: Restored, *, workers: int = 2, progress: Progress, cancelled: Callable[[], bool]
+    client: Client,
+    restored: Restored,
+    *,
+    alone: bool = True,
+    workers: int = 2,
+    progress: Progress,
+    cancelled: Callable[[], bool],
 ) -> tuple[str, ...]:
     """Compare a database with what its restore wrote: every document, index, option and view.
 
-    Return the differences in words, none when it is whole.
+    `alone` says that nothing else may stand there. Return the differences in words, none when it is whole.
     """
     there = {found.name: found for found in describe(client, restored.database)}
     expected = {wanted.name: wanted for wanted in restored.collections}
     meter = Meter(progress, restored.digest.count, "documents")
-    differences = [f"{name} is there, but was not restored" for name in sorted(there.keys() - expected.keys())]
+    others = sorted(there.keys() - expected.keys()) if alone else ()
+    differences = [f"{name} is there, but was not restored" for name in others]
     for name, wanted in expected.items():
         found = there.get(name)
         if found is None:

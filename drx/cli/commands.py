@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from drx.cli import backups, sandbox
+from drx.cli import backups, mongo, sandbox
 from drx.cli.groups import exit_codes
 from drx.errors import ExitCode
 
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("check", epilog=exit_codes(0, 2, 3))(check)
     sandbox.register(app)
     backups.register(app)
+    mongo.register(app)
     app.command("actions", epilog=exit_codes(0, 2, 9))(actions)
     app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
     app.command("plan", epilog=exit_codes(0, 2, 3, 9))(plan)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "In an incident": ("run", "resume", "approve", "note"),
     "Practise": ("drill", "sandbox"),
-    "Backups": ("backups",),
+    "Backups": ("backups", "mongo"),
     "Write and check": ("check", "actions", "schema", "trust"),
     "Evidence": ("plan", "audit", "export", "sign"),
 }

@@ -1,6 +1,7 @@
 """Bring each action past the guard, and have the journal say who the servers are. It makes no rules."""
 
 import threading
+from dataclasses import replace
 
 from drx.actions.base import Action, Params
 from drx.config import Target
@@ -37,7 +38,7 @@ class Gate:
             resource = action.resource(params, self._target) if action.resource else None
             with self._lock:
                 identities = self._guard.check(
-                    action.spec,
+                    replace(action.spec, effect=action.effect(params)),
                     resource,
                     _PHASES[phase],
                     created=attempt.created,

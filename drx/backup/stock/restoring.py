@@ -38,9 +38,10 @@ def _with_digest(documents: list[bytes]) -> tuple[list[bytes], Digest]:
     return documents, digest_of(documents)
 
 
-def databases(dump: Dump) -> tuple[str, ...]:
-    """List the databases that a dump holds data of."""
-    return tuple(sorted({collection.database for collection in dump.collections}))
+def databases(examined: Examined) -> tuple[str, ...]:
+    """List the databases that a dump holds data of, in collections or in its oplog."""
+    found = {collection.database for collection in examined.dump.collections}
+    return tuple(sorted(found))
 
 
 def plan_of(examined: Examined, database: str, only: Sequence[str] = ()) -> tuple[CollectionPlan, ...]:
