@@ -7,9 +7,7 @@ from drx.guard.decide import (
     NeedsName,
     Phase,
     Refused,
-    RestoreRequest,
     decide_access,
-    decide_restore,
 )
 from drx.guard.guard import Guard, NameNeeded, identify, is_protected, kinds_of, refuse_protected
 from drx.guard.identity import REPLICA_SET_MARK, Identity, UnknownIdentity, identify_bucket, identify_mongo
@@ -26,11 +24,9 @@ __all__ = [
     "NeedsName",
     "Phase",
     "Refused",
-    "RestoreRequest",
     "Trust",
     "UnknownIdentity",
     "decide_access",
-    "decide_restore",
     "identify",
     "identify_bucket",
     "identify_mongo",

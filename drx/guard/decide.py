@@ -36,22 +36,6 @@ class AccessRequest:
 
 
 @dataclass(frozen=True)
-class RestoreRequest:
-    """A restore into a database."""
-
-    source: str
-    """The database it restores from."""
-    into: str
-    occupied: bool
-    """There are documents in it."""
-    replace: bool = False
-    """The runbook says `replace: true`."""
-    created_by_run: bool = False
-    named: str | None = None
-    """What a person typed."""
-
-
-@dataclass(frozen=True)
 class Allowed:
     """It may go on."""
 
@@ -89,21 +73,6 @@ def decide_access(request: AccessRequest, identity: Identity | None, trust: Trus
         return Allowed()
     refusal = _refuse_mode(request) or _refuse_lost(request) or _refuse_server(request, identity, trust)
     return refusal or _decide_destruction(request)
-
-
-def decide_restore(request: RestoreRequest) -> Decision:
-    """Say whether a restore may write into a database."""
-    if not request.occupied or (request.created_by_run and request.into != request.source):
-        return Allowed()
-    if request.into == request.source:
-        reason = f"the restore would write into '{request.into}', the database it restores from"
-        return Refused(reason, "Restore into another name, check it, then point the application there")
-    if not request.replace:
-        reason = f"the database '{request.into}' is not empty"
-        return Refused(reason, "Restore into another name, or say replace: true in the runbook")
-    if request.named != request.into:
-        return NeedsName(request.into, f"everything in the database '{request.into}' is overwritten")
-    return Allowed()
 
 
 def _refuse_mode(request: AccessRequest) -> Refused | None:

@@ -12,9 +12,7 @@ from drx.guard.decide import (
     NeedsName,
     Phase,
     Refused,
-    RestoreRequest,
     decide_access,
-    decide_restore,
     protected_refusal,
     refuse_protected_server,
 )
@@ -82,10 +80,6 @@ class Guard:
             request = self._request(spec.effect, part, phase, resource, created, lost, named)
             _enforce(decide_access(request, identity, self._trust))
         return tuple(asked)
-
-    def check_restore(self, request: RestoreRequest) -> None:
-        """Let a restore write into a database, or raise RefusedError or NameNeeded."""
-        _enforce(decide_restore(request))
 
     def forget(self) -> None:
         """Ask every server anew: after a resume, somebody else may answer at the same address."""

@@ -16,10 +16,8 @@ from drx.guard import (
     NeedsName,
     Phase,
     Refused,
-    RestoreRequest,
     Trust,
     decide_access,
-    decide_restore,
 )
 from drx.runbook.catalogue import Effect
 
@@ -225,28 +223,3 @@ def test_nothing_is_destroyed_unasked(request: AccessRequest, identity: Identity
 def test_what_is_lost_stays_untouched(request: AccessRequest, identity: Identity | None, trust: Trust) -> None:
     if request.effect != "read" and (request.target, request.resource) in request.lost:
         assert isinstance(decide_access(request, identity, trust), Refused)
-
-
-EMPTY = RestoreRequest(source="shop", into="shop_recovered", occupied=False)
-FULL = replace(EMPTY, occupied=True)
-
-
-@pytest.mark.parametrize(
-    ("request_", "expected"),
-    [
-        (EMPTY, "allowed"),
-        (replace(EMPTY, into="shop"), "allowed"),
-        (FULL, "the database 'shop_recovered' is not empty"),
-        (replace(FULL, created_by_run=True), "allowed"),
-        (replace(FULL, replace=True), "name shop_recovered"),
-        (replace(FULL, replace=True, named="shop"), "name shop_recovered"),
-        (replace(FULL, replace=True, named="shop_recovered"), "allowed"),
-        (replace(FULL, named="shop_recovered"), "the database 'shop_recovered' is not empty"),
-        (
-            replace(FULL, into="shop", replace=True, named="shop", created_by_run=True),
-            "the restore would write into 'shop', the database it restores from",
-        ),
-    ],
-)
-def test_where_a_restore_may_write(request_: RestoreRequest, expected: str) -> None:
-    assert word(decide_restore(request_)) == expected

@@ -17,7 +17,6 @@ from drx.guard import (
     Guard,
     Identity,
     NameNeeded,
-    RestoreRequest,
     Trust,
     UnknownIdentity,
     identify_bucket,
@@ -287,15 +286,6 @@ def test_a_production_known_by_drx_yaml_alone_is_protected(other_server: str) ->
 def test_a_part_that_is_not_stated_is_refused(other_server: str, trust: Trust) -> None:
     with pytest.raises(RefusedError, match="uploads of 'staging' did not say whose server it is"):
         guard(other_server, "staging", trust, Mode.OPERATION).check(spec("write", "uploads"), "shop-uploads", "runbook")
-
-
-def test_a_restore_is_checked_as_the_rules_say(other_server: str, trust: Trust) -> None:
-    operation = guard(other_server, "staging", trust, Mode.OPERATION)
-    operation.check_restore(RestoreRequest("shop", "shop_recovered", occupied=False))
-    with pytest.raises(RefusedError, match="is not empty"):
-        operation.check_restore(RestoreRequest("shop", "shop_recovered", occupied=True))
-    with pytest.raises(NameNeeded):
-        operation.check_restore(RestoreRequest("shop", "shop_recovered", occupied=True, replace=True))
 
 
 class ReplicaSet:

@@ -1,0 +1,228 @@
+"""`mongo.restore` and `mongo.restore_dump` on a real server: chosen collections, replacing, other services, dumps."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import Timestamp, encode
+from pymongo.database import Database
+
+from drx.actions.base import Params
+from drx.config import BackupTarget, DirectoryStore, Target
+from drx.errors import DrxError, PermanentError, StoreError
+from tests.actions.context import FakeContext, registered, run
+from tests.actions.test_mongo import RETENTION, contents, fill, target_of
+from tests.backup.stock_files import Written, archive, directory
+
+Documents = Database[dict[str, Any]]
+
+
+@pytest.fixture
+def context(tmp_path: Path, mongo_server: str, database: Documents) -> FakeContext:
+    """A context with the test's own database, and a store in a directory."""
+    (tmp_path / "store").mkdir()
+    return FakeContext(tmp_path / "artifacts", _target(tmp_path, mongo_server, database.name))
+
+
+def _target(tmp_path: Path, server: str, database: str, **more: Any) -> Target:
+    backups = BackupTarget(DirectoryStore(tmp_path / "store"), (), RETENTION)
+    return target_of(server, database, backups=backups, **more)
+
+
+@pytest.fixture
+def into(database: Documents) -> Iterator[str]:
+    """A name to restore into, dropped after the test."""
+    name = f"{database.name}_recovered"
+    yield name
+    database.client.drop_database(name)
+
+
+def _effect(name: str, **parameters: object) -> str:
+    action = registered(name)
+    params = action.spec.parameters.model_validate(parameters)
+    assert isinstance(params, Params)
+    return action.effect(params)
+
+
+def test_chosen_collections_are_restored_alone(context: FakeContext, database: Documents, into: str) -> None:
+    fill(database)
+    run("backup.base", context)
+
+    outputs = run("mongo.restore", context, into=into, only=["users"]).outputs
+
+    assert list(contents(database.client[into])) == ["users"]
+    assert outputs["documents"] == 20
+    run("mongo.verify", context, database=into, only=["users"])
+    with pytest.raises(PermanentError, match="no collection nosuch at that moment"):
+        run("mongo.restore", context, into=f"{into}_2", only=["nosuch"])
+
+
+def test_nothing_gives_way_unless_it_is_said(context: FakeContext, database: Documents, into: str) -> None:
+    fill(database)
+    run("backup.base", context)
+    database.client[into].precious.insert_one({"_id": 1})
+
+    with pytest.raises(PermanentError, match="is not empty"):
+        run("mongo.restore", context, into=into)
+    assert list(contents(database.client[into])) == ["precious"]
+
+    run("mongo.restore", context, into=into, replace=True)
+    assert list(contents(database.client[into])) == ["images", "users"]
+
+
+def test_replacing_chosen_collections_leaves_the_others(context: FakeContext, database: Documents, into: str) -> None:
+    fill(database)
+    run("backup.base", context)
+    database.client[into].precious.insert_one({"_id": 1})
+    database.client[into].users.insert_one({"_id": "stale"})
+
+    run("mongo.restore", context, into=into, only=["users"], replace=True)
+
+    found = contents(database.client[into])
+    assert found["precious"] == [{"_id": 1}]
+    assert len(found["users"]) == 20
+    assert context.created == {("mongo", f"{into}.users")}, "a rollback must not drop what was there before"
+    run("mongo.verify", context, database=into, only=["users"])
+
+
+def test_to_replace_is_to_destroy() -> None:
+    assert _effect("mongo.restore", into="x") == "write"
+    assert _effect("mongo.restore", into="x", replace=True) == "destroy"
+
+
+def test_every_way_to_name_a_moment_leads_there(context: FakeContext, database: Documents, into: str) -> None:
+    fill(database)
+    run("backup.base", context)
+    database.images.insert_one({"_id": "first"})
+    stamp = run("backup.slice", context).outputs["end"]
+    database.images.insert_one({"_id": "second"})
+    database.images.drop()
+    run("backup.slice", context)
+
+    counts = []
+    for number, at in enumerate(({"up_to": stamp}, {"before": {"drop": "images"}}, None)):
+        name = f"{into}_{number}"
+        outputs = run("mongo.restore", context, into=name, **({"at": at} if at else {})).outputs
+        counts.append(outputs["documents"])
+        database.client.drop_database(name)
+
+    assert counts == [321, 322, 20]
+    with pytest.raises(PermanentError, match="is not a timestamp"):
+        run("mongo.restore", context, into=into, at={"up_to": "yesterday"})
+
+
+def test_another_services_backup_goes_into_the_same_name(
+    context: FakeContext, database: Documents, into: str, mongo_server: str, tmp_path: Path
+) -> None:
+    fill(database)
+    run("backup.base", context)
+    other = FakeContext(
+        tmp_path / "others", Target("staging", "pixelcraft-staging", sandbox=True, mongo=context.target.mongo,
+                                    backups=context.target.backups)
+    )  # fmt: skip
+    with pytest.raises(PermanentError, match="is the database in use"):
+        run("mongo.restore", other, into=database.name)
+    with pytest.raises(PermanentError, match="holds no base of pixelcraft-staging"):
+        run("mongo.restore", other, into=into)
+    with pytest.raises(PermanentError, match="is not empty"):
+        run("mongo.restore", other, into=database.name, service="pixelcraft")
+
+    before = contents(database)
+    database.images.delete_many({})
+    run("mongo.restore", other, into=database.name, service="pixelcraft", replace=True)
+
+    assert contents(database) == before
+
+
+def _dump(root: Path, form: str, database: str) -> Path:
+    collections = [
+        Written(database, "images", [encode({"_id": number, "key": f"k{number}"}) for number in range(2500)], indexes=[
+            {"v": 2, "key": {"_id": 1}, "name": "_id_"}, {"v": 2, "key": {"key": 1}, "name": "key_1", "unique": True},
+        ]),
+        Written(database, "log", [encode({"_id": number}) for number in range(50)],
+                options={"capped": True, "size": 1 << 20}),
+        Written(database, "gallery", type="view", options={"viewOn": "images", "pipeline": []}, indexes=[]),
+        Written("admin", "system.users", [encode({"_id": "root"})]),
+    ]  # fmt: skip
+    oplog = [
+        encode({"ts": Timestamp(9, 1), "op": "i", "ns": f"{database}.images", "o": {"_id": "late", "key": "late"}}),
+        encode({"ts": Timestamp(9, 2), "op": "d", "ns": f"{database}.images", "o": {"_id": 0}}),
+    ]
+    write = archive if form.startswith("archive") else directory
+    return write(root / form, collections, zipped=form.endswith(".gz"), oplog=oplog)
+
+
+@pytest.mark.parametrize("form", ["directory", "directory.gz", "archive", "archive.gz"])
+def test_a_stock_dump_is_restored_and_proven(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path, form: str
+) -> None:
+    path = _dump(tmp_path, form, "shop")
+
+    result = run("mongo.restore_dump", context, path=str(path), into=into)
+
+    restored = database.client[into]
+    assert sorted(restored.list_collection_names()) >= ["gallery", "images", "log"]
+    assert restored.images.count_documents({}) == 2500
+    assert restored.images.find_one({"_id": "late"})
+    assert not restored.images.find_one({"_id": 0})
+    assert restored.images.index_information()["key_1"]["unique"] is True
+    assert [found["_id"] for found in restored.log.find()] == list(range(50))
+    assert restored.gallery.count_documents({}) == 2500
+    assert result.outputs["documents"] == 2550
+    assert any("admin.system.users" in line for line in result.lines)
+
+
+def test_chosen_collections_of_a_dump(context: FakeContext, database: Documents, into: str, tmp_path: Path) -> None:
+    path = _dump(tmp_path, "archive.gz", "shop")
+
+    run("mongo.restore_dump", context, path=str(path), into=into, only=["log"])
+
+    assert database.client[into].list_collection_names() == ["log"]
+
+
+def test_of_a_damaged_dump_nothing_is_restored(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path
+) -> None:
+    path = _dump(tmp_path, "archive", "shop")
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(bytes(whole))
+
+    with pytest.raises(StoreError, match="archive is damaged"):
+        run("mongo.restore_dump", context, path=str(path), into=into)
+    assert into not in database.client.list_database_names()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"path": "nowhere"}, "nowhere is not there"),
+        ({"database": "moon"}, "holds no database moon"),
+        ({"only": ["moon"]}, "holds no collection moon"),
+        ({"into": "admin"}, "is a database of the server itself"),
+    ],
+)
+def test_what_cannot_be_restored_is_said(
+    context: FakeContext, into: str, tmp_path: Path, parameters: dict[str, object], words: str
+) -> None:
+    path = _dump(tmp_path, "directory", "shop")
+    with pytest.raises(DrxError, match=words):
+        run("mongo.restore_dump", context, **{"path": str(path), "into": into, **parameters})
+
+
+def test_two_databases_have_to_be_told_apart(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path
+) -> None:
+    path = directory(tmp_path / "two", [Written("a", "x", [encode({"_id": 1})]), Written("b", "y")], zipped=False)
+    with pytest.raises(PermanentError, match="does not hold one database"):
+        run("mongo.restore_dump", context, path=str(path), into=into)
+    run("mongo.restore_dump", context, path=str(path), into=into, database="a")
+    assert database.client[into].list_collection_names() == ["x"]
+
+
+def test_a_database_in_use_is_never_filled(context: FakeContext, database: Documents, tmp_path: Path) -> None:
+    fill(database)
+    path = _dump(tmp_path, "directory", database.name)
+    with pytest.raises(PermanentError, match="is not empty"):
+        run("mongo.restore_dump", context, path=str(path))
