@@ -15,7 +15,7 @@ _SKIPPED = {
     "dropDatabaseMetadata", "modifyCollectionShardingIndexCatalog", "createGlobalIndex", "dropGlobalIndex",
 }  # fmt: skip
 # Kept by the server for itself in an index, or implied by where the index is.
-_INTERNAL_INDEX_FIELDS = {"entryFormat", "ns", "background", "dropDups"}
+_INTERNAL_INDEX_FIELDS = {"entryFormat", "multikey", "ns", "background", "dropDups"}
 _MODIFIED_OPTIONS = {
     "validator", "validationLevel", "validationAction", "changeStreamPreAndPostImages", "recordPreImages",
     "expireAfterSeconds", "viewOn", "pipeline",

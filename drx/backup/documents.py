@@ -85,14 +85,17 @@ def elements(document: bytes) -> Iterator[tuple[bytes, int, int, int]]:
     last = len(document) - 1
     if last < _SMALLEST_DOCUMENT - 1 or _LENGTH(document)[0] != last + 1 or document[last]:
         raise DamagedDocument(f"a document of {len(document)} bytes does not hold its own length")
+    find, fixed_size = document.find, _FIXED_SIZES.get
     position = 4
     while position < last:
         kind = document[position]
-        name_end = document.find(b"\0", position + 1, last)
+        name_end = find(b"\0", position + 1, last)
         if name_end < 0:
             raise DamagedDocument(f"a field name does not end, from byte {position + 1}")
-        end = value_end(document, kind, name_end + 1)
-        yield document[position + 1 : name_end], kind, name_end + 1, end
+        begin = name_end + 1
+        size = fixed_size(kind)
+        end = value_end(document, kind, begin) if size is None or begin + size > last else begin + size
+        yield document[position + 1 : name_end], kind, begin, end
         position = end
 
 
@@ -101,16 +104,16 @@ def value_end(document: bytes, kind: int, start: int) -> int:
 
     Raises DamagedDocument for an unknown type or an end outside the document.
     """
-    size = _FIXED_SIZES.get(kind)
-    if size is not None:
-        end = start + size
+    size = _PREFIXED_SIZES.get(kind)
+    if size is not None and start + 4 <= len(document):
+        length = _LENGTH(document, start)[0]
+        end = start + length + size if length >= 0 else len(document)
+    elif kind in _FIXED_SIZES:
+        end = start + _FIXED_SIZES[kind]
     elif kind == _REGEX:
         pattern_end = document.find(b"\0", start)
         options_end = document.find(b"\0", pattern_end + 1) if pattern_end >= 0 else -1
         end = options_end + 1 if options_end >= 0 else len(document)
-    elif kind in _PREFIXED_SIZES and start + 4 <= len(document):
-        length = _LENGTH(document, start)[0]
-        end = start + length + _PREFIXED_SIZES[kind] if length >= 0 else len(document)
     else:
         raise DamagedDocument(f"unknown element type 0x{kind:02x} before byte {start}")
     if end >= len(document):
