@@ -230,6 +230,12 @@ def test_an_oplog_that_rolled_over_is_a_gap_with_its_cause(
     assert "live     not read: " in capsys.readouterr().out
 
 
+def test_the_shipped_runbooks_are_sound(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.chdir(ROOT)
+    assert app.run(["check", "nightly-backup", "hourly-incremental"]) == ExitCode.OK
+    assert "warning" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
