@@ -42,7 +42,7 @@ def test_help_lists_every_command_under_what_a_person_is_doing(capsys: Capture) 
 def pages() -> list[tuple[str, ...]]:
     """Every help page of a command: those of a group's own commands instead of the group's."""
     made = app.make_app()
-    groups = {str(group.name): group.typer_instance for group in made.registered_groups}
+    groups = {str(group.name): group.typer_instance for group in made.registered_groups if group.typer_instance}
     found: list[tuple[str, ...]] = [(name,) for name in names() if name not in groups]
     return found + [
         (name, str(command.name)) for name, group in groups.items() for command in group.registered_commands

@@ -3,14 +3,20 @@
 import json
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import Timestamp
 from pymongo import MongoClient
 from pymongo.database import Database
 
 from drx.backup import capture
+from drx.backup.catalog import slice_keys
+from drx.backup.manifest import Manifest, SliceManifest, to_json
+from drx.backup.stores import open_store
+from drx.backup.stores.base import DirectoryAddress
 from drx.cli import app
 from drx.errors import ExitCode
 from tests import servers
@@ -249,3 +255,25 @@ def test_the_shipped_runbooks_are_sound(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_what_makes_no_sense_is_a_usage_error(project: Path, arguments: list[str], says: str, capsys: Capture) -> None:
     assert drx("backups", *arguments) == ExitCode.USAGE
     assert says in capsys.readouterr().err
+
+
+def test_bases_without_oplog_share_a_line(project: Path, capsys: Capture) -> None:
+    store = open_store(DirectoryAddress(project / "primary"))
+    now, name = int(datetime.now(UTC).timestamp()), database_of(project)
+    for days in (60, 50, 40, 9, 0):
+        end = Timestamp(now - days * 86400, 1)
+        at = datetime.fromtimestamp(end.time, UTC)
+        manifest = Manifest(f"b{days}", "full", "svc-lab", name, "8.0", "0", end, end, at, at, (), ())
+        store.put(f"{manifest.prefix}manifest.json", to_json(manifest))
+    piece = SliceManifest("svc-lab", name, Timestamp(now - 9 * 86400, 1), Timestamp(now - 1, 1), 0, 0, "ab")
+    for key, data in zip(slice_keys("svc-lab", piece.start, piece.end), (b"", to_json(piece)), strict=True):
+        store.put(key, data)
+    assert drx("backups", "window") == ExitCode.FAILED
+    shown = capsys.readouterr().out
+    assert re.search(r"\n3 moments +\S+ \S+ +\S+ \S+ +bases\nany second .*b9\none moment +\S+ \S+ +b0\n", shown)
+    assert shown.count("GAP") == 1, "retention's own gaps are none"
+
+
+def database_of(project: Path) -> str:
+    (name,) = re.findall(r'database: "(\w+)"', (project / "drx.yaml").read_text())
+    return str(name)
