@@ -49,6 +49,7 @@ bench: $(READY) ## measure, print, assert nothing
 	@$(BIN)/python -m tests.bench.startup
 	@$(BIN)/python -m tests.bench.engine
 	@$(BIN)/python -m tests.bench.dump_restore
+	@$(BIN)/python -m tests.bench.events
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \

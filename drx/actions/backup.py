@@ -46,7 +46,7 @@ def base(params: Params, context: Context) -> Result:
     It counts only once its manifest is written, last. Run again after an interruption, it starts anew under the same
     id, or finds that it had been finished. While it runs, no other host takes a base of this service, nor removes one.
     """
-    from drx.backup.catalog import list_bases
+    from drx.backup.catalog import find_base
     from drx.backup.dump import base_backup
 
     service, backup_id = context.target.service, f"{context.run_id}.{context.step_id.replace('/', '.')}"
@@ -54,8 +54,7 @@ def base(params: Params, context: Context) -> Result:
 
     def take(client: "MongoClient[dict[str, Any]]") -> "Manifest":
         with locked(context, store, "base") as lock:
-            finished = [found for found in list_bases(store, service) if found.id == backup_id]
-            return finished[0] if finished else base_backup(
+            return find_base(store, service, backup_id) or base_backup(
                 client, mongo_target(context).database, store, service, backup_id=backup_id,
                 progress=context.progress, cancelled=lock.cancelled,
             )  # fmt: skip
@@ -147,8 +146,8 @@ def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: 
 
     def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp, str]":
         with locked(context, store, "slice", urgent=urgent) as lock:
-            bases = [found for found in list_bases(store, service) if found.database == database]
-            slices = [found for found in list_slices(store, service) if found.database == database]
+            bases = [each for each in list_bases(store, service, skip_damaged=True) if each.database == database]
+            slices = [each for each in list_slices(store, service, skip_damaged=True) if each.database == database]
             after = next_start(bases, slices)
             if after is None:
                 raise PermanentError(

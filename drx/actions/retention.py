@@ -53,8 +53,9 @@ def prune(params: Prune, context: Context) -> Result:
 
     Any second within the span stays: bases, slices, and the base before it. Of what is older, single bases stay, as the
     rules say. The last good base, what something kept needs, and what is under Object Lock always stay. While the
-    newest backup is unfinished or damaged, nothing is deleted, and the step fails. What was never finished is cleared
-    away once there is a good base after it. Every decision stands with its reason in an artifact.
+    newest backup is unfinished or damaged, nothing is deleted, and the step fails; an older one that is damaged stays,
+    and fails the step, too. What was never finished is cleared away once there is a good base after it. Every decision
+    stands with its reason in an artifact.
     """
     from drx.backup.retention import Rules
 
@@ -101,6 +102,13 @@ def _refuse(outcomes: "list[Pruned]", unreachable: list[str], lines: tuple[str, 
             f"nothing was deleted in {held[0]}" + (f" (and {len(held) - 1} more stores)" if held[1:] else ""),
             "Take a base, see that it is good, then prune again",
             lines=(*held, *lines),
+        )
+    damaged = [f"{outcome.store}: {each}" for outcome in outcomes for each in outcome.damaged]
+    if damaged:
+        raise PermanentError(
+            f"a backup is damaged: {damaged[0]}" + (f" (and {len(damaged) - 1} more)" if damaged[1:] else ""),
+            "What no rule keeps was deleted. Look into the damaged one, then delete it by hand",
+            lines=(*damaged[:_LINES], *lines),
         )
     failures = [*unreachable, *(failure for outcome in outcomes for failure in outcome.failures)]
     if failures:

@@ -1,10 +1,12 @@
 """Find bases and slices in a store by their keys. Never writes; a base without a manifest is not there."""
 
+from contextlib import suppress
+
 from bson import Timestamp
 
 from drx.backup.manifest import Manifest, SliceManifest, from_json, show_timestamp
 from drx.backup.stores.base import Store
-from drx.errors import StoreError
+from drx.errors import DamagedError
 
 MANIFEST = "manifest.json"
 PROGRESS = "progress.json"
@@ -25,26 +27,37 @@ def slice_keys(service: str, start: Timestamp, end: Timestamp) -> tuple[str, str
 def load_manifest(store: Store, service: str, backup_id: str) -> Manifest:
     """Read one base's manifest.
 
-    Raises StoreError when there is none, when it cannot be read, or when it names another base.
+    Raises StoreError when there is none, DamagedError when it cannot be read, or names another base.
     """
     key = base_prefix(service, backup_id) + MANIFEST
     manifest = from_json(Manifest, store.get(key), f"{store.describe()}/{key}")
     if (manifest.service, manifest.id) != (service, backup_id):
-        raise StoreError(
+        raise DamagedError(
             f"{store.describe()}/{key} describes {manifest.service}/{manifest.id}",
             "It was moved: use another base",
         )
     return manifest
 
 
-def list_bases(store: Store, service: str) -> tuple[Manifest, ...]:
-    """Read every base of a service, oldest first by the moment it is consistent at."""
+def find_base(store: Store, service: str, backup_id: str) -> Manifest | None:
+    """Read one base's manifest; None when there is none, for the base was never finished."""
+    key = base_prefix(service, backup_id) + MANIFEST
+    there = any(entry.key == key for entry in store.list(key))
+    return load_manifest(store, service, backup_id) if there else None
+
+
+def list_bases(store: Store, service: str, *, skip_damaged: bool = False) -> tuple[Manifest, ...]:
+    """Read every base of a service, oldest first by the moment it is consistent at.
+
+    Raises DamagedError where a manifest cannot be read, unless these are skipped: then they count as not there.
+    """
     prefix = f"{service}/base/"
     found = []
     for entry in store.list(prefix):
         backup_id, _, rest = entry.key.removeprefix(prefix).partition("/")
         if rest == MANIFEST:
-            found.append(load_manifest(store, service, backup_id))
+            with suppress(*(DamagedError,) if skip_damaged else ()):
+                found.append(load_manifest(store, service, backup_id))
     return tuple(sorted(found, key=lambda manifest: (manifest.end, manifest.id)))
 
 
@@ -54,10 +67,14 @@ def newest_base(store: Store, service: str, before: Timestamp) -> Manifest | Non
     return earlier[-1] if earlier else None
 
 
-def list_slices(store: Store, service: str) -> tuple[SliceManifest, ...]:
-    """Read every slice of a service, oldest first."""
-    return tuple(
-        from_json(SliceManifest, store.get(entry.key), f"{store.describe()}/{entry.key}")
-        for entry in store.list(f"{service}/oplog/")
-        if entry.key.endswith(".json")
-    )
+def list_slices(store: Store, service: str, *, skip_damaged: bool = False) -> tuple[SliceManifest, ...]:
+    """Read every slice of a service, oldest first.
+
+    Raises DamagedError where a manifest cannot be read, unless these are skipped: then they count as not there.
+    """
+    found = []
+    for entry in store.list(f"{service}/oplog/"):
+        if entry.key.endswith(".json"):
+            with suppress(*(DamagedError,) if skip_damaged else ()):
+                found.append(from_json(SliceManifest, store.get(entry.key), f"{store.describe()}/{entry.key}"))
+    return tuple(found)

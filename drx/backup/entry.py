@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from bson import Timestamp
 
-from drx.backup.documents import DamagedDocument, elements
+from drx.backup.documents import DamagedDocument, elements, value_end
 
 _UINT64_BYTES = 8
+_TIMESTAMP = 0x11
 
 
 @dataclass(slots=True)
@@ -78,10 +79,16 @@ def parse(raw: bytes) -> Entry:
 
 
 def position_in(raw: bytes) -> int:
-    """Read only the position of an entry."""
-    for name, _, start, end in elements(raw):
-        if name == b"ts" and end - start == _UINT64_BYTES:
-            return int.from_bytes(raw[start:end], "little")
+    """Read only the position of an entry: as `elements` would, without what that takes for every field."""
+    position, last = 4, len(raw) - 1
+    while position < last:
+        kind = raw[position]
+        if kind == _TIMESTAMP and raw.startswith(b"ts\0", position + 1) and position + 4 + _UINT64_BYTES <= last:
+            return int.from_bytes(raw[position + 4 : position + 4 + _UINT64_BYTES], "little")
+        name_end = raw.find(b"\0", position + 1)
+        if name_end < 0:
+            break
+        position = value_end(raw, kind, name_end + 1)
     raise DamagedDocument("an oplog entry has no field ts")
 
 

@@ -1,13 +1,13 @@
 """Tell from the oplog what happened to a database: drops, renames, mass deletes and mass updates. Pure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bson import Timestamp, decode
 
 from drx.backup.commands import logical_name
-from drx.backup.entry import Entry, first_field, parse, position_of, timestamp_of
+from drx.backup.entry import Entry, first_field, parse, position_in, position_of, timestamp_of
 from drx.backup.manifest import PLAIN
 from drx.backup.transactions import committed
 from drx.errors import StepError
@@ -16,6 +16,7 @@ KINDS = ("drop", "dropDatabase", "rename", "mass_delete", "mass_update")
 
 _COMMANDS = {"drop": "drop", "dropDatabase": "dropDatabase", "renameCollection": "rename"}
 _RUNS = {"d": "mass_delete", "u": "mass_update"}
+_OP, _NS, _NS_AT = b"\x02op\0\x02\0\0\0", b"\x02ns\0", 14  # how servers begin an entry: op of one letter, then ns
 _PAUSE_SECONDS = 5
 _BUSY_SHARE = 60
 
@@ -105,23 +106,63 @@ def find_events(
     for kind in kinds:
         if kind not in KINDS:
             raise StepError(f"'{kind}' is no kind of event", f"Use {', '.join(KINDS)}")
-    runs: dict[tuple[str, str], _Runs] = {}
-    events: list[Event] = []
-    for entry in committed(map(parse, entries)):
-        if entry.database != database or entry.position < position_of(since):
-            continue
+    finder = _Finder(database, position_of(since), mass)
+    for entry in committed(map(parse, finder.skim(entries))):
+        finder.take(entry)
+    events = finder.finish()
+    return sorted((event for event in events if event.kind in kinds), key=lambda event: (event.ts, event.kind))
+
+
+class _Finder:
+    """Collects the events of one database, entry by entry."""
+
+    def __init__(self, database: str, since: int, mass: int) -> None:
+        self._database, self._since, self._mass = database, since, mass
+        self._runs: dict[tuple[str, str], _Runs | None] = {}
+        self._events: list[Event] = []
+
+    def skim(self, entries: Iterable[bytes]) -> Iterator[bytes]:
+        """Count plain deletes and updates at a glance, leave inserts out, and pass all else on.
+
+        Most entries are such, and need not be taken apart. They stand alone: those of a transaction are in a command.
+        """
+        for raw in entries:
+            if raw.startswith(_OP, 4) and raw.startswith(_NS, _NS_AT):
+                op = raw[_NS_AT - 2 : _NS_AT - 1]
+                if op in (b"u", b"d"):
+                    length = int.from_bytes(raw[_NS_AT + 4 : _NS_AT + 8], "little")
+                    namespace = raw[_NS_AT + 8 : _NS_AT + 7 + length].decode()
+                    self._count(op.decode(), namespace, position_in(raw))
+                    continue
+                if op in (b"i", b"n"):
+                    continue
+            yield raw
+
+    def take(self, entry: Entry) -> None:
+        """Judge one operation."""
         if entry.op in _RUNS:
-            kind, namespace = _RUNS[entry.op], f"{database}.{logical_name(entry.collection)}"
-            if (kind, namespace) not in runs:
-                runs[kind, namespace] = _Runs(kind, namespace, mass)
-            runs[kind, namespace].add(entry.position)
-        elif entry.op == "c":
+            self._count(entry.op, entry.namespace, entry.position)
+        elif entry.op == "c" and entry.database == self._database and entry.position >= self._since:
             kind = _COMMANDS.get(first_field(entry.o), "")
             if kind:
-                events.append(_event(entry.position, kind, *_described(entry)))
-    for found in runs.values():
-        events += found.finish()
-    return sorted((event for event in events if event.kind in kinds), key=lambda event: (event.ts, event.kind))
+                self._events.append(_event(entry.position, kind, *_described(entry)))
+
+    def finish(self) -> list[Event]:
+        """Give what was found, in no order."""
+        for found in self._runs.values():
+            self._events += found.finish() if found else []
+        return self._events
+
+    def _count(self, op: str, namespace: str, position: int) -> None:
+        if position < self._since:
+            return
+        if (op, namespace) not in self._runs:
+            database, _, collection = namespace.partition(".")
+            name = f"{database}.{logical_name(collection)}"
+            self._runs[op, namespace] = _Runs(_RUNS[op], name, self._mass) if database == self._database else None
+        found = self._runs[op, namespace]
+        if found:
+            found.add(position)
 
 
 def _described(entry: Entry) -> tuple[str, int | None]:

@@ -87,7 +87,8 @@ class _Reading:
             yield from self._live(client)
 
     def _bases(self) -> tuple[Manifest, ...]:
-        bases = tuple(base for base in list_bases(self.store, self.service) if base.database == self.database)
+        readable = list_bases(self.store, self.service, skip_damaged=True)
+        bases = tuple(base for base in readable if base.database == self.database)
         if not bases:
             raise PermanentError(
                 f"{self.store.describe()} holds no base of {self.service} with the database {self.database}",

@@ -47,6 +47,8 @@ class Pruned:
     deleted: int = 0
     """How many backups and slices went, or would."""
     freed_bytes: int = 0
+    damaged: list[str] = field(default_factory=list)
+    """Backups that cannot be restored, and why; they stay, and count for no rule."""
     failures: list[str] = field(default_factory=list)
     """What it could not delete, in the store's words."""
 
@@ -66,6 +68,8 @@ def prune(store: Store, service: str, rules: Rules, *, dry_run: bool, check: Cal
     work = _Pruning(store, judgement, rules, dry_run, check, Pruned(store.describe(), judgement.hold))
     for verdict in judgement.verdicts:
         found = verdict.backup
+        if found.state == "damaged":
+            work.outcome.damaged.append(f"{found.id}: {found.problem}")
         work.outcome.decisions.append(Decision(found.id, found.kind, verdict.keep, verdict.reasons, found.stored_bytes))
     for verdict in sorted(judgement.doomed, key=lambda verdict: verdict.backup.kind == "full"):
         work.delete_backup(verdict.backup)

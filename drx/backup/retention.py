@@ -207,6 +207,6 @@ class _Group:
             name = _PERIODS[period](facts.consistent_at)
             is_oldest = number == len(self.bases)
             if name != last or is_oldest:
-                self._keep(found, f"{period} {name}" if name != last else f"the oldest, for {period}")
+                self._keep(found, f"{period} {name}" if name != last else f"oldest {period}")
                 count -= 1
             last = name

@@ -108,10 +108,16 @@ def find_window(backups: Iterable[Backup], oplog: Oplog, kept_since: Timestamp |
     return Window(tuple(spans), tuple(gaps))
 
 
+def _starts(backups: Iterable[Backup]) -> list[tuple[Timestamp, str]]:
+    """List the moments that backups restore by themselves; a differential needs its base for it."""
+    whole = [(found, found.facts) for found in backups if found.state == "whole" and found.facts]
+    bases = {found.id for found, _ in whole if found.kind == "full"}
+    return sorted((facts.end, found.id) for found, facts in whole if found.kind == "full" or facts.parent in bases)
+
+
 def _spans(backups: Iterable[Backup], oplog: Oplog) -> list[Span]:
-    whole = [(found.facts.end, found.id) for found in backups if found.state == "whole" and found.facts]
     spans: list[Span] = []
-    for end, backup_id in sorted(whole):
+    for end, backup_id in _starts(backups):
         reach = max(oplog.reach(end), end)
         if spans and end <= spans[-1].end:
             spans[-1] = Span(spans[-1].start, max(reach, spans[-1].end), spans[-1].backup)

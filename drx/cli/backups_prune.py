@@ -84,7 +84,7 @@ def _print(opened: Opened, outcome: "Pruned") -> None:
         for each in outcome.decisions
     ]  # fmt: skip
     if rows:
-        print_table(("", "kind", "number", "stored", "what", "why"), rows, right=(2, 3))
+        print_table(("", "kind", "number", "stored", "what", "why"), rows, right=(2, 3), folded=(4,))
     if outcome.hold:
         print(f"NOTHING MAY BE DELETED: {outcome.hold}")
     print(

@@ -1,7 +1,9 @@
 """`drx backups window`: which moments a store restores, every gap, and why. Writes nothing."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from drx.cli.stores import Opened, clock, moment
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from bson import Timestamp
 
     from drx.backup.window import Gap, Span, Window
-
-_ONCE = "single moment"
 
 
 def window(opened: Opened, *, as_json: bool) -> int:
@@ -83,7 +83,10 @@ def _print(opened: Opened, found: "Window", live: "Timestamp | None") -> None:
         print("\nnothing can be restored: there is no base")
         return
     print()
-    print_table(("restores", "from (UTC)", "to (UTC)", "for", "begins with"), [_row(span) for span in found.spans])
+    rows = [
+        row for is_point, group in groupby(found.spans, lambda span: span.is_point) for row in _rows(is_point, [*group])
+    ]
+    print_table(("restores", "from (UTC)", "to (UTC)", "for", "begins with"), rows)
     gaps = [gap for gap in found.gaps if not gap.is_policy]
     if gaps:
         print()
@@ -97,15 +100,16 @@ def _print(opened: Opened, found: "Window", live: "Timestamp | None") -> None:
         print(f"\nlive oplog  since {clock(live)} UTC, {reaches}")
 
 
-def _row(span: "Span") -> tuple[str, ...]:
-    if span.is_point:
-        return (_ONCE, clock(span.start), "", "", span.backup)
-    length = show_duration(datetime_of(span.end) - datetime_of(span.start))
-    return ("any second", clock(span.start), clock(span.end), length, span.backup)
-
-
-def datetime_of(timestamp: "Timestamp") -> datetime:
-    """Give the wall second of a timestamp."""
+def _rows(are_points: bool, spans: "list[Span]") -> Iterator[tuple[str, ...]]:
+    """One row for each span; single moments that follow one another share one."""
+    if are_points:
+        first, last = spans[0], spans[-1]
+        many = len(spans) > 1
+        what = f"{len(spans)} moments" if many else "one moment"
+        yield (what, clock(first.start), clock(last.start) if many else "", "", "bases" if many else first.backup)
+        return
     from drx.backup.inventory import moment_of
 
-    return moment_of(timestamp)
+    for span in spans:
+        length = show_duration(moment_of(span.end) - moment_of(span.start))
+        yield ("any second", clock(span.start), clock(span.end), length, span.backup)

@@ -19,8 +19,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Collect
     ]
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
-    """Print a table; at a terminal, what is too long is folded within its column, and never cut."""
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int] = (), folded: Collection[int] = ()
+) -> None:
+    """Print a table; at a terminal, the last column and those in `folded` give way where it is narrow, never cut."""
     if not sys.stdout.isatty():
         print("\n".join(table(headings, rows, right)))
         return
@@ -28,10 +30,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: C
     from rich.table import Table
     from rich.text import Text
 
+    giving = {len(headings) - 1, *folded}
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column, heading in enumerate(headings):
         justify = "right" if column in right else "left"
-        shown.add_column(heading, justify=justify, overflow="fold", no_wrap=column in right)  # type: ignore[arg-type]
+        shown.add_column(heading, justify=justify, overflow="fold", no_wrap=column not in giving)  # type: ignore[arg-type]
     for row in rows:
         shown.add_row(*(Text(text) for text in row))
     Console().print(shown)

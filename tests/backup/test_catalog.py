@@ -7,13 +7,13 @@ import bson
 import pytest
 from bson import Timestamp
 
-from drx.backup.catalog import list_slices, load_manifest, slice_keys
+from drx.backup.catalog import find_base, list_bases, list_slices, load_manifest, slice_keys
 from drx.backup.digest import digest_of
 from drx.backup.manifest import Member, SliceManifest, to_json
 from drx.backup.members import compress, read_member
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
-from drx.errors import StoreError
+from drx.errors import DamagedError, StoreError
 from tests.backup.test_manifest import MANIFEST
 
 DOCUMENTS = [bson.encode({"_id": number}) for number in range(3)]
@@ -71,3 +71,21 @@ def test_a_member_that_is_not_what_the_manifest_says_is_not_used(store: Store, p
         return
     with pytest.raises(StoreError, match=rf"svc/file, bytes 6 to {6 + len(packed)}, {says}"):
         read_member(store, "svc/file", member)
+
+
+def test_damaged_manifests_can_count_as_not_there(store: Store) -> None:
+    """A new base or slice does not depend on an old one: it mends what is lost as far as it can be."""
+    store.put("svc/base/b1/manifest.json", to_json(MANIFEST))
+    store.put("svc/base/b0/manifest.json", to_json(MANIFEST))
+    store.put("svc/base/b2/manifest.json", b"{")
+    store.put("svc/oplog/0000000001.0000000001-0000000002.0000000001.json", b"{")
+    with pytest.raises(DamagedError):
+        list_bases(store, "svc")
+    with pytest.raises(DamagedError):
+        list_slices(store, "svc")
+    assert list_bases(store, "svc", skip_damaged=True) == (MANIFEST,)
+    assert list_slices(store, "svc", skip_damaged=True) == ()
+    assert find_base(store, "svc", "b1") == MANIFEST
+    assert find_base(store, "svc", "b9") is None
+    with pytest.raises(DamagedError):
+        find_base(store, "svc", "b2")

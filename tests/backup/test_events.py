@@ -8,6 +8,7 @@ from bson import Timestamp, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drx.backup.entry import position_in, position_of
 from drx.backup.history import KINDS, Event, find_events
 from drx.backup.moments import until_after, until_before, until_second
 from drx.errors import StepError
@@ -119,3 +120,25 @@ def test_moments() -> None:
     for wrong in (at.replace(tzinfo=None), datetime(1960, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)):
         with pytest.raises(StepError):
             until_second(wrong)
+
+
+OPERATIONS = st.tuples(
+    st.sampled_from(["i", "u", "d", "n", "c"]), st.sampled_from(["db.a", "db.b.c", "other.a"]), st.integers(0, 4)
+)
+
+
+@given(st.lists(OPERATIONS, max_size=60), st.integers(0, 20), st.data())
+def test_what_is_seen_at_a_glance_is_what_taking_entries_apart_shows(
+    operations: list[tuple[str, str, int]], since: int, data: st.DataObject
+) -> None:
+    """Servers begin an entry with op and ns, some with ts: the order of fields changes nothing."""
+    entries, second = [], 1
+    for number, (op, namespace, pause) in enumerate(operations, 1):
+        second += pause
+        body = {"drop": namespace.partition(".")[2]} if op == "c" else {"_id": number, "op": "d", "ts": Timestamp(9, 9)}
+        name = f"{namespace.partition('.')[0]}.$cmd" if op == "c" else namespace
+        entries.append({"op": op, "ns": name, "o": body, "ts": Timestamp(second, number)})
+    glanced = [encode(each) for each in entries]
+    shuffled = [encode({key: each[key] for key in data.draw(st.permutations(list(each)))}) for each in entries]
+    assert found(glanced, Timestamp(since, 0), mass=2) == found(shuffled, Timestamp(since, 0), mass=2)
+    assert [position_in(raw) for raw in shuffled] == [position_of(each["ts"]) for each in entries]  # type: ignore[arg-type]

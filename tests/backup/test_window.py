@@ -1,5 +1,6 @@
 """Which moments can be restored, and why not the others."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -70,7 +71,7 @@ def test_gaps_before_the_kept_span_are_retentions_own() -> None:
 @given(stores(), slices(), st.integers(0, 30))
 def test_it_agrees_with_the_chain_that_a_restore_takes(found: list[Backup], pieces: list[Slice], number: int) -> None:
     """A base's chain ends where its span ends, unless a later base leads on from within."""
-    whole = [each for each in found if each.state == "whole" and each.facts]
+    whole = [each for each in found if each.state == "whole" and each.kind == "full"]
     if not whole:
         return
     chosen = whole[number % len(whole)]
@@ -82,3 +83,12 @@ def test_it_agrees_with_the_chain_that_a_restore_takes(found: list[Backup], piec
     assert any(
         span.start <= chosen.facts.end and reach <= span.end for span in find_window(found, read_oplog(pieces)).spans
     )
+
+
+@pytest.mark.parametrize(("parent", "spans"), [("b5", [(5, 9), (20, 30)]), ("b4", [(5, 9)])])
+def test_a_differential_bridges_a_gap_only_beside_its_base(parent: str, spans: list[tuple[int, int]]) -> None:
+    folded = base(20)
+    assert folded.facts
+    folded = replace(folded, id="d20", kind="differential", facts=replace(folded.facts, parent=parent))
+    found = find_window([base(5), folded], read_oplog([piece(5, 9), piece(15, 30)])).spans
+    assert [(span.start.time, span.end.time) for span in found] == spans

@@ -26,10 +26,8 @@ _SMALLEST_PART = 5 << 20  # S3 refuses smaller ones, but for the last
 _PARTS_PER_SIZE = 1000
 _REMEDIES = {
     "NoSuchBucket": "Create the bucket, or correct its name and region",
-    "NoSuchKey": "Look for it in another copy",
-    "404": "Look for it in another copy",
-    "AccessDenied": "Check the credentials, their policy and the bucket's owner",
-    "403": "Check the credentials, their policy and the bucket's owner",
+    **dict.fromkeys(("NoSuchKey", "404"), "Look for it in another copy"),
+    **dict.fromkeys(("AccessDenied", "403"), "Check the credentials, their policy and the bucket's owner"),
     "InvalidAccessKeyId": "Check the credentials",
     "SignatureDoesNotMatch": "Check the credentials",
     "ExpiredToken": "Renew the credentials",
@@ -179,10 +177,7 @@ class S3Store:
     def abandon(self, prefix: str, before: datetime | None = None) -> None:
         for found in self._uploads(prefix):
             if before is None or found["Initiated"] < before:
-                with self.failures(prefix):
-                    self.client.abort_multipart_upload(
-                        Bucket=self.bucket, Key=found["Key"], UploadId=found["UploadId"], **self.owner
-                    )
+                self.abort(found["Key"].removeprefix(self._prefix), found["UploadId"], None)
 
     def _uploads(self, prefix: str) -> "Iterator[MultipartUploadTypeDef]":
         with self.failures(prefix):
