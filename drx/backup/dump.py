@@ -11,6 +11,7 @@ from drx import __version__
 from drx.backup.capture import Capture, Captured, start_position
 from drx.backup.catalog import MANIFEST, base_prefix
 from drx.backup.digest import Digest
+from drx.backup.documents import split
 from drx.backup.manifest import CollectionManifest, FileManifest, Manifest, to_json
 from drx.backup.members import MemberBuffer, MemberWriter, compress
 from drx.backup.metadata import Metadata, metadata_to_json
@@ -115,7 +116,7 @@ class _Job:
             oplog = MemberBuffer(writer, with_ids=False)
 
             def archive(entries: bytes) -> None:
-                oplog.add(entries)
+                oplog.add(split(entries))
 
             capture = Capture(self.client, self.database, start, archive)
             capture.begin()
@@ -162,7 +163,8 @@ class _Job:
                 buffer = MemberBuffer(writer)
                 for batch in planned.batches(part):
                     check()
-                    meter.add(buffer.add(batch))
+                    buffer.add(batch)
+                    meter.add(len(batch))
                 buffer.flush()
 
             side_by_side(dump_range, planned.ranges, self.workers, self.cancelled)

@@ -78,7 +78,7 @@ def _capture(
 ) -> Captured:
     def sink(entries: bytes) -> None:
         check()
-        buffer.add(entries)
+        buffer.add(split(entries))
 
     capture = Capture(client, database, start, sink)
     capture.begin()
