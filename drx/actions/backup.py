@@ -43,10 +43,11 @@ BASE_OUTPUTS = {
 def base(params: Params, context: Context) -> Result:
     """Take a base backup: the whole database and its oplog, straight into the store.
 
-    It counts only once its manifest is written, last. Run again after an interruption, it starts anew under the same
-    id, or finds that it had been finished. While it runs, no other host takes a base of this service, nor removes one.
+    It counts only once its manifest is written, last. Run again after an interruption, it goes on under the same id:
+    collections that are whole are kept, unless the oplog no longer reaches back to its start. While it runs, no other
+    host takes a base of this service, nor removes one.
     """
-    from drx.backup.catalog import list_bases
+    from drx.backup.catalog import PROGRESS, base_prefix, list_bases
     from drx.backup.dump import base_backup
 
     service, backup_id = context.target.service, f"{context.run_id}.{context.step_id.replace('/', '.')}"
@@ -55,7 +56,10 @@ def base(params: Params, context: Context) -> Result:
     def take(client: "MongoClient[dict[str, Any]]") -> "Manifest":
         with locked(context, store, "base") as lock:
             finished = [found for found in list_bases(store, service) if found.id == backup_id]
-            return finished[0] if finished else base_backup(
+            if finished:
+                store.delete(base_prefix(service, backup_id) + PROGRESS)
+                return finished[0]
+            return base_backup(
                 client, mongo_target(context).database, store, service, backup_id=backup_id,
                 progress=context.progress, cancelled=lock.cancelled,
             )  # fmt: skip
