@@ -1,14 +1,19 @@
 """Find bases and slices in a store by their keys. Never writes; a base without a manifest is not there."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from bson import Timestamp
 
 from drx.backup.manifest import Manifest, SliceManifest, from_json, show_timestamp
 from drx.backup.stores.base import Store
-from drx.errors import StoreError
+from drx.errors import DamagedError, StoreError
 
 MANIFEST = "manifest.json"
 PROGRESS = "progress.json"
 """Lies beside a base that is not finished, and says how far it is."""
+
+Skip = Callable[[DamagedError], object]
 
 
 def base_prefix(service: str, backup_id: str) -> str:
@@ -37,14 +42,18 @@ def load_manifest(store: Store, service: str, backup_id: str) -> Manifest:
     return manifest
 
 
-def list_bases(store: Store, service: str) -> tuple[Manifest, ...]:
-    """Read every base of a service, oldest first by the moment it is consistent at."""
+def list_bases(store: Store, service: str, skip: Skip | None = None) -> tuple[Manifest, ...]:
+    """Read every base of a service, oldest first by the moment it is consistent at.
+
+    `skip` is told of each manifest that is damaged, and the base left out; without it, DamagedError is raised.
+    """
     prefix = f"{service}/base/"
     found = []
     for entry in store.list(prefix):
         backup_id, _, rest = entry.key.removeprefix(prefix).partition("/")
         if rest == MANIFEST:
-            found.append(load_manifest(store, service, backup_id))
+            with _skipping(skip):
+                found.append(load_manifest(store, service, backup_id))
     return tuple(sorted(found, key=lambda manifest: (manifest.end, manifest.id)))
 
 
@@ -54,10 +63,21 @@ def newest_base(store: Store, service: str, before: Timestamp) -> Manifest | Non
     return earlier[-1] if earlier else None
 
 
-def list_slices(store: Store, service: str) -> tuple[SliceManifest, ...]:
-    """Read every slice of a service, oldest first."""
-    return tuple(
-        from_json(SliceManifest, store.get(entry.key), f"{store.describe()}/{entry.key}")
-        for entry in store.list(f"{service}/oplog/")
-        if entry.key.endswith(".json")
-    )
+def list_slices(store: Store, service: str, skip: Skip | None = None) -> tuple[SliceManifest, ...]:
+    """Read every slice of a service, oldest first; `skip` as for bases."""
+    found = []
+    for entry in store.list(f"{service}/oplog/"):
+        if entry.key.endswith(".json"):
+            with _skipping(skip):
+                found.append(from_json(SliceManifest, store.get(entry.key), f"{store.describe()}/{entry.key}"))
+    return tuple(found)
+
+
+@contextmanager
+def _skipping(skip: Skip | None) -> Iterator[None]:
+    try:
+        yield
+    except DamagedError as error:
+        if skip is None:
+            raise
+        skip(error)
