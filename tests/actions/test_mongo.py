@@ -308,7 +308,7 @@ def test_a_damaged_manifest_stands_only_in_the_way_of_what_needs_it(
     for path in (newest, last):
         path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 2'))
     restored = run("mongo.restore", context, into=into, at=moment)
-    assert restored.outputs["base"] in str(first)
+    assert restored.outputs["base"] == first.parent.name
     assert [line.startswith("not needed, but ") for line in restored.lines[-2:]] == [True, True]
     assert (newest.parent.name in restored.lines[-2], last.name in restored.lines[-1]) == (True, True)
     for parameters in ({}, {"at": datetime.now(UTC)}):
