@@ -172,5 +172,7 @@ def _result(recovery: "Recovery", restored: "Restored", *, proven: bool = True) 
     lines = tuple(f"{found.name}: {found.digest.count:,} documents" for found in restored.collections if not found.type)
     unused = tuple(f"not needed, but {found}" for found in recovery.unused)
     return Result(
-        recovery.outputs(restored.database, digest), (*lines[-20:], *unused[:5]), proven_until=recovery.proven_until if proven else None
+        recovery.outputs(restored.database, digest),
+        (*lines[-20:], *unused[:5]),
+        proven_until=recovery.proven_until if proven else None,
     )
