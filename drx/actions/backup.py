@@ -8,7 +8,7 @@ from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.locking import locked
 from drx.actions.servers import backup_store, mongo_target, with_mongo
-from drx.errors import PermanentError, StepError
+from drx.errors import DamagedError, PermanentError, StepError
 from drx.fields import Duration, Moment
 from drx.units import show_duration, show_time
 
@@ -43,10 +43,11 @@ BASE_OUTPUTS = {
 def base(params: Params, context: Context) -> Result:
     """Take a base backup: the whole database and its oplog, straight into the store.
 
-    It counts only once its manifest is written, last. Run again after an interruption, it starts anew under the same
-    id, or finds that it had been finished. While it runs, no other host takes a base of this service, nor removes one.
+    It counts only once its manifest is written, last. Run again after an interruption, it goes on under the same id:
+    collections that are whole are kept, unless the oplog no longer reaches back to its start. While it runs, no other
+    host takes a base of this service, nor removes one.
     """
-    from drx.backup.catalog import find_base
+    from drx.backup.catalog import PROGRESS, base_prefix, find_base
     from drx.backup.dump import base_backup
 
     service, backup_id = context.target.service, f"{context.run_id}.{context.step_id.replace('/', '.')}"
@@ -54,7 +55,11 @@ def base(params: Params, context: Context) -> Result:
 
     def take(client: "MongoClient[dict[str, Any]]") -> "Manifest":
         with locked(context, store, "base") as lock:
-            return find_base(store, service, backup_id) or base_backup(
+            finished = find_base(store, service, backup_id)
+            if finished:
+                store.delete(base_prefix(service, backup_id) + PROGRESS)
+                return finished
+            return base_backup(
                 client, mongo_target(context).database, store, service, backup_id=backup_id,
                 progress=context.progress, cancelled=lock.cancelled,
             )  # fmt: skip
@@ -144,14 +149,17 @@ def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: 
 
     database, service, store = mongo_target(context).database, context.target.service, backup_store(context)
 
+    damaged: list[DamagedError] = []  # manifests: what they stand for is archived again, if the oplog has it
+
     def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp, str]":
         with locked(context, store, "slice", urgent=urgent) as lock:
-            bases = [each for each in list_bases(store, service, skip_damaged=True) if each.database == database]
-            slices = [each for each in list_slices(store, service, skip_damaged=True) if each.database == database]
+            bases = [found for found in list_bases(store, service, damaged.append) if found.database == database]
+            slices = [found for found in list_slices(store, service, damaged.append) if found.database == database]
             after = next_start(bases, slices)
             if after is None:
                 raise PermanentError(
-                    f"{store.describe()} holds no base of {service} that a slice could continue",
+                    f"{store.describe()} holds no base of {service} that a slice could continue"
+                    + "".join(f"; {found.message}" for found in damaged[:1]),
                     "Look into a copy of the store; where nothing is lost yet, take a base",
                 )
             before = find_chain(max(bases, key=lambda base: base.end), slices) if bases else None
@@ -165,7 +173,7 @@ def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: 
             return taken, after, lock.refusal
 
     taken, after, unlocked = with_mongo(context, take, long=True)
-    beside = (f"taken without the lock: {unlocked}",) if unlocked else ()
+    beside = (*((f"taken without the lock: {unlocked}",) if unlocked else ()), *(each.message for each in damaged[:5]))
     if taken is None:
         outputs: dict[str, Json] = {"start": None, "end": show_timestamp(after), "entries": 0}
         return Result(outputs, ("nothing was written since", *beside))

@@ -10,7 +10,7 @@ from bson import Timestamp, decode
 from drx.actions.base import Context
 from drx.actions.points import BeforeOperation, Point, UpToOperation, show_point
 from drx.actions.servers import mongo_target
-from drx.backup.catalog import list_bases, list_slices
+from drx.backup.catalog import Skip, list_bases, list_slices
 from drx.backup.digest import Digest, digest_of
 from drx.backup.fold import BaseCollection, CollectionPlan, fold
 from drx.backup.history import Event, find_events
@@ -19,7 +19,7 @@ from drx.backup.members import read_member
 from drx.backup.moments import until_after, until_before, until_second
 from drx.backup.slices import Chain, find_chain, read_chain
 from drx.backup.stores.base import Store
-from drx.errors import PermanentError
+from drx.errors import DamagedError, PermanentError
 
 if TYPE_CHECKING:
     from drx.values import Json
@@ -50,6 +50,8 @@ class Recovery:
     plans: tuple[CollectionPlan, ...]
     proven_until: datetime
     """When the last operation in it was written."""
+    unused: tuple[str, ...] = ()
+    """Damaged manifests that it does without, by name."""
 
     def only(self, collections: Sequence[str]) -> "Recovery":
         """Leave everything out but these collections; without any, nothing.
@@ -78,26 +80,36 @@ class Recovery:
 def plan_recovery(store: Store, origin: Origin, point: Point | None, context: Context) -> Recovery:
     """Choose the base for a moment and fold the oplog after it.
 
-    Raises PermanentError where no base or no whole chain leads to the moment, StoreError where a slice is damaged.
+    A damaged manifest stands in the way of what needs it alone. Raises PermanentError where no base or no whole chain
+    leads to the moment, StoreError where a slice is damaged.
     """
-    manifest, until = _locate(store, origin, point, context)
-    entries = _Entries(_watched(read_chain(store, origin.service, manifest, until), context))
+    unused: list[DamagedError] = []
+    try:
+        manifest, until = _locate(store, origin, point, context, unused.append)
+        entries = _Entries(_watched(read_chain(store, origin.service, manifest, until, unused.append), context))
+    except PermanentError as error:
+        error.message += "".join(f"; {found.message}" for found in unused[:1])
+        raise
     base = [
         BaseCollection(found.name, found.uuid, found.options, found.indexes, found.type)
         for found in manifest.collections
     ]
     plans = fold(entries, database=manifest.database, base=base, until=until, consistent_from=manifest.end)
-    return Recovery(manifest, until, plans, max(entries.last_write(), _moment(manifest.end)))
+    proven_until = max(entries.last_write(), _moment(manifest.end))
+    return Recovery(manifest, until, plans, proven_until, tuple(found.message for found in unused))
 
 
-def _locate(store: Store, origin: Origin, point: Point | None, context: Context) -> tuple[Manifest, Timestamp]:
+def _locate(
+    store: Store, origin: Origin, point: Point | None, context: Context, skip: Skip
+) -> tuple[Manifest, Timestamp]:
+    """Find base and limit. Which moment is the newest, and which event, only whole manifests tell."""
     if point is None:
         manifest = base_before(store, origin, None)
         return manifest, until_after(chain_of(store, origin.service, manifest).end)
     if isinstance(point, BeforeOperation) and not isinstance(point.before, str):
         return _locate_event(store, origin, point, context)
     until = _until(point)
-    return base_before(store, origin, until), until
+    return base_before(store, origin, until, skip), until
 
 
 def _until(point: Point) -> Timestamp:
@@ -118,13 +130,13 @@ def _timestamp(text: str) -> Timestamp:
         raise PermanentError(str(error), "Give it as backup.find_event does") from None
 
 
-def own_bases(store: Store, origin: Origin) -> tuple[Manifest, ...]:
+def own_bases(store: Store, origin: Origin, skip: Skip | None = None) -> tuple[Manifest, ...]:
     """List the bases of one database, oldest first; those of another one are never restored.
 
     Raises PermanentError where there is none, naming the databases that there are bases of.
     """
     service, database = origin.service, origin.database
-    bases = list_bases(store, service)
+    bases = list_bases(store, service, skip)
     own = tuple(found for found in bases if found.database == database)
     if own:
         return own
@@ -138,12 +150,12 @@ def own_bases(store: Store, origin: Origin) -> tuple[Manifest, ...]:
     raise PermanentError(message, "Look into a copy of the store; without any base, nothing can be restored")
 
 
-def base_before(store: Store, origin: Origin, until: Timestamp | None) -> Manifest:
+def base_before(store: Store, origin: Origin, until: Timestamp | None, skip: Skip | None = None) -> Manifest:
     """Choose the newest base that is consistent before a moment, or the newest of all.
 
     Raises PermanentError where there is none, naming the oldest.
     """
-    service, bases = origin.service, own_bases(store, origin)
+    service, bases = origin.service, own_bases(store, origin, skip)
     earlier = [found for found in bases if until is None or found.end < until]
     if not earlier:
         oldest = f"{_moment(bases[0].end):%Y-%m-%d %H:%M:%S} UTC"

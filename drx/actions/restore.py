@@ -170,6 +170,9 @@ def verify(params: Verify, context: Context) -> Result:
 def _result(recovery: "Recovery", restored: "Restored", *, proven: bool = True) -> Result:
     digest = restored.digest
     lines = tuple(f"{found.name}: {found.digest.count:,} documents" for found in restored.collections if not found.type)
+    unused = tuple(f"not needed, but {found}" for found in recovery.unused)
     return Result(
-        recovery.outputs(restored.database, digest), lines[-20:], proven_until=recovery.proven_until if proven else None
+        recovery.outputs(restored.database, digest),
+        (*lines[-20:], *unused[:5]),
+        proven_until=recovery.proven_until if proven else None,
     )

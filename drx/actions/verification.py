@@ -80,11 +80,8 @@ def _everything(context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
     _refuse(found.damaged, f"backups of {service} are damaged")
     manifest = base_before(store, origin_of(context), None)
     reaches = show_timestamp(find_chain(manifest, found.slices).end)
-    return (
-        manifest,
-        reaches,
-        (f"read back whole: backups {len(found.backups):,}, slices of oplog {len(found.slices):,}",),
-    )
+    read = f"read back whole: backups {len(found.backups):,}, slices of oplog {len(found.slices):,}"
+    return manifest, reaches, (read,)
 
 
 def _refuse(damaged: tuple[str, ...], what: str) -> None:

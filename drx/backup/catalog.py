@@ -1,6 +1,7 @@
 """Find bases and slices in a store by their keys. Never writes; a base without a manifest is not there."""
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from bson import Timestamp
 
@@ -11,6 +12,8 @@ from drx.errors import DamagedError
 MANIFEST = "manifest.json"
 PROGRESS = "progress.json"
 """Lies beside a base that is not finished, and says how far it is."""
+
+Skip = Callable[[DamagedError], object]
 
 
 def base_prefix(service: str, backup_id: str) -> str:
@@ -46,17 +49,17 @@ def find_base(store: Store, service: str, backup_id: str) -> Manifest | None:
     return load_manifest(store, service, backup_id) if there else None
 
 
-def list_bases(store: Store, service: str, *, skip_damaged: bool = False) -> tuple[Manifest, ...]:
+def list_bases(store: Store, service: str, skip: Skip | None = None) -> tuple[Manifest, ...]:
     """Read every base of a service, oldest first by the moment it is consistent at.
 
-    Raises DamagedError where a manifest cannot be read, unless these are skipped: then they count as not there.
+    `skip` is told of each manifest that is damaged, and the base left out; without it, DamagedError is raised.
     """
     prefix = f"{service}/base/"
     found = []
     for entry in store.list(prefix):
         backup_id, _, rest = entry.key.removeprefix(prefix).partition("/")
         if rest == MANIFEST:
-            with suppress(*(DamagedError,) if skip_damaged else ()):
+            with _skipping(skip):
                 found.append(load_manifest(store, service, backup_id))
     return tuple(sorted(found, key=lambda manifest: (manifest.end, manifest.id)))
 
@@ -67,14 +70,21 @@ def newest_base(store: Store, service: str, before: Timestamp) -> Manifest | Non
     return earlier[-1] if earlier else None
 
 
-def list_slices(store: Store, service: str, *, skip_damaged: bool = False) -> tuple[SliceManifest, ...]:
-    """Read every slice of a service, oldest first.
-
-    Raises DamagedError where a manifest cannot be read, unless these are skipped: then they count as not there.
-    """
+def list_slices(store: Store, service: str, skip: Skip | None = None) -> tuple[SliceManifest, ...]:
+    """Read every slice of a service, oldest first; `skip` as for bases."""
     found = []
     for entry in store.list(f"{service}/oplog/"):
         if entry.key.endswith(".json"):
-            with suppress(*(DamagedError,) if skip_damaged else ()):
+            with _skipping(skip):
                 found.append(from_json(SliceManifest, store.get(entry.key), f"{store.describe()}/{entry.key}"))
     return tuple(found)
+
+
+@contextmanager
+def _skipping(skip: Skip | None) -> Iterator[None]:
+    try:
+        yield
+    except DamagedError as error:
+        if skip is None:
+            raise
+        skip(error)

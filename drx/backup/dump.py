@@ -8,15 +8,17 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from drx import __version__
-from drx.backup.capture import Capture, Captured, start_position
-from drx.backup.catalog import MANIFEST, base_prefix
+from drx.backup.capture import Capture, Captured, RolledOver, oldest_position, start_position
+from drx.backup.catalog import MANIFEST, PROGRESS, base_prefix
 from drx.backup.digest import Digest
-from drx.backup.manifest import CollectionManifest, FileManifest, Manifest, to_json
+from drx.backup.documents import split
+from drx.backup.manifest import CollectionManifest, FileManifest, Manifest, Progress, to_json
 from drx.backup.members import MemberBuffer, MemberWriter, compress
 from drx.backup.metadata import Metadata, metadata_to_json
 from drx.backup.names import escape
 from drx.backup.scan import Client, CollectionMoved, Described, Range, Scan, describe, failures, scan
 from drx.backup.stores.base import Store
+from drx.backup.unfinished import Unfinished, begin, reopen
 from drx.backup.workers import Meter, side_by_side
 from drx.errors import StepError, StoreError
 
@@ -37,39 +39,41 @@ def base_backup(
 ) -> Manifest:
     """Back up one database, consistent at the manifest's `end` once its oplog is folded in.
 
-    Collections renamed meanwhile make it start over. Raises StepError when the server fails or the oplog rolled over,
-    StoreError when the store fails, Cancelled; the store then holds no manifest, so there is no backup.
+    One that was interrupted goes on under its id: whole collections are kept, as long as the oplog reaches back to its
+    start. Collections renamed meanwhile make it start over. Raises StepError when the server fails or the oplog rolled
+    over, StoreError when the store fails, Cancelled; the store then holds no manifest, so there is no backup.
     """
     prefix = base_prefix(service, backup_id)
-    job = _Job(client, database, store, prefix, workers, progress, cancelled)
-    started_at, (collections, files, captured) = _undisturbed(job)
+    job = _Job(client, database, store, service, backup_id, workers, progress, cancelled)
+    found, oplog, captured = _undisturbed(job)
     with failures("asking for the server's version"):
         version = str(client.server_info()["version"])
-    files = (*files, job.put_whole(f"dump/{database}/prelude.json.gz", _prelude(version)))
+    files = (*found.files, oplog, job.put_whole(f"dump/{database}/prelude.json.gz", _prelude(version)))
+    collections = tuple(sorted(found.collections, key=lambda collection: collection.name))
     manifest = Manifest(
         id=backup_id, kind="full", service=service, database=database, server_version=version,
-        drx_version=__version__, start=captured.start, end=captured.end, started_at=started_at,
+        drx_version=__version__, start=captured.start, end=captured.end, started_at=found.started_at,
         finished_at=datetime.now(UTC), collections=collections, files=files, oplog=OPLOG,
         oplog_entries=captured.entries,
     )  # fmt: skip
     if not store.create(prefix + MANIFEST, to_json(manifest)):
         raise StoreError(f"{store.describe()}/{prefix} was finished by somebody else meanwhile", "Use another id")
+    store.delete(prefix + PROGRESS)
     return manifest
 
 
-def _undisturbed(job: "_Job") -> tuple[datetime, "_Dumped"]:
-    """Dump until an attempt ends during which no collection was renamed or converted; say when that one began."""
+def _undisturbed(job: "_Job") -> "_Dumped":
+    """Dump until an attempt ends during which no collection was renamed or converted."""
     for attempt in range(1, _ATTEMPTS + 1):
-        job.clear()
-        started_at = datetime.now(UTC)
+        unfinished = job.begin(anew=attempt > 1)
         try:
-            dumped = job.run()
-        except CollectionMoved:
-            if attempt == _ATTEMPTS:
+            dumped = job.run(unfinished)
+        except (CollectionMoved, RolledOver) as error:
+            if attempt == _ATTEMPTS or (isinstance(error, RolledOver) and not unfinished.resumed):
                 raise
             continue
         if not dumped.captured.disturbed:
-            return started_at, dumped
+            return dumped
     raise StepError(
         f"collections of {job.database} were renamed or converted during {_ATTEMPTS} attempts to back it up",
         "Take the base when nobody changes collections",
@@ -81,10 +85,10 @@ def _prelude(server_version: str) -> bytes:
 
 
 class _Dumped(NamedTuple):
-    """What one attempt wrote."""
+    """What one attempt wrote, with what it found there."""
 
-    collections: tuple[CollectionManifest, ...]
-    files: tuple[FileManifest, ...]
+    collections: Progress
+    oplog: FileManifest
     captured: Captured
 
 
@@ -93,64 +97,61 @@ class _Job:
     client: Client
     database: str
     store: Store
-    prefix: str
+    service: str
+    backup_id: str
     workers: int
     progress: Callable[[int, int | None, str], None]
     cancelled: Callable[[], bool]
 
-    def clear(self) -> None:
-        """Remove what an earlier attempt left; a finished backup is never touched."""
-        self.store.abandon(self.prefix)
-        left = [entry.key for entry in self.store.list(self.prefix)]
-        if self.prefix + MANIFEST in left:
-            raise StepError(f"there is a backup at {self.store.describe()}/{self.prefix} already", "Use another id")
-        for key in left:
-            self.store.delete(key)
+    @property
+    def prefix(self) -> str:
+        """Where the base lies in the store."""
+        return base_prefix(self.service, self.backup_id)
 
-    def run(self) -> _Dumped:
-        """Dump every collection while the oplog is archived from before the first read to after the last."""
-        start = start_position(self.client)
+    def begin(self, *, anew: bool) -> Unfinished:
+        """Go on from what is left of an earlier attempt, if the oplog still reaches back to its start; or begin."""
+        left = reopen(self.store, self.prefix, self.database)
+        if left and not anew and oldest_position(self.client) <= left.progress.start:
+            return left
+        start, now = start_position(self.client), datetime.now(UTC)
+        return begin(self.store, self.prefix, Progress(self.backup_id, self.service, self.database, start, now))
+
+    def run(self, unfinished: Unfinished) -> _Dumped:
+        """Dump every collection that is lacking, while the oplog is archived from the start to after the last read."""
         with self.store.upload(self.prefix + OPLOG) as upload:
             writer = MemberWriter(upload, OPLOG)
             oplog = MemberBuffer(writer, with_ids=False)
 
             def archive(entries: bytes) -> None:
-                oplog.add(entries)
+                oplog.add(split(entries))
 
-            capture = Capture(self.client, self.database, start, archive)
+            capture = Capture(self.client, self.database, unfinished.progress.start, archive)
             capture.begin()
             try:
-                collections, files = self.dump_collections()
+                self.dump_collections(unfinished)
                 captured = capture.finish()
             finally:
                 capture.stop()
             oplog.flush()
-            files.append(writer.finish())
-        return _Dumped(tuple(collections), tuple(files), captured)
+            file = writer.finish()
+        return _Dumped(unfinished.progress, file, captured)
 
-    def dump_collections(self) -> tuple[list[CollectionManifest], list[FileManifest]]:
+    def dump_collections(self, unfinished: Unfinished) -> None:
         """Dump one collection after the other, the ranges of each side by side."""
-        collections, files = [], []
         scans = [
             (described, scan(self.client, self.database, described, self.workers) if described.source else None)
             for described in describe(self.client, self.database)
+            if not unfinished.has(described.name)  # one of that name made since then is in the oplog
         ]
         meter = Meter(self.progress, sum(planned.estimated_count for _, planned in scans if planned), "documents")
         for described, planned in scans:
-            digest, data = Digest(), None
-            if planned:
-                data = self.dump_documents(described, planned, meter)
-                files.append(data)
-                digest = data.digest
+            data = self.dump_documents(described, planned, meter) if planned else None
             metadata = self.put_metadata(described)
-            files.append(metadata)
-            collections.append(
-                CollectionManifest(
-                    described.name, described.type, described.uuid, described.options, described.indexes, digest,
-                    metadata.path, data.path if data else None,
-                )
+            collection = CollectionManifest(
+                described.name, described.type, described.uuid, described.options, described.indexes,
+                data.digest if data else Digest(), metadata.path, data.path if data else None,
             )  # fmt: skip
-        return collections, files
+            unfinished.keep(collection, (data, metadata) if data else (metadata,))
 
     def dump_documents(self, described: Described, planned: Scan, meter: Meter) -> FileManifest:
         """Stream one collection's documents to the store; members follow one another as ranges finish them."""
@@ -162,7 +163,8 @@ class _Job:
                 buffer = MemberBuffer(writer)
                 for batch in planned.batches(part):
                     check()
-                    meter.add(buffer.add(batch))
+                    buffer.add(batch)
+                    meter.add(len(batch))
                 buffer.flush()
 
             side_by_side(dump_range, planned.ranges, self.workers, self.cancelled)

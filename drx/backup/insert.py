@@ -1,6 +1,8 @@
 """Insert raw documents byte for byte, each once, however often the same batch is sent. Writes to the target only."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -8,9 +10,10 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import AutoReconnect
 
+from drx.backup.cursor import RAW
 from drx.backup.documents import id_element, split
 from drx.backup.members import show_id
-from drx.backup.scan import RAW, failures
+from drx.backup.scan import failures
 from drx.errors import StepError
 
 _MOST_DOCUMENTS = 1000
@@ -20,14 +23,13 @@ _DUPLICATE_KEY = 11000
 
 def batches_of(documents: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """Cut documents into batches that fit a command."""
-    begin = size_bytes = 0
-    for position, document in enumerate(documents):
-        if position > begin and (position - begin == _MOST_DOCUMENTS or size_bytes + len(document) > _MOST_BYTES):
-            yield documents[begin:position]
-            begin, size_bytes = position, 0
-        size_bytes += len(document)
-    if begin < len(documents):
-        yield documents[begin:]
+    begin = 0
+    while begin < len(documents):
+        batch = documents[begin : begin + _MOST_DOCUMENTS]
+        if sum(map(len, batch)) > _MOST_BYTES:
+            batch = batch[: max(1, bisect_right(list(accumulate(map(len, batch))), _MOST_BYTES))]
+        yield batch
+        begin += len(batch)
 
 
 def insert(database: Database[Any], name: str, batch: Sequence[bytes]) -> None:

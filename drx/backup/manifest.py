@@ -176,6 +176,22 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a base is that is not finished: whole collections, whose oplog from `start` on is still to be had."""
+
+    __pydantic_config__ = _STRICT
+
+    id: str
+    service: str
+    database: str
+    start: Moment
+    started_at: AwareDatetime
+    collections: tuple[CollectionManifest, ...] = ()
+    files: tuple[FileManifest, ...] = ()
+    format: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
 class SliceManifest:
     """A piece of oplog with entries from `start` to `end`, both inclusive.
 
@@ -223,11 +239,13 @@ class Restored:
         return sum((collection.digest for collection in self.collections), Digest())
 
 
-_M = TypeVar("_M", Manifest, SliceManifest, Restored)
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Manifest, SliceManifest, Restored)}
+_M = TypeVar("_M", Manifest, Progress, SliceManifest, Restored)
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (Manifest, Progress, SliceManifest, Restored)
+}
 
 
-def to_json(manifest: Manifest | SliceManifest | Restored) -> bytes:
+def to_json(manifest: Manifest | Progress | SliceManifest | Restored) -> bytes:
     """Write a manifest, sealed; the same values give the same bytes."""
     return sealed(_ADAPTERS[type(manifest)].dump_json(manifest, indent=1))
 

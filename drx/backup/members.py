@@ -1,7 +1,7 @@
 """Write documents as gzip members laid end to end, and read single members back, checked. Only stores are touched."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from bson import decode
@@ -16,6 +16,7 @@ from drx.errors import DamagedError
 
 MEMBER_BYTES = 4 << 20  # a member ends with the batch that brings it here
 _LEVEL = 1
+_Ids = tuple[str | None, str | None]
 _GZIP = 31  # window bits that mean a gzip header
 _InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub takes it for an instance
 
@@ -36,9 +37,9 @@ class MemberWriter:
         self._members: list[Member] = []
         self._size_bytes = 0
 
-    def add(self, batches: Sequence[bytes], digest: Digest, ids: tuple[str | None, str | None] = (None, None)) -> None:
-        """Write one member that holds these bytes, which `digest` describes; `ids` are the first and the last."""
-        packed = compress(b"".join(batches))
+    def add(self, documents: Iterable[bytes], digest: Digest, ids: _Ids = (None, None)) -> None:
+        """Write one member of these documents, which `digest` describes; `ids` are the first and the last."""
+        packed = compress(b"".join(documents))
         checksum = sha256(packed).hexdigest()
         with self._lock:
             self._members.append(Member(self._size_bytes, len(packed), checksum, digest, *ids))
@@ -55,35 +56,30 @@ class MemberWriter:
 
 
 class MemberBuffer:
-    """Gathers batches of one range until they make a member."""
+    """Gathers documents of one range until they make a member."""
 
     def __init__(self, writer: MemberWriter, *, with_ids: bool = True) -> None:
         self._writer, self._with_ids = writer, with_ids
-        self._batches: list[bytes] = []
+        self._documents: list[bytes] = []
         self._digest = Digest()
         self._ids = ("", "")
 
-    def add(self, batch: bytes) -> int:
-        """Take one batch and return how many documents it holds.
-
-        Raises DamagedDocument when it is not BSON.
-        """
-        documents = split(memoryview(batch))
+    def add(self, documents: Sequence[bytes]) -> None:
+        """Take raw documents."""
         if not documents:
-            return 0
+            return
         if self._with_ids:
-            self._ids = (self._ids[0] or show_id(bytes(documents[0])), show_id(bytes(documents[-1])))
-        self._batches.append(batch)
+            self._ids = (self._ids[0] or show_id(documents[0]), show_id(documents[-1]))
+        self._documents += documents
         self._digest += digest_of(documents)
         if self._digest.size_bytes >= MEMBER_BYTES:
             self.flush()
-        return len(documents)
 
     def flush(self) -> None:
         """Write what is gathered, if anything."""
-        if self._batches:
-            self._writer.add(self._batches, self._digest, self._ids if self._with_ids else (None, None))
-        self._batches, self._digest, self._ids = [], Digest(), ("", "")
+        if self._documents:
+            self._writer.add(self._documents, self._digest, self._ids if self._with_ids else (None, None))
+        self._documents, self._digest, self._ids = [], Digest(), ("", "")
 
 
 def read_member(store: Store, key: str, member: Member) -> list[bytes]:

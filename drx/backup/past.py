@@ -87,7 +87,7 @@ class _Reading:
             yield from self._live(client)
 
     def _bases(self) -> tuple[Manifest, ...]:
-        readable = list_bases(self.store, self.service, skip_damaged=True)
+        readable = list_bases(self.store, self.service, skip=lambda damage: None)
         bases = tuple(base for base in readable if base.database == self.database)
         if not bases:
             raise PermanentError(

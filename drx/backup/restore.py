@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from operator import is_
 from typing import Protocol
 
 from drx.backup.digest import Digest, digest_of
@@ -215,16 +216,13 @@ class _Job:
 
 def _final(documents: list[bytes], digest: Digest, changes: Changes) -> tuple[list[bytes], Digest]:
     """Bring documents to their final state, and the digest that describes them with them."""
-    kept, gone, new = [], [], []
-    for document in documents:
-        final = changes.apply(document)
-        if final is not None:
-            kept.append(final)
-        if final is not document:
-            gone.append(document)
-            if final is not None:
-                new.append(final)
-    return kept, digest - digest_of(gone) + digest_of(new)
+    finals = [changes.apply(document) for document in documents]
+    if all(map(is_, finals, documents)):
+        return documents, digest
+    kept = [final for final in finals if final is not None]
+    changed = [(before, after) for before, after in zip(documents, finals, strict=True) if after is not before]
+    gone = digest_of(before for before, _ in changed)
+    return kept, digest - gone + digest_of(after for _, after in changed if after is not None)
 
 
 def _chunks(documents: Iterator[bytes]) -> Iterator[list[bytes]]:

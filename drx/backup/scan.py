@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from bson.codec_options import CodecOptions, DatetimeConversion
-from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
-from pymongo.read_concern import ReadConcern
 
+from drx.backup.cursor import RAW, read_raw
 from drx.backup.digest import Digest
 from drx.backup.documents import split
 from drx.backup.manifest import PLAIN
@@ -22,7 +20,6 @@ from drx.errors import StepError
 
 Client = MongoClient[dict[str, Any]]
 
-RAW = CodecOptions(document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 _BATCH_BYTES = 4 << 20
 _SPLIT_FROM_BYTES = 64 << 20
 _FIRST_DOCUMENTS = 20
@@ -109,26 +106,24 @@ class Scan:
     estimated_count: int
     batch_size: int
 
-    def batches(self, part: Range) -> Iterator[bytes]:
-        """Read a range as whole documents laid end to end."""
+    def batches(self, part: Range) -> Iterator[list[bytes]]:
+        """Read a range as raw documents, as many at a time as one reply of the server holds."""
+        find: dict[str, Any] = {"find": self.collection.name, "batchSize": self.batch_size}
+        find["readConcern"] = {"level": "majority"}
+        if part.low or part.high:
+            find["hint"] = {"_id": 1}  # bounds compare ids of every type; a filter would not
+        if part.low:
+            find["min"] = dict(part.low)
+        if part.high:
+            find["max"] = dict(part.high)
         with failures(f"reading {self.collection.full_name}"):
-            cursor = self.collection.find_raw_batches(batch_size=self.batch_size)
-            if part.low or part.high:
-                cursor = cursor.hint([("_id", 1)])  # bounds compare ids of every type; a filter would not
-            if part.low:
-                cursor = cursor.min(part.low)
-            if part.high:
-                cursor = cursor.max(part.high)
-            with cursor:
-                yield from cursor
+            yield from read_raw(self.collection.database, find)
 
 
 def scan(client: Client, database: str, described: Described, workers: int, *, expected: Digest | None = None) -> Scan:
     """Plan the reading of one collection that has documents, out of what is expected or the server's own figures."""
     assert described.source is not None, "a view has no documents of its own"
-    collection = client.get_database(database, codec_options=RAW, read_concern=ReadConcern("majority"))[
-        described.source
-    ]
+    collection = client.get_database(database, codec_options=RAW)[described.source]
     with failures(f"measuring {collection.full_name}"):
         if expected and expected.count:
             count, document_bytes = expected.count, expected.size_bytes // expected.count

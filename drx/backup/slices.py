@@ -9,7 +9,7 @@ from bson import Timestamp
 from isal import isal_zlib
 
 from drx.backup.capture import Capture, Captured, Client, RolledOver, newest_position, oldest_position
-from drx.backup.catalog import list_slices, slice_keys
+from drx.backup.catalog import Skip, list_slices, slice_keys
 from drx.backup.documents import DamagedDocument, split
 from drx.backup.entry import position_in, position_of
 from drx.backup.manifest import FileManifest, Manifest, SliceManifest, show_timestamp, to_json
@@ -78,7 +78,7 @@ def _capture(
 ) -> Captured:
     def sink(entries: bytes) -> None:
         check()
-        buffer.add(entries)
+        buffer.add(split(entries))
 
     capture = Capture(client, database, start, sink)
     capture.begin()
@@ -128,15 +128,18 @@ def find_chain(manifest: Manifest, slices: Iterable[SliceManifest]) -> Chain:
     return Chain(manifest, tuple(chosen), end, None)
 
 
-def read_chain(store: Store, service: str, manifest: Manifest, until: Timestamp) -> Iterator[bytes]:
+def read_chain(
+    store: Store, service: str, manifest: Manifest, until: Timestamp, skip: Skip | None = None
+) -> Iterator[bytes]:
     """Give every entry from the base's start to just before `until`, in order, each once.
 
-    Objects are checked before their entries come out, and read to their end even where `until` comes before it.
+    Objects are checked before their entries come out, and read to their end even where `until` comes before it. `skip`
+    is told of slices whose manifests are damaged; the rest may do without them.
 
     Raises PermanentError when `until` lies outside what the chain covers, naming the gap; DamagedError, while it is
     read, naming the object that is damaged.
     """
-    chain = find_chain(manifest, list_slices(store, service))
+    chain = find_chain(manifest, list_slices(store, service, skip))
     if until <= manifest.end:
         raise PermanentError(
             f"the base {manifest.id} is consistent from {show_timestamp(manifest.end)} on, "

@@ -6,7 +6,6 @@ from hashlib import sha256
 
 from drx.backup.catalog import MANIFEST, PROGRESS, slice_keys
 from drx.backup.digest import Digest, digest_of
-from drx.backup.documents import split
 from drx.backup.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection, SliceManifest
 from drx.backup.members import inflate_member
 from drx.backup.pieces import Listed, list_backups, list_oplog, open_piece
@@ -67,7 +66,7 @@ def digest_collection(planned: Scan, workers: int, meter: Meter, cancelled: Call
     def digest_range(part: Range, check: Callable[[], None]) -> None:
         for batch in planned.batches(part):
             check()
-            digest = digest_of(split(batch))
+            digest = digest_of(batch)
             digests.append(digest)
             meter.add(digest.count)
 

@@ -9,7 +9,7 @@ from drx.cli.texts import described_schema, mapping
 from drx.runbook.catalogue import ActionSpec
 
 _WORDS = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false"}
-_SHAPES = {"ActionCall": "action", "BeforeOperation": "`{before: ...}`"}
+_SHAPES = {"ActionCall": "action", "BeforeOperation": "`{before: ...}`", "UpToOperation": "`{up_to: ...}`"}
 _SAMPLES: Mapping[str, object] = {"integer": 1, "number": 1, "true or false": "true", "duration": "30s"}
 _SAMPLES_OF_NAMES: Mapping[str, object] = {
     "actual": '"{{ steps.count.outputs.count }}"',
@@ -20,6 +20,7 @@ _SAMPLES_OF_NAMES: Mapping[str, object] = {
     "into": "pixelcraft_recovered",
     "key": "uploads/00/000000.jpg",
     "name": "DATABASE_URL",
+    "path": "/backups/dump",
     "since": '"{{ inputs.incident_time }}"',
     "url": '"{{ target.health_url }}"',
     "within": "5m",
@@ -93,7 +94,7 @@ def _type_of(schema: Mapping[str, object]) -> str:
         case {"type": str(kind)} if kind in _WORDS:
             return _WORDS[kind]
         case {"$ref": str(name)}:
-            return {"ActionCall": "action", "BeforeOperation": "`{before: ...}`"}.get(
+            return {"ActionCall": "action", "BeforeOperation": "`{before: ...}`", "UpToOperation": "`{up_to: ...}`"}.get(
                 name.rpartition("/")[2], "mapping"
             )
         case {"type": "object"}:

@@ -289,6 +289,40 @@ def test_a_damaged_store_is_noticed_and_nothing_is_restored(
     assert not fresh.created
 
 
+def test_a_damaged_manifest_stands_only_in_the_way_of_what_needs_it(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path
+) -> None:
+    fill(database)
+    run("backup.base", context)
+    (first,) = tmp_path.glob("store/**/manifest.json")
+    database.images.delete_one({"_id": 1})
+    run("backup.slice", context)
+    time.sleep(1.1)
+    moment = datetime.now(UTC).replace(microsecond=0)
+    time.sleep(1.1)
+    run("backup.slice", context)
+    run("backup.base", replace(context, run_id="later"))
+    (newest,) = set(tmp_path.glob("store/**/manifest.json")) - {first}
+    run("backup.slice", context)
+    last = max(tmp_path.glob("store/**/oplog/*.json"))
+    for path in (newest, last):
+        path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 2'))
+    restored = run("mongo.restore", context, into=into, at=moment)
+    assert restored.outputs["base"] == first.parent.name
+    assert [line.startswith("not needed, but ") for line in restored.lines[-2:]] == [True, True]
+    assert (newest.parent.name in restored.lines[-2], last.name in restored.lines[-1]) == (True, True)
+    for parameters in ({}, {"at": datetime.now(UTC)}):
+        with pytest.raises(DrxError, match=r"is damaged: it is not as it was written"):
+            run("mongo.restore", replace(context, created=frozenset()), into=f"{into}_2", **parameters)
+    with pytest.raises(DrxError, match=r"manifest\.json is damaged"):
+        run("backup.verify", context)
+    database.images.delete_one({"_id": 2})
+    assert last.name in run("backup.slice", context).lines[-1]
+    first.write_bytes(b"")
+    with pytest.raises(PermanentError, match=rf"holds no base .*{first.parent.name}/manifest\.json is damaged"):
+        run("mongo.restore", replace(context, created=frozenset()), into=f"{into}_2", at=moment)
+
+
 def test_everything_is_read_back_and_all_damage_listed(
     context: FakeContext, database: Documents, tmp_path: Path
 ) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Entry, S3Address, Store
-from drx.backup.stores.s3 import S3Store, part_size
+from drx.backup.stores.s3 import S3Store
+from drx.backup.stores.s3_upload import part_size
 from drx.errors import StoreError
 from tests import servers
 
@@ -217,6 +218,7 @@ def test_a_store_that_disappears_half_way_is_named(tmp_path: Path) -> None:
     def go_on() -> None:
         with upload:
             upload.write(b"x" * (9 * MEGABYTE))
+            upload.complete()
 
     with pytest.raises(StoreError, match=r"backups/some/where.*base/a.*an unfinished upload stays behind"):
         go_on()

@@ -95,7 +95,7 @@ def _archive(store: Store, manifest: Manifest, ids: list[ObjectId], count: int) 
             writer = MemberWriter(upload, key)
             buffer = MemberBuffer(writer, with_ids=False)
             for _ in range(0, number, 1000):
-                buffer.add(b"".join(next(entries) for _ in range(1000)))
+                buffer.add([next(entries) for _ in range(1000)])
             buffer.flush()
             file = writer.finish()
         described = SliceManifest(SERVICE, DATABASE, start, end, number, file.size_bytes, file.sha256)

@@ -48,12 +48,12 @@ def main() -> None:
 _QUIET: dict[str, Any] = {"progress": lambda done, total, unit: None, "cancelled": lambda: False}
 
 
-def _batches(size_bytes: int) -> Iterator[bytes]:
+def _batches(size_bytes: int) -> Iterator[list[bytes]]:
     written = number = 0
     while written < size_bytes:
-        batch = b"".join(encode(image(each, 0)) for each in range(number, number + _BATCH))
+        batch = [encode(image(each, 0)) for each in range(number, number + _BATCH)]
         yield batch
-        number, written = number + _BATCH, written + len(batch)
+        number, written = number + _BATCH, written + sum(map(len, batch))
 
 
 def _base(store: Store, size_bytes: int) -> Manifest:

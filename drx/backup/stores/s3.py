@@ -1,29 +1,24 @@
 """Keep backups in an S3 bucket. Stages nothing on disk and leaves no unfinished upload behind."""
 
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from hashlib import sha256
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drx.backup.stores.base import Entry, Found, S3Address, Store
+from drx.backup.stores.s3_upload import S3Upload, checksum
 from drx.errors import DamagedError, DrxError, StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, MultipartUploadTypeDef
+    from mypy_boto3_s3.type_defs import MultipartUploadTypeDef
 
 _CHUNK = 1 << 20
-_FIRST_PART = 8 << 20
-_SMALLEST_PART = 5 << 20  # S3 refuses smaller ones, but for the last
-_PARTS_PER_SIZE = 1000
 _REMEDIES = {
     "NoSuchBucket": "Create the bucket, or correct its name and region",
     **dict.fromkeys(("NoSuchKey", "404"), "Look for it in another copy"),
@@ -43,11 +38,6 @@ class _Owner(TypedDict, total=False):
 class _Condition(TypedDict, total=False):
     IfNoneMatch: str
     IfMatch: str
-
-
-def part_size(number: int) -> int:
-    """How large part `number` (from 1) is at least: it doubles each 1,000 parts, so that 10,000 reach 8 TiB."""
-    return _FIRST_PART << ((number - 1) // _PARTS_PER_SIZE)
 
 
 class S3Store:
@@ -162,7 +152,7 @@ class S3Store:
         with self.failures(key):
             self.client.delete_object(Bucket=self.bucket, Key=self.key(key), **self.owner)
 
-    def upload(self, key: str) -> "S3Upload":
+    def upload(self, key: str) -> S3Upload:
         return S3Upload(self, key)
 
     def copy_from(self, source: Store, key: str) -> bool:
@@ -230,71 +220,3 @@ class S3Error(StoreError):
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message, _REMEDIES.get(code, "Try again; if it stays, ask the store's operator"))
         self.code = code
-
-
-class S3Upload:
-    """A multipart upload, or one plain write when all of it fits in a part."""
-
-    def __init__(self, store: S3Store, key: str) -> None:
-        self._store, self._key = store, key
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
-        self._upload_id: str | None = None
-        self._parts: list[CompletedPartTypeDef] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def write(self, data: bytes) -> None:
-        self._pending.append(data)
-        self._pending_bytes += len(data)
-        if self._pending_bytes >= part_size(len(self._parts) + 1):
-            self._send(last=False)
-
-    def complete(self) -> str | None:
-        if self._upload_id is None:
-            return self._store.put_checked(self._key, self._take())
-        if self._pending:
-            self._send(last=True)
-        with self._store.failures(self._key):
-            reply = self._store.client.complete_multipart_upload(
-                Bucket=self._store.bucket, Key=self._store.key(self._key), UploadId=self._upload_id,
-                MultipartUpload={"Parts": self._parts}, **self._store.owner,
-            )  # fmt: skip
-        self._upload_id = None
-        return reply.get("ChecksumSHA256") or reply["ETag"]
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._pending.clear()
-        if self._upload_id is None:
-            return
-        self._store.abort(self._key, self._upload_id, error)
-
-    def _send(self, *, last: bool) -> None:
-        data = self._take()
-        assert last or len(data) >= _SMALLEST_PART, "S3 refuses a small part before the last"
-        bucket, key = self._store.bucket, self._store.key(self._key)
-        with self._store.failures(self._key):
-            if self._upload_id is None:
-                self._upload_id = self._store.client.create_multipart_upload(
-                    Bucket=bucket, Key=key, ChecksumAlgorithm="SHA256", **self._store.owner
-                )["UploadId"]
-            number, digest = len(self._parts) + 1, checksum(data)
-            reply = self._store.client.upload_part(
-                Bucket=bucket, Key=key, UploadId=self._upload_id, PartNumber=number, Body=data,
-                ChecksumSHA256=digest, **self._store.owner,
-            )  # fmt: skip
-        self._parts.append({"PartNumber": number, "ETag": reply["ETag"], "ChecksumSHA256": digest})
-
-    def _take(self) -> bytes:
-        data = b"".join(self._pending)
-        self._pending.clear()
-        self._pending_bytes = 0
-        return data
-
-
-def checksum(data: bytes) -> str:
-    """SHA-256 as S3 writes it, which lets the store refuse bytes that changed on the way."""
-    return b64encode(sha256(data).digest()).decode()
