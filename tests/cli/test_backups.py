@@ -3,6 +3,8 @@
 import json
 import re
 import time
+import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,12 +58,28 @@ def make_project(path: Path, uri: str, database: str) -> None:
     assert app.run(["trust", "lab", "--yes"]) == ExitCode.OK
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of this file's own: its oplog is short, and so quickly searched."""
+    with servers.mongo(tmp_path_factory.mktemp("mongo")) as uri:
+        yield uri
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mongo_server: str, database: Documents) -> Path:
-    """A project whose database holds 300 images."""
+def database(server: str) -> Iterator[Documents]:
+    """A database that holds 300 images."""
+    with MongoClient[dict[str, Any]](server) as client:
+        found = client[f"test_{uuid.uuid4().hex[:12]}"]
+        found.images.insert_many([{"_id": number} for number in range(300)])
+        yield found
+        client.drop_database(found.name)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, database: Documents) -> Path:
+    """A project with that database."""
     monkeypatch.chdir(tmp_path)
-    database.images.insert_many([{"_id": number} for number in range(300)])
-    make_project(tmp_path, mongo_server, database.name)
+    make_project(tmp_path, server, database.name)
     return tmp_path
 
 
@@ -142,6 +160,7 @@ def test_people_read_tables(project: Path, database: Documents, capsys: Capture)
     assert sorted(path.name for path in (project / "primary").rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_prune_deletes_what_no_rule_keeps_in_every_store(project: Path, capsys: Capture) -> None:
     assert run("nightly-backup") == ExitCode.OK
     (project / "drx.yaml").write_text(
