@@ -94,9 +94,7 @@ def _type_of(schema: Mapping[str, object]) -> str:
         case {"type": str(kind)} if kind in _WORDS:
             return _WORDS[kind]
         case {"$ref": str(name)}:
-            return {"ActionCall": "action", "BeforeOperation": "`{before: ...}`", "UpToOperation": "`{up_to: ...}`"}.get(
-                name.rpartition("/")[2], "mapping"
-            )
+            return _SHAPES.get(name.rpartition("/")[2], "mapping")
         case {"type": "object"}:
             return "mapping"
         case _:

@@ -5,10 +5,8 @@ import random
 import shutil
 import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +14,6 @@ from urllib.parse import urlsplit
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from drx.backup import capture, unfinished
 from drx.backup.catalog import MANIFEST, PROGRESS, list_bases
@@ -32,6 +29,7 @@ from drx.backup.stores.s3 import S3Store
 from drx.backup.verify import verify_base
 from drx.errors import Cancelled, StepError, StoreError
 from tests.backup import dump_child, model
+from tests.backup.writer import writing
 from tests.proxy import proxied
 
 Client = MongoClient[dict[str, Any]]
@@ -233,38 +231,6 @@ def test_a_connection_that_is_cut_is_no_backup_and_goes_on(
             manifest = back_up(client, database.name, store)
         nothing_is_left_behind(store, manifest)
         restored_equals_source(database, store, manifest, into)
-
-
-@contextmanager
-def writing(database: Db, seed: int) -> Iterator[None]:
-    """Insert, change and delete documents, drop and make collections, until the block ends."""
-    stop, choose = threading.Event(), random.Random(seed)
-
-    def write() -> None:
-        while not stop.wait(0.002):
-            name, number = choose.choice("abcdef"), choose.randrange(400)
-            try:
-                match choose.randrange(40):
-                    case 0:
-                        database[name].drop()
-                    case 1:
-                        database[name].create_index(choose.choice(["text", "n"]))
-                    case kind if kind < 20:
-                        database[name].replace_one({"_id": number}, {"text": os.urandom(9).hex()}, upsert=True)
-                    case kind if kind < 32:
-                        database[name].update_one({"_id": number}, {"$inc": {"n": 1}})
-                    case _:
-                        database[name].delete_one({"_id": number})
-            except PyMongoError:
-                continue
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        writer.join()
 
 
 @pytest.mark.slow
