@@ -10,14 +10,14 @@ from bson import Timestamp, decode
 from drx.actions.base import Context
 from drx.actions.points import BeforeOperation, Point, UpToOperation, show_point
 from drx.actions.servers import mongo_target
-from drx.backup.catalog import Skip, list_bases, list_slices
+from drx.backup.catalog import Skip, list_bases, list_differentials, list_slices
 from drx.backup.digest import Digest, digest_of
 from drx.backup.fold import BaseCollection, CollectionPlan, fold
 from drx.backup.history import Event, find_events
 from drx.backup.manifest import PLAIN, Manifest, Restored, RestoredCollection, parse_timestamp, show_timestamp
 from drx.backup.members import read_member
 from drx.backup.moments import until_after, until_before, until_second
-from drx.backup.slices import Chain, find_chain, read_chain
+from drx.backup.slices import Chain, best_chain, find_chain, read_chain
 from drx.backup.stores.base import Store
 from drx.errors import DamagedError, PermanentError
 
@@ -84,28 +84,46 @@ def plan_recovery(store: Store, origin: Origin, point: Point | None, context: Co
     leads to the moment, StoreError where a slice is damaged.
     """
     unused: list[DamagedError] = []
+    differentials = list_differentials(store, origin.service, unused.append)
     try:
-        manifest, until = _locate(store, origin, point, context, unused.append)
-        entries = _Entries(_watched(read_chain(store, origin.service, manifest, until, unused.append), context))
+        manifest, until = _locate(store, origin, point, context, differentials, unused.append)
+        try:
+            plans, last_write = _folded(store, origin, manifest, until, context, differentials, unused.append)
+        except DamagedError as error:
+            if not differentials:
+                raise
+            plans, last_write = _folded(store, origin, manifest, until, context, (), unused.append)
+            unused.append(error)  # it was in a differential, and the slices are whole
     except PermanentError as error:
         error.message += "".join(f"; {found.message}" for found in unused[:1])
         raise
+    proven_until = max(last_write, _moment(manifest.end))
+    return Recovery(manifest, until, plans, proven_until, tuple(found.message for found in unused))
+
+
+def _folded(
+    store: Store, origin: Origin, manifest: Manifest, until: Timestamp, context: Context,
+    differentials: Sequence[Manifest], skip: Skip,
+) -> tuple[tuple[CollectionPlan, ...], datetime]:  # fmt: skip
+    """Fold what lies between a base and a moment; give when the last of it was written, too."""
+    chain = read_chain(store, origin.service, manifest, until, skip, differentials)
+    entries = _Entries(_watched(chain, context))
     base = [
         BaseCollection(found.name, found.uuid, found.options, found.indexes, found.type)
         for found in manifest.collections
     ]
     plans = fold(entries, database=manifest.database, base=base, until=until, consistent_from=manifest.end)
-    proven_until = max(entries.last_write(), _moment(manifest.end))
-    return Recovery(manifest, until, plans, proven_until, tuple(found.message for found in unused))
+    return plans, entries.last_write()
 
 
 def _locate(
-    store: Store, origin: Origin, point: Point | None, context: Context, skip: Skip
+    store: Store, origin: Origin, point: Point | None, context: Context, differentials: Sequence[Manifest], skip: Skip
 ) -> tuple[Manifest, Timestamp]:
     """Find base and limit. Which moment is the newest, and which event, only whole manifests tell."""
     if point is None:
         manifest = base_before(store, origin, None)
-        return manifest, until_after(chain_of(store, origin.service, manifest).end)
+        reach = best_chain(manifest, list_slices(store, origin.service), differentials, None)
+        return manifest, until_after(reach.end)
     if isinstance(point, BeforeOperation) and not isinstance(point.before, str):
         return _locate_event(store, origin, point, context)
     until = _until(point)

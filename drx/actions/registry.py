@@ -17,6 +17,7 @@ _FAMILIES = {
     "backup": (
         "drx.actions.backup",
         "drx.actions.copies",
+        "drx.actions.differential",
         "drx.actions.events",
         "drx.actions.retention",
         "drx.actions.verification",

@@ -21,6 +21,11 @@ def base_prefix(service: str, backup_id: str) -> str:
     return f"{service}/base/{backup_id}/"
 
 
+def differential_prefix(service: str, backup_id: str) -> str:
+    """Where one differential lies; its manifest and its oplog come below."""
+    return f"{service}/diff/{backup_id}/"
+
+
 def slice_keys(service: str, start: Timestamp, end: Timestamp) -> tuple[str, str]:
     """Where one slice and its manifest lie; sorted keys are sorted times."""
     name = f"{service}/oplog/{show_timestamp(start)}-{show_timestamp(end)}"
@@ -32,9 +37,13 @@ def load_manifest(store: Store, service: str, backup_id: str) -> Manifest:
 
     Raises StoreError when there is none, DamagedError when it cannot be read, or names another base.
     """
-    key = base_prefix(service, backup_id) + MANIFEST
+    return _load(store, base_prefix(service, backup_id))
+
+
+def _load(store: Store, prefix: str) -> Manifest:
+    key = prefix + MANIFEST
     manifest = from_json(Manifest, store.get(key), f"{store.describe()}/{key}")
-    if (manifest.service, manifest.id) != (service, backup_id):
+    if manifest.prefix != prefix:
         raise DamagedError(
             f"{store.describe()}/{key} describes {manifest.service}/{manifest.id}",
             "It was moved: use another base",
@@ -54,13 +63,21 @@ def list_bases(store: Store, service: str, skip: Skip | None = None) -> tuple[Ma
 
     `skip` is told of each manifest that is damaged, and the base left out; without it, DamagedError is raised.
     """
-    prefix = f"{service}/base/"
+    return _list(store, f"{service}/base/", skip)
+
+
+def list_differentials(store: Store, service: str, skip: Skip | None = None) -> tuple[Manifest, ...]:
+    """Read the manifest of every differential of a service, oldest first; `skip` as for bases."""
+    return _list(store, f"{service}/diff/", skip)
+
+
+def _list(store: Store, area: str, skip: Skip | None) -> tuple[Manifest, ...]:
     found = []
-    for entry in store.list(prefix):
-        backup_id, _, rest = entry.key.removeprefix(prefix).partition("/")
+    for entry in store.list(area):
+        backup_id, _, rest = entry.key.removeprefix(area).partition("/")
         if rest == MANIFEST:
             with _skipping(skip):
-                found.append(load_manifest(store, service, backup_id))
+                found.append(_load(store, f"{area}{backup_id}/"))
     return tuple(sorted(found, key=lambda manifest: (manifest.end, manifest.id)))
 
 

@@ -60,7 +60,16 @@ class Namespaces:
     def plans(self) -> tuple[CollectionPlan, ...]:
         """Give the collections that exist now, by name."""
         return tuple(
-            CollectionPlan(item.name, item.options, tuple(item.indexes.values()), item.type, item.origin, item.changes)
+            CollectionPlan(
+                item.name,
+                item.options,
+                tuple(item.indexes.values()),
+                item.type,
+                item.origin,
+                item.changes,
+                item.uuid,
+                item.open,
+            )
             for _, item in sorted(self.by_name.items())
         )
 

@@ -8,7 +8,7 @@ from bson.json_util import dumps
 
 from drx.backup.diffs import apply_update, is_replacement
 from drx.backup.documents import id_element
-from drx.backup.effects import Budget, Chain, Effects, Untouched
+from drx.backup.effects import Budget, Chain, Effect, Effects, Untouched
 from drx.backup.entry import timestamp_of
 from drx.backup.manifest import CANONICAL, PLAIN
 from drx.errors import PermanentError
@@ -61,6 +61,10 @@ class Changes:
         """Take a delete; a document that is not there is no damage."""
         self._effects.put(identity, None)
 
+    def net(self) -> Iterator[tuple[bytes, Effect]]:
+        """Give the net effect on each document that the oplog named, in the order in which they began."""
+        return self._effects.items()
+
     def apply(self, document: bytes) -> bytes | None:
         """Bring a document of the base to its final state: None when it is gone, the same object when untouched."""
         if not self._effects:
@@ -100,7 +104,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class CollectionPlan:
-    """One collection that exists at the target: `origin` names the base's collection that streams through `changes`."""
+    """One collection that exists at the target: `origin` names the base's collection that streams through `changes`.
+
+    `uuid` is the one by which the oplog knew it last; `open` says that it may get another one unsaid.
+    """
 
     name: str
     options: Mapping[str, object]
@@ -108,6 +115,8 @@ class CollectionPlan:
     type: str | None
     origin: str | None
     changes: Changes
+    uuid: bytes | None = None
+    open: bool = False
 
 
 def show_id(identity: bytes) -> str:

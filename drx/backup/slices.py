@@ -98,13 +98,15 @@ def _describe(service: str, database: str, captured: Captured, file: FileManifes
 class Chain:
     """A base and the slices that continue it without a gap; every moment up to `end` can be restored.
 
-    `gap` says why it goes no further although later slices exist.
+    `gap` says why it goes no further although later slices exist. A `differential` stands for all that happened up to
+    its end, and the slices continue that.
     """
 
     manifest: Manifest
     slices: tuple[SliceManifest, ...]
     end: Timestamp
     gap: str | None
+    differential: Manifest | None = None
 
 
 def refill_start(client: Client, chain: Chain, after: Timestamp) -> Timestamp:
@@ -112,9 +114,26 @@ def refill_start(client: Client, chain: Chain, after: Timestamp) -> Timestamp:
     return chain.end if oldest_position(client) <= chain.end else after
 
 
-def find_chain(manifest: Manifest, slices: Iterable[SliceManifest]) -> Chain:
-    """Choose the slices that continue a base, as far as they reach. Pure."""
-    end = manifest.end
+def best_chain(
+    manifest: Manifest, slices: Sequence[SliceManifest], differentials: Iterable[Manifest], until: Timestamp | None
+) -> Chain:
+    """Choose the shortest way from a base to just before `until`, or else the one that goes furthest. Pure.
+
+    A differential leads only to moments after its end.
+    """
+    usable = [found for found in differentials if found.parent == manifest.id and (until is None or found.end < until)]
+    newest_first = sorted(usable, key=lambda found: found.end, reverse=True)
+    chains = [find_chain(manifest, slices, found) for found in (*newest_first, None)]
+    if until is not None:
+        for chain in chains:
+            if position_of(chain.end) >= position_of(until) - 1:
+                return chain
+    return max(chains, key=lambda chain: chain.end)
+
+
+def find_chain(manifest: Manifest, slices: Iterable[SliceManifest], differential: Manifest | None = None) -> Chain:
+    """Choose the slices that continue a base, or its differential, as far as they reach. Pure."""
+    end = differential.end if differential else manifest.end
     chosen: list[SliceManifest] = []
     for piece in sorted(slices, key=lambda piece: (piece.start, piece.end)):
         if piece.database != manifest.database or piece.end <= end:
@@ -122,24 +141,26 @@ def find_chain(manifest: Manifest, slices: Iterable[SliceManifest]) -> Chain:
         if piece.start > end:
             reason = f": {piece.gap}" if piece.gap else ""
             gap = f"no slice holds the oplog between {show_timestamp(end)} and {show_timestamp(piece.start)}{reason}"
-            return Chain(manifest, tuple(chosen), end, gap)
+            return Chain(manifest, tuple(chosen), end, gap, differential)
         chosen.append(piece)
         end = piece.end
-    return Chain(manifest, tuple(chosen), end, None)
+    return Chain(manifest, tuple(chosen), end, None, differential)
 
 
 def read_chain(
-    store: Store, service: str, manifest: Manifest, until: Timestamp, skip: Skip | None = None
-) -> Iterator[bytes]:
+    store: Store, service: str, manifest: Manifest, until: Timestamp, skip: Skip | None = None,
+    differentials: Iterable[Manifest] = (),
+) -> Iterator[bytes]:  # fmt: skip
     """Give every entry from the base's start to just before `until`, in order, each once.
 
     Objects are checked before their entries come out, and read to their end even where `until` comes before it. `skip`
-    is told of slices whose manifests are damaged; the rest may do without them.
+    is told of slices whose manifests are damaged; the rest may do without them. Of the `differentials`, one may stand
+    for everything up to its end: what comes out then has the same net effect, and is not what happened.
 
     Raises PermanentError when `until` lies outside what the chain covers, naming the gap; DamagedError, while it is
     read, naming the object that is damaged.
     """
-    chain = find_chain(manifest, list_slices(store, service, skip))
+    chain = best_chain(manifest, list_slices(store, service, skip), differentials, until)
     if until <= manifest.end:
         raise PermanentError(
             f"the base {manifest.id} is consistent from {show_timestamp(manifest.end)} on, "
@@ -166,11 +187,13 @@ def _without_manifest(store: Store, service: str, end: Timestamp) -> str:
 
 def _chain_entries(store: Store, service: str, chain: Chain, limit: int) -> Iterator[bytes]:
     """Read source after source; where two overlap, the later one speaks, for it was read later."""
-    starts = [max(position_of(piece.start), position_of(chain.manifest.start)) for piece in chain.slices]
-    ends = [position_of(chain.manifest.end), *(position_of(piece.end) for piece in chain.slices)]
+    first = chain.differential or chain.manifest
+    begin = position_of(first.end) + 1 if chain.differential else position_of(first.start)
+    starts = [max(position_of(piece.start), begin) for piece in chain.slices]
+    ends = [position_of(first.end), *(position_of(piece.end) for piece in chain.slices)]
     ends = [end + 1 for end in ends]
     limits = [min(end, nxt, limit) for end, nxt in zip(ends, [*starts, limit], strict=True)]
-    yield from _between(_base_entries(store, chain.manifest), 0, limits[0])
+    yield from _between(_own_entries(store, first), 0, limits[0])
     for piece, start, stop in zip(chain.slices, starts, limits[1:], strict=True):
         if start < limit:
             yield from _between(slice_entries(store, service, piece), start, stop)
@@ -183,7 +206,8 @@ def _between(entries: Iterator[Sequence[bytes]], start: int, stop: int) -> Itera
                 yield raw
 
 
-def _base_entries(store: Store, manifest: Manifest) -> Iterator[list[bytes]]:
+def _own_entries(store: Store, manifest: Manifest) -> Iterator[list[bytes]]:
+    """Read the oplog that lies beside a base, or that a differential is."""
     if manifest.oplog is None:
         return
     file = manifest.file(manifest.oplog)

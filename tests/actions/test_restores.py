@@ -226,3 +226,37 @@ def test_a_database_in_use_is_never_filled(context: FakeContext, database: Docum
     path = _dump(tmp_path, "directory", database.name)
     with pytest.raises(PermanentError, match="is not empty"):
         run("mongo.restore_dump", context, path=str(path))
+
+
+def test_a_differential_replaces_the_slices_before_it(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path
+) -> None:
+    fill(database)
+    run("backup.base", context)
+    database.images.update_many({"_id": {"$lt": 50}}, {"$set": {"views": 1}})
+    database.users.rename("people")
+    run("backup.slice", context)
+    taken = run("backup.differential", context).outputs
+    database.images.insert_one({"_id": "late", "key": "late"})
+    run("backup.slice", context)
+    assert run("backup.differential", context).outputs == taken, "it had been finished"
+    slices = sorted((tmp_path / "store").glob("pixelcraft/oplog/*"))
+    first = [path.read_bytes() for path in slices[:2]]
+    for path in slices[:2]:
+        path.unlink()
+
+    outputs = run("mongo.restore", context, into=into).outputs
+
+    assert contents(database.client[into]) == contents(database)
+    assert outputs["documents"] == 321
+    run("mongo.verify", context, database=into)
+
+    (damaged,) = (tmp_path / "store").glob("pixelcraft/diff/*/oplog.bson")
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with pytest.raises(DrxError, match=r"oplog\.bson|ends at"):
+        run("mongo.restore", context, into=f"{into}_2")
+    for path, content in zip(slices[:2], first, strict=True):
+        path.write_bytes(content)
+    result = run("mongo.restore", context, into=into, replace=True)
+    assert any("oplog.bson" in line for line in result.lines), "what was not used is told"
+    assert contents(database.client[into]) == contents(database)

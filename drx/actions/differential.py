@@ -1,0 +1,64 @@
+"""Take differential backups: `backup.differential`. Drivers are imported in use."""
+
+from typing import TYPE_CHECKING
+
+from drx.actions.base import Context, Params, Result, action
+from drx.actions.blocking import call_blocking
+from drx.actions.locking import locked
+from drx.actions.servers import backup_store
+
+if TYPE_CHECKING:
+    from drx.backup.manifest import Manifest
+
+
+@action(
+    "backup.differential",
+    effect="write",
+    repeatable=True,
+    targets=("store",),
+    outputs={
+        "id": "Id of the differential.",
+        "base": "Id of the base that it continues.",
+        "end": "Timestamp up to which it stands for everything.",
+        "entries": "How many entries it holds.",
+        "size_bytes": "How many bytes it takes in the store.",
+    },
+    by_hand=lambda _: (
+        "# gunzip the slices since the base, one after the other, into one file: that file is the same, only longer\n"
+        'mongorestore --uri "$OTHER_URI" --dir dump --oplogReplay --oplogFile since-the-base.bson'
+    ),
+)
+def differential(params: Params, context: Context) -> Result:
+    """Fold everything archived since the newest base into one short piece of oplog, and prove it.
+
+    A restore then reads the base, this, and the slices after it, so that it is quicker, and slices lost in between do
+    no harm. It reads the store, not the server: take a slice first, so that it reaches up to now. It is read back and
+    has to lead to the same result as the slices, or it does not count.
+    """
+    from drx.backup.catalog import list_differentials
+    from drx.backup.differential import take_differential
+    from drx.backup.manifest import show_timestamp
+
+    service, backup_id = context.target.service, f"{context.run_id}.{context.step_id.replace('/', '.')}"
+    store = backup_store(context)
+
+    def take() -> "Manifest":
+        from drx.actions.recovery import base_before, origin_of
+
+        with locked(context, store, "slice") as lock:
+            finished = [found for found in list_differentials(store, service) if found.id == backup_id]
+            if finished:
+                return finished[0]
+            base = base_before(store, origin_of(context), None)
+            return take_differential(store, service, base, backup_id=backup_id, check=lock.check)
+
+    taken = call_blocking(context, take, lambda: None)
+    file = taken.file(taken.oplog or "")
+    outputs = {
+        "id": taken.id,
+        "base": taken.parent,
+        "end": show_timestamp(taken.end),
+        "entries": taken.oplog_entries,
+        "size_bytes": file.size_bytes,
+    }
+    return Result(outputs, (f"{taken.oplog_entries:,} entries, {file.size_bytes:,} bytes, since {taken.parent}",))

@@ -1,0 +1,177 @@
+"""Take a differential: everything since a base, folded to its net effect and written as a short, ordinary oplog.
+
+Stock mongorestore replays it onto the restored base (`--oplogReplay --oplogFile`), and drx folds it like any slice. It
+reads the store only, and is read back before it counts.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import islice
+
+from bson import Timestamp, decode
+
+from drx import __version__
+from drx.backup.catalog import MANIFEST, differential_prefix, list_slices
+from drx.backup.effects import Chain, Effect
+from drx.backup.entry import first_field, parse
+from drx.backup.fold import BaseCollection, CollectionPlan, fold
+from drx.backup.manifest import PLAIN, FileManifest, Manifest, to_json
+from drx.backup.members import MemberBuffer, MemberWriter, read_member
+from drx.backup.moments import until_after
+from drx.backup.net import net_entries
+from drx.backup.slices import find_chain, read_chain
+from drx.backup.stores.base import Store
+from drx.errors import PermanentError, StoreError
+
+OPLOG = "oplog.bson"
+_BATCH = 1000
+
+
+def take_differential(
+    store: Store, service: str, base: Manifest, *, backup_id: str, check: Callable[[], None]
+) -> Manifest:
+    """Fold the archived oplog since a base and write what is left of it; `check` is called often, and may raise.
+
+    Raises PermanentError where nothing was archived since, or where the net effect cannot be written as an oplog;
+    DamagedError for a damaged slice; StoreError where the store fails. No manifest is left then.
+    """
+    started_at = datetime.now(UTC)
+    end = find_chain(base, list_slices(store, service)).end
+    if end <= base.end:
+        raise PermanentError(f"nothing was archived since the base {base.id}", "Take a slice first")
+    until = until_after(end)
+    source = _Watched(read_chain(store, service, base, until), check)
+    plans = _folded(base, source, until)
+    prefix = differential_prefix(service, backup_id)
+    file, entries = _write(store, prefix, _all_of(base, plans, source, end), check)
+    _prove(store, prefix, file, base, plans, until, check)
+    manifest = Manifest(
+        id=backup_id, kind="differential", service=service, database=base.database,
+        server_version=base.server_version, drx_version=__version__, start=base.start, end=end,
+        started_at=started_at, finished_at=datetime.now(UTC), collections=(), files=(file,), oplog=OPLOG,
+        oplog_entries=entries, parent=base.id,
+    )  # fmt: skip
+    if not store.create(prefix + MANIFEST, to_json(manifest)):
+        raise StoreError(f"{store.describe()}/{prefix} was finished by somebody else meanwhile", "Use another id")
+    return manifest
+
+
+def _folded(base: Manifest, entries: Iterable[bytes], until: Timestamp) -> tuple[CollectionPlan, ...]:
+    return fold(entries, database=base.database, base=_collections(base), until=until, consistent_from=base.end)
+
+
+def _collections(base: Manifest) -> list[BaseCollection]:
+    return [
+        BaseCollection(found.name, found.uuid, found.options, found.indexes, found.type) for found in base.collections
+    ]
+
+
+class _Watched:
+    """Passes entries on; remembers when the last one was written, and which transactions are not over yet."""
+
+    def __init__(self, entries: Iterator[bytes], check: Callable[[], None]) -> None:
+        self._entries, self._check = entries, check
+        self.last: bytes | None = None
+        self.open: dict[bytes, list[bytes]] = {}
+
+    def __iter__(self) -> Iterator[bytes]:
+        for number, raw in enumerate(self._entries):
+            if number % _BATCH == 0:
+                self._check()
+            self.last = raw
+            if b"applyOps\0" in raw or b"Transaction\0" in raw:
+                self._follow(raw)
+            yield raw
+
+    def _follow(self, raw: bytes) -> None:
+        entry = parse(raw)
+        if entry.transaction is None or entry.vectored:
+            return
+        waits = first_field(entry.o) == "applyOps" and (
+            b"\x08partialTxn\0\x01" in entry.o or b"\x08prepare\0\x01" in entry.o
+        )
+        if waits:
+            self.open.setdefault(entry.transaction, []).append(raw)
+        else:
+            self.open.pop(entry.transaction, None)
+
+    def wall(self) -> datetime:
+        """Tell when the last entry was written."""
+        entry = decode(self.last or b"", PLAIN)
+        wall = entry.get("wall")
+        return wall if isinstance(wall, datetime) else datetime.fromtimestamp(entry["ts"].time, UTC)  # type: ignore[attr-defined]
+
+
+def _all_of(base: Manifest, plans: tuple[CollectionPlan, ...], source: _Watched, end: Timestamp) -> Iterator[bytes]:
+    """Give what is left of transactions that are not over yet, then the net effect of everything else."""
+    unfinished = [raw for begun in source.open.values() for raw in begun]
+    yield from sorted(unfinished, key=lambda raw: parse(raw).position)
+    yield from net_entries(
+        base.database, _collections(base), plans, consistent_from=base.end, end=end, wall=source.wall()
+    )
+
+
+def _write(store: Store, prefix: str, entries: Iterator[bytes], check: Callable[[], None]) -> tuple[FileManifest, int]:
+    count = 0
+    store.abandon(prefix)
+    with store.upload(prefix + OPLOG) as upload:
+        writer = MemberWriter(upload, OPLOG)
+        buffer = MemberBuffer(writer, with_ids=False)
+        while batch := list(islice(entries, _BATCH)):
+            check()
+            buffer.add(batch)
+            count += len(batch)
+        buffer.flush()
+        return writer.finish(), count
+
+
+def _prove(
+    store: Store, prefix: str, file: FileManifest, base: Manifest, plans: tuple[CollectionPlan, ...], until: Timestamp,
+    check: Callable[[], None],
+) -> None:  # fmt: skip
+    """Read the differential back and fold it onto the base: that has to give what the whole oplog gave."""
+
+    def entries() -> Iterator[bytes]:
+        for member in file.members:
+            check()
+            yield from read_member(store, prefix + file.path, member)
+
+    again = _folded(base, entries(), until)
+    if [_summary(plan) for plan in again] != [_summary(plan) for plan in plans]:
+        raise PermanentError(
+            f"what happened since the base {base.id} cannot be written as a differential",
+            "Restores use the slices; take a new base where those are too many",
+        )
+
+
+@dataclass(frozen=True)
+class _Summary:
+    name: str
+    type: str | None
+    origin: str | None
+    options: dict[str, object]
+    indexes: dict[str, dict[str, object]]
+    effects: int
+    """Sum of a hash of each effect, in whatever order they come."""
+
+
+def _summary(plan: CollectionPlan) -> _Summary:
+    effects = sum(_hash(identity, effect) for identity, effect in plan.changes.net()) % (1 << 128)
+    indexes = {str(index["name"]): dict(index) for index in plan.indexes}
+    return _Summary(plan.name, plan.type, plan.origin, dict(plan.options), indexes, effects)
+
+
+def _hash(identity: bytes, effect: Effect) -> int:
+    match effect:
+        case None:
+            parts = [b"gone"]
+        case Chain(updates=updates):
+            parts = [b"chain", *updates]
+        case _:
+            parts = [b"born", effect]
+    digest = sha256(identity)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return int.from_bytes(digest.digest()[:16], "little")
