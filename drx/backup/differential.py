@@ -97,11 +97,10 @@ class _Watched:
         else:
             self.open.pop(entry.transaction, None)
 
-    def wall(self) -> datetime:
-        """Tell when the last entry was written."""
-        entry = decode(self.last or b"", PLAIN)
-        wall = entry.get("wall")
-        return wall if isinstance(wall, datetime) else datetime.fromtimestamp(entry["ts"].time, UTC)  # type: ignore[attr-defined]
+    def wall(self, end: Timestamp) -> datetime:
+        """Tell when the last entry was written; by its timestamp where it does not say, or where there is none."""
+        wall = decode(self.last, PLAIN).get("wall") if self.last else None
+        return wall if isinstance(wall, datetime) else datetime.fromtimestamp(end.time, UTC)
 
 
 def _all_of(base: Manifest, plans: tuple[CollectionPlan, ...], source: _Watched, end: Timestamp) -> Iterator[bytes]:
@@ -109,7 +108,7 @@ def _all_of(base: Manifest, plans: tuple[CollectionPlan, ...], source: _Watched,
     unfinished = [raw for begun in source.open.values() for raw in begun]
     yield from sorted(unfinished, key=lambda raw: parse(raw).position)
     yield from net_entries(
-        base.database, _collections(base), plans, consistent_from=base.end, end=end, wall=source.wall()
+        base.database, _collections(base), plans, consistent_from=base.end, end=end, wall=source.wall(end)
     )
 
 

@@ -224,6 +224,22 @@ def test_what_lies_in_the_store_is_an_ordinary_oplog(mongo_client: Client, store
         mongo_client.drop_database(name)
 
 
+def test_a_quiet_time_makes_an_empty_differential(mongo_client: Client, store: Store) -> None:
+    name, other = (f"history_{uuid.uuid4().hex[:10]}" for _ in range(2))
+    mongo_client[name].c.insert_one({"_id": 1})
+    manifest = _back_up(mongo_client, name, store)
+    mongo_client[other].c.insert_one({"_id": 1})
+    assert take_slice(mongo_client, name, store, "svc", after=manifest.end)
+    mongo_client.drop_database(name)
+    mongo_client.drop_database(other)
+
+    taken = take_differential(store, "svc", manifest, backup_id="d1", check=lambda: None)
+
+    entries = list(read_chain(store, "svc", manifest, until_after(taken.end), differentials=[taken]))
+    assert len(entries) == taken.oplog_entries <= 1
+    assert taken.end > manifest.end
+
+
 def test_nothing_archived_is_no_differential(mongo_client: Client, store: Store) -> None:
     name = f"history_{uuid.uuid4().hex[:10]}"
     mongo_client[name].c.insert_one({"_id": 1})
