@@ -14,6 +14,7 @@ from bson import Timestamp, decode
 
 from drx import __version__
 from drx.backup.catalog import MANIFEST, differential_prefix, list_slices
+from drx.backup.condense import condensed
 from drx.backup.effects import Chain, Effect
 from drx.backup.entry import first_field, parse
 from drx.backup.fold import BaseCollection, CollectionPlan, fold
@@ -167,7 +168,7 @@ def _hash(identity: bytes, effect: Effect) -> int:
         case None:
             parts = [b"gone"]
         case Chain(updates=updates):
-            parts = [b"chain", *updates]
+            parts = [b"chain", *condensed(updates)]
         case _:
             parts = [b"born", effect]
     digest = sha256(identity)

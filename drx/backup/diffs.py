@@ -32,11 +32,11 @@ def apply_update(document: bytes, update: bytes) -> bytes:
     """
     if is_replacement(update):
         return update
-    parts = _fields(update)
+    parts = fields_of(update)
     version = parts.pop(b"$v", (_INT32, b"\1\0\0\0"))
     if version[1][:1] == b"\2" and list(parts) == [b"diff"]:
         diff = parts[b"diff"][1]
-        sections = _fields(diff)
+        sections = fields_of(diff)
         return _apply_paths(document, sections) if b"updatedFields" in sections else _apply_diff(document, sections)
     if version[1][:1] == b"\1" and parts.keys() <= {b"$set", b"$unset"}:
         return _apply_modifiers(document, parts)
@@ -44,9 +44,9 @@ def apply_update(document: bytes, update: bytes) -> bytes:
 
 
 def _apply_modifiers(document: bytes, parts: dict[bytes, Value]) -> bytes:
-    for name, value in _fields(parts.get(b"$set", (_DOCUMENT, _EMPTY))[1]).items():
+    for name, value in fields_of(parts.get(b"$set", (_DOCUMENT, _EMPTY))[1]).items():
         document = _set(document, False, name.split(b"."), value, create=True)
-    for name in _fields(parts.get(b"$unset", (_DOCUMENT, _EMPTY))[1]):
+    for name in fields_of(parts.get(b"$unset", (_DOCUMENT, _EMPTY))[1]):
         document = _set(document, False, name.split(b"."), None)
     return document
 
@@ -55,17 +55,17 @@ def _apply_paths(document: bytes, sections: dict[bytes, Value]) -> bytes:
     known = {b"updatedFields", b"removedFields", b"truncatedArrays", b"disambiguatedPaths"}
     _refuse_unknown(sections.keys() - known)
     exact = {
-        name: [_text(part) for part in _values(value[1])]
-        for name, value in _fields(sections.get(b"disambiguatedPaths", (_DOCUMENT, _EMPTY))[1]).items()
+        name: [text_of(part) for part in values_of(value[1])]
+        for name, value in fields_of(sections.get(b"disambiguatedPaths", (_DOCUMENT, _EMPTY))[1]).items()
     }
-    for _, truncated in _values(sections.get(b"truncatedArrays", (_ARRAY, _EMPTY))[1]):
-        field = _fields(truncated)
-        name = _text(field[b"field"])
+    for _, truncated in values_of(sections.get(b"truncatedArrays", (_ARRAY, _EMPTY))[1]):
+        field = fields_of(truncated)
+        name = text_of(field[b"field"])
         document = _truncate(document, False, exact.get(name) or name.split(b"."), _number(field[b"newSize"]))
-    for value in _values(sections.get(b"removedFields", (_ARRAY, _EMPTY))[1]):
-        name = _text(value)
+    for value in values_of(sections.get(b"removedFields", (_ARRAY, _EMPTY))[1]):
+        name = text_of(value)
         document = _set(document, False, exact.get(name) or name.split(b"."), None)
-    for name, value in _fields(sections[b"updatedFields"][1]).items():
+    for name, value in fields_of(sections[b"updatedFields"][1]).items():
         document = _set(document, False, exact.get(name) or name.split(b"."), value)
     return document
 
@@ -87,16 +87,17 @@ def _apply_diff(document: bytes, sections: dict[bytes, Value]) -> bytes:
             value = updated[name]
             appended.pop(name, None)
         elif name in nested:
-            value = _apply_nested(value, nested[name])
+            value = apply_nested(value, nested[name])
         elif name in binary:
             value = _patch(value, binary[name][1])
-        pieces.append(_element(name, value))
-    pieces.extend(_element(name, value) for name, value in appended.items())
-    return _build(pieces)
+        pieces.append(pack_element(name, value))
+    pieces.extend(pack_element(name, value) for name, value in appended.items())
+    return pack_document(pieces)
 
 
-def _apply_nested(value: Value, diff: bytes) -> Value:
-    sections = _fields(diff)
+def apply_nested(value: Value, diff: bytes) -> Value:
+    """Apply the diff of a nested document or array; one that does not fit changes nothing."""
+    sections = fields_of(diff)
     is_array = sections.pop(b"a", (0, b"\0"))[1] == b"\1"
     kind, raw = value
     if is_array and kind == _ARRAY:
@@ -107,7 +108,7 @@ def _apply_nested(value: Value, diff: bytes) -> Value:
 
 
 def _apply_array(array: bytes, sections: dict[bytes, Value]) -> bytes:
-    items = list(_values(array))
+    items = list(values_of(array))
     if b"l" in sections:
         length = _number(sections.pop(b"l"))
         items = items[:length] + [(_NULL, b"")] * (length - len(items))
@@ -119,13 +120,13 @@ def _apply_array(array: bytes, sections: dict[bytes, Value]) -> bytes:
             items += [(_NULL, b"")] * (index + 1 - len(items))
             items[index] = value
         elif index < len(items):
-            items[index] = _apply_nested(items[index], value[1])
-    return _build(_element(b"%d" % index, value) for index, value in enumerate(items))
+            items[index] = apply_nested(items[index], value[1])
+    return pack_document(pack_element(b"%d" % index, value) for index, value in enumerate(items))
 
 
 def _patch(value: Value, change: bytes) -> Value:
     """Overwrite the tail of a binary from offset `o` with the bytes of `d` (time-series columns)."""
-    fields = _fields(change)
+    fields = fields_of(change)
     kind, raw = value
     if kind != _BINARY:
         return value
@@ -149,9 +150,9 @@ def _set(container: bytes, is_array: bool, path: Path, new: Value | None, *, cre
         elif kind in (_DOCUMENT, _ARRAY):
             value = kind, _set(container[start:end], kind == _ARRAY, rest, new, create=create)
         if value is not None:
-            pieces.append(_element(name, value))
+            pieces.append(pack_element(name, value))
     if found:
-        return _build(pieces)
+        return pack_document(pieces)
     whole = b".".join(path)
     if rest and any(name == whole for name, _, _, _ in elements(container)):  # a field whose own name has dots
         return _set(container, is_array, [whole], new)
@@ -164,45 +165,53 @@ def _append(container: bytes, length: int | None, key: bytes, rest: Path, new: V
         return container
     value = (_DOCUMENT, _set(_EMPTY, False, rest, new, create=True)) if rest else new
     nulls = range(length, int(key)) if length is not None else ()
-    return _build([container[4:-1], *(_element(b"%d" % index, (_NULL, b"")) for index in nulls), _element(key, value)])
+    return pack_document(
+        [container[4:-1], *(pack_element(b"%d" % index, (_NULL, b"")) for index in nulls), pack_element(key, value)]
+    )
 
 
 def _truncate(container: bytes, is_array: bool, path: Path, size: int) -> bytes:
     """Cut the array that lies at a path."""
     if not path:
-        return _build(_element(b"%d" % at, value) for at, value in enumerate(_values(container)) if at < size)
+        return pack_document(
+            pack_element(b"%d" % at, value) for at, value in enumerate(values_of(container)) if at < size
+        )
     pieces = []
     for name, kind, start, end in elements(container):
         raw = container[start:end]
         if name == path[0] and kind in (_DOCUMENT, _ARRAY) and (path[1:] or kind == _ARRAY):
             raw = _truncate(raw, kind == _ARRAY, path[1:], size)
-        pieces.append(_element(name, (kind, raw)))
-    return _build(pieces)
+        pieces.append(pack_element(name, (kind, raw)))
+    return pack_document(pieces)
 
 
-def _fields(document: bytes) -> dict[bytes, Value]:
+def fields_of(document: bytes) -> dict[bytes, Value]:
+    """Read a document's fields, in order."""
     return {name: (kind, document[start:end]) for name, kind, start, end in elements(document)}
 
 
-def _values(array: bytes) -> Iterator[Value]:
+def values_of(array: bytes) -> Iterator[Value]:
+    """Read an array's values, in order."""
     return ((kind, array[start:end]) for _, kind, start, end in elements(array))
 
 
 def _section(sections: dict[bytes, Value], name: bytes) -> dict[bytes, Value]:
-    return _fields(sections[name][1]) if name in sections else {}
+    return fields_of(sections[name][1]) if name in sections else {}
 
 
-def _element(name: bytes, value: Value) -> bytes:
+def pack_element(name: bytes, value: Value) -> bytes:
+    """Write a field of a document."""
     return b"%c%b\0%b" % (value[0], name, value[1])
 
 
-def _build(pieces: Iterable[bytes]) -> bytes:
+def pack_document(pieces: Iterable[bytes]) -> bytes:
+    """Write a document, or an array, out of its packed elements."""
     body = b"".join(pieces)
     return b"%b%b\0" % (_LENGTH.pack(len(body) + 5), body)
 
 
-def _text(value: Value) -> bytes:
-    """The bytes of a string; an array index stands in a disambiguated path as a number."""
+def text_of(value: Value) -> bytes:
+    """Give the bytes of a string; an array index stands in a disambiguated path as a number."""
     return value[1][4:-1] if value[0] == _STRING else b"%d" % _number(value)
 
 

@@ -1,11 +1,12 @@
 """Keep the net effect of the oplog by `_id`: in memory up to a budget, in a private temporary SQLite file past it.
 
-Knows nothing of what an effect means. The file has no name and goes with the process.
+Knows nothing of what an effect means. While the oplog is read, the file is only added to and never asked: an `_id` has
+a row in it for each time the memory was emptied. The file has no name and goes with the process.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from drx.backup.documents import split
@@ -16,31 +17,36 @@ _CHUNK = 500
 _TABLE = """
 CREATE TABLE effects (
     place INTEGER PRIMARY KEY, collection INTEGER NOT NULL, id BLOB NOT NULL, kind INTEGER NOT NULL,
-    body BLOB NOT NULL, last TEXT NOT NULL, seen INTEGER NOT NULL, UNIQUE (collection, id)
+    body BLOB NOT NULL, last TEXT NOT NULL, seen INTEGER NOT NULL
 )"""
-_PUT = """
-INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (collection, id) DO UPDATE SET
-    place = CASE WHEN kind IN (0, 3) AND excluded.kind = 0 THEN place ELSE excluded.place END,
-    kind = excluded.kind, body = excluded.body, last = excluded.last, seen = excluded.seen"""
+_INDEX = "CREATE INDEX by_id ON effects (collection, id)"
+_OF_ID = "SELECT place, kind, body, last, seen FROM effects WHERE collection = ? AND id = ? ORDER BY place"
+_SEEN = "UPDATE effects SET seen = 1 WHERE collection = ? AND id = ?"
+_NEXT = "SELECT place, id FROM effects WHERE +collection = ? AND place > ? ORDER BY place LIMIT ?"  # not by the index
 _BORN, _GONE, _CHAIN, _REBORN = range(4)  # reborn: deleted and inserted again since the last spill
 
 
 @dataclass(slots=True)
 class Chain:
-    """Updates, in order, to a document that only the base holds; `last` is the position of the newest."""
+    """Updates, in order, to a document that is not in memory; `last` is the position of the newest.
+
+    Whoever adds to them condenses them when there are `too_many`.
+    """
 
     updates: list[bytes] = field(default_factory=list)
     last: int = 0
     seen: bool = False
+    too_many: int = 8
 
 
 Effect = bytes | Chain | None
-"""A document born in the oplog, updates to one of the base, or None for a deleted one."""
+"""A document born in the oplog, updates to one that was there before, or None for a deleted one."""
+
+_Row = tuple[int, int, bytes, str, int]
 
 
 class Untouched:
-    """Marks an `_id` the oplog never named."""
+    """Marks an `_id` that nothing in memory names."""
 
 
 UNTOUCHED = Untouched()
@@ -64,7 +70,7 @@ class Budget:
 
     def charge(self, size_bytes: int) -> None:
         """Count what was put in memory, and empty the memory when that is too much."""
-        self._used_bytes += size_bytes + _OVERHEAD
+        self._used_bytes += size_bytes
         if self._used_bytes > self._limit_bytes:
             self.spill()
 
@@ -72,6 +78,7 @@ class Budget:
         """Put everything in one place, once nothing more is put: from here on threads may read side by side."""
         if self.file:
             self.spill()
+            self.file.execute(_INDEX)
 
     def spill(self) -> None:
         """Move every effect to the file."""
@@ -80,11 +87,11 @@ class Budget:
                 self.file = sqlite3.connect("", check_same_thread=False, isolation_level=None)
                 self.file.execute("PRAGMA journal_mode = OFF")
                 self.file.execute(_TABLE)
+            self.file.execute("BEGIN")
             for effects in self._effects:
-                self.file.execute("BEGIN")
-                self.file.executemany(_PUT, effects.drain(self._places))
-                self.file.execute("COMMIT")
+                self.file.executemany("INSERT INTO effects VALUES (?, ?, ?, ?, ?, ?, ?)", effects.drain(self._places))
                 self._places = max(self._places, effects.next_place)
+            self.file.execute("COMMIT")
         self._used_bytes = 0
 
 
@@ -102,41 +109,50 @@ class Effects:
     def __bool__(self) -> bool:
         return bool(self._memory) or self.drained
 
-    def get(self, identity: bytes) -> Effect | Untouched:
-        """Find the effect on one document."""
-        effect = self._memory.get(identity, UNTOUCHED)
-        if effect is not UNTOUCHED or not self.drained:
-            return effect
-        row = self._select("SELECT kind, body, last, seen FROM effects WHERE collection = ? AND id = ?", identity)
-        return _effect(*row) if row else UNTOUCHED
+    def recent(self, identity: bytes) -> Effect | Untouched:
+        """Find what is in memory of the effect on one document, while more is put."""
+        return self._memory.get(identity, UNTOUCHED)
 
-    def put(self, identity: bytes, effect: Effect, size_bytes: int = 0) -> None:
-        """Keep an effect; a document born takes the last place unless it was born already."""
-        born = isinstance(effect, bytes) and not isinstance(self._memory.get(identity), bytes)
-        if born and self._memory.pop(identity, UNTOUCHED) is None:
-            self._reborn.add(identity)
+    def put(self, identity: bytes, effect: Effect) -> None:
+        """Keep an effect in place of the recent one; a document born takes the last place unless it was born before."""
+        before = self._memory.get(identity, UNTOUCHED)
+        if isinstance(effect, bytes) and not isinstance(before, bytes):
+            self._memory.pop(identity, None)
+            if before is None:
+                self._reborn.add(identity)
         self._memory[identity] = effect
+        added = _OVERHEAD if isinstance(before, Untouched) else -_size(before)
+        self._budget.charge(added + _size(effect))
+
+    def grow(self, size_bytes: int) -> None:
+        """Count what a chain in memory grew by, or shrank."""
         self._budget.charge(size_bytes)
+
+    def get(self, identity: bytes) -> Sequence[Effect]:
+        """Give the effects on one document, in order, once the budget was settled; nothing where there are none."""
+        effect = self._memory.get(identity, UNTOUCHED)
+        if not isinstance(effect, Untouched):
+            return (effect,)
+        return tuple(_effect(row) for row in self._rows(identity)) if self.drained else ()
 
     def see(self, identity: bytes, effect: Chain) -> None:
         """Note that the base holds the document a chain of updates belongs to."""
         if identity in self._memory:
             effect.seen = True
         else:
-            self._select("UPDATE effects SET seen = 1 WHERE collection = ? AND id = ?", identity)
+            with self._budget.lock:
+                assert self._budget.file
+                self._budget.file.execute(_SEEN, (self._number, identity))
 
-    def items(self) -> Iterator[tuple[bytes, Effect]]:
-        """Give every effect, by place, when no more are put and the budget was settled."""
-        yield from self._memory.items()
-        if not self.drained:
-            return
+    def items(self) -> Iterator[tuple[bytes, Sequence[Effect]]]:
+        """Give the effects on every document, by place, once the budget was settled."""
+        yield from ((identity, (effect,)) for identity, effect in self._memory.items())
         place = -1
-        query = (
-            "SELECT place, id, kind, body, last, seen FROM effects WHERE collection = ? AND place > ? ORDER BY place"
-        )
-        while rows := self._page(query, place):
-            place = rows[-1][0]
-            yield from ((row[1], _effect(*row[2:])) for row in rows)
+        while self.drained and (page := self._page(place)):
+            for place, identity in page:
+                rows = self._rows(identity)
+                if place == _place(rows):
+                    yield identity, tuple(_effect(row) for row in rows)
 
     def drain(self, place: int) -> Iterator[tuple[int, int, bytes, int, bytes, str, bool]]:
         """Give up everything in memory, as rows from `place` on."""
@@ -155,21 +171,34 @@ class Effects:
                     kind = _REBORN if identity in reborn else _BORN
                     yield number, self._number, identity, kind, effect, "0", False
 
-    def _select(self, query: str, identity: bytes) -> tuple[int, bytes, str, int] | None:
+    def _rows(self, identity: bytes) -> list[_Row]:
         with self._budget.lock:
             assert self._budget.file
-            row: tuple[int, bytes, str, int] | None = self._budget.file.execute(
-                query, (self._number, identity)
-            ).fetchone()
-            return row
+            return self._budget.file.execute(_OF_ID, (self._number, identity)).fetchall()
 
-    def _page(self, query: str, place: int) -> list[tuple[int, bytes, int, bytes, str, int]]:
+    def _page(self, place: int) -> list[tuple[int, bytes]]:
         with self._budget.lock:
             assert self._budget.file
-            return self._budget.file.execute(f"{query} LIMIT {_CHUNK}", (self._number, place)).fetchall()
+            return self._budget.file.execute(_NEXT, (self._number, place, _CHUNK)).fetchall()
 
 
-def _effect(kind: int, body: bytes, last: str, seen: int) -> Effect:
+def _place(rows: Sequence[_Row]) -> int:
+    """Tell where a document stands that has these rows: where it was last born, if it was."""
+    born = None
+    for place, kind, *_ in rows:
+        if kind == _GONE:
+            born = None
+        elif kind == _REBORN or (kind == _BORN and born is None):
+            born = place
+    return rows[0][0] if born is None else born
+
+
+def _effect(row: _Row) -> Effect:
+    _, kind, body, last, seen = row
     if kind == _CHAIN:
         return Chain(split(body), int(last), bool(seen))
     return None if kind == _GONE else body
+
+
+def _size(effect: Effect) -> int:
+    return sum(map(len, effect.updates)) if isinstance(effect, Chain) else len(effect or b"")

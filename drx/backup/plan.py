@@ -1,14 +1,15 @@
 """What the oplog makes of a base: the collections at a target time, and the net change of their documents."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bson import decode
 from bson.json_util import dumps
 
+from drx.backup.condense import condensed
 from drx.backup.diffs import apply_update, is_replacement
 from drx.backup.documents import id_element
-from drx.backup.effects import Budget, Chain, Effect, Effects, Untouched
+from drx.backup.effects import UNTOUCHED, Budget, Chain, Effect, Effects, Untouched
 from drx.backup.entry import timestamp_of
 from drx.backup.manifest import CANONICAL, PLAIN
 from drx.errors import PermanentError
@@ -40,22 +41,22 @@ class Changes:
 
     def insert(self, document: bytes) -> None:
         """Take a whole document; one that is already there gives way."""
-        self._effects.put(id_element(document), document, len(document))
+        self._effects.put(id_element(document), document)
 
     def update(self, identity: bytes, update: bytes, position: int) -> None:
         """Take an update of the document with this `_id` element.
 
         Raises PermanentError where the document cannot be there.
         """
-        effect = self._effects.get(identity)
+        effect = self._effects.recent(identity)
         if isinstance(effect, bytes):
             self._effects.put(identity, apply_update(effect, update))
         elif effect is None:
             self._refuse_missing(identity, position)
+        elif isinstance(effect, Chain) and not is_replacement(update):
+            self._effects.grow(_lengthen(effect, update, position))
         else:
-            before = effect.updates if isinstance(effect, Chain) and not is_replacement(update) else []
-            before.append(update)
-            self._effects.put(identity, Chain(before, position), len(update))
+            self._effects.put(identity, Chain([update], position))
 
     def delete(self, identity: bytes) -> None:
         """Take a delete; a document that is not there is no damage."""
@@ -63,33 +64,52 @@ class Changes:
 
     def net(self) -> Iterator[tuple[bytes, Effect]]:
         """Give the net effect on each document that the oplog named, in the order in which they began."""
-        return self._effects.items()
+        for identity, effects in self._effects.items():
+            effect = self._net(identity, effects)
+            if not isinstance(effect, Untouched):
+                yield identity, effect
 
     def apply(self, document: bytes) -> bytes | None:
-        """Bring a document of the base to its final state: None when it is gone, the same object when untouched."""
+        """Bring a document of the base to its final state: None when it is gone, the same object when untouched.
+
+        Raises PermanentError where an update after the base's end met a document that was deleted before.
+        """
         if not self._effects:
             return document
         identity = id_element(document)
-        effect = self._effects.get(identity)
+        effect = self._net(identity, self._effects.get(identity))
         if isinstance(effect, Untouched):
             return document
         if not isinstance(effect, Chain):
             return None
         self._effects.see(identity, effect)
-        for update in effect.updates:
-            document = apply_update(document, update)
-        return document
+        return _updated(document, effect)
 
     def born(self) -> Iterator[bytes]:
         """Give the documents inserted since the base; call it after the whole base went through `apply`.
 
         Raises PermanentError where an update after the base's end met a document that neither base nor oplog holds.
         """
-        for identity, effect in self._effects.items():
+        for identity, effects in self._effects.items():
+            effect = self._net(identity, effects)
             if isinstance(effect, bytes):
                 yield effect
             elif isinstance(effect, Chain) and not effect.seen:
                 self._refuse_missing(identity, effect.last)
+
+    def _net(self, identity: bytes, effects: Sequence[Effect]) -> Effect | Untouched:
+        """Put together what was kept piece by piece."""
+        net: Effect | Untouched = UNTOUCHED
+        for effect in effects:
+            if not isinstance(effect, Chain) or isinstance(net, Untouched):
+                net = effect
+            elif isinstance(net, Chain):
+                net = Chain(net.updates + effect.updates, effect.last, effect.seen)
+            elif net is None:
+                self._refuse_missing(identity, effect.last)
+            else:
+                net = _updated(net, effect)
+        return net
 
     def _refuse_missing(self, identity: bytes, position: int) -> None:
         if position <= self._consistent_from:
@@ -100,6 +120,24 @@ class Changes:
             "but neither the base nor the oplog before it holds that document",
             "The base or the archived oplog is damaged: restore from an earlier base",
         )
+
+
+def _lengthen(chain: Chain, update: bytes, position: int) -> int:
+    """Add an update to a chain; return by how many bytes it grew, or shrank."""
+    chain.updates.append(update)
+    chain.last = position
+    if len(chain.updates) < chain.too_many:
+        return len(update)
+    before = sum(map(len, chain.updates[:-1]))
+    chain.updates = condensed(chain.updates)
+    chain.too_many = max(chain.too_many, 2 * len(chain.updates))
+    return sum(map(len, chain.updates)) - before
+
+
+def _updated(document: bytes, chain: Chain) -> bytes:
+    for update in chain.updates:
+        document = apply_update(document, update)
+    return document
 
 
 @dataclass(frozen=True, slots=True)
