@@ -2,7 +2,7 @@
 
 Run `python -m tests.bench.point_in_time [--entries 1000000] [--whole]`. The entries are made up, and archived as slices
 with drx's own writer; base, store and server are real. Beside it the same entries are applied one at a time, in order,
-to the same server, as stock tools do after their load: the first 20,000 of them, or all with `--whole`.
+to the same server, as stock tools do after their load: the first 5,000 of them, or all with `--whole`.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from tests.bench.dump_restore import image
 
 Client = MongoClient[dict[str, Any]]
 DATABASE, INTO, SERVICE, BACKUP = "pixelcraft", "pixelcraft_restored", "bench", "base"
-DOCUMENTS, PER_SLICE, SAMPLE = 50_000, 250_000, 20_000
+DOCUMENTS, PER_SLICE, SAMPLE = 50_000, 250_000, 5_000
 QUIET: dict[str, Any] = {"progress": lambda done, total, unit: None, "cancelled": lambda: False}
 
 
