@@ -124,6 +124,20 @@ def test_the_same_files_give_the_same_bytes_and_nobody_needs_a_secret(project: P
     assert "Nobody runs this by itself" not in first
 
 
+def test_the_least_project_has_a_plan_that_says_what_is_lacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    text = "service: x\nobjectives: {rto: 1h, rpo: 1h}\nenvironments: {sandbox: {sandbox: true}}\n"
+    (tmp_path / "drx.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+    assert run(["plan"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "There is no runbook of kind scenario yet" in shown
+    assert "states no backups: nothing can be restored" in shown
+    assert "drx.yaml names none" in shown
+
+
 def test_a_stale_plan_is_shown_with_its_difference(project: Project, capsys: Capture) -> None:
     assert run(["plan", "--output", "docs/disaster-recovery.md"]) == ExitCode.OK
     assert run(["plan", "--check"]) == ExitCode.OK
