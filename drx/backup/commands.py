@@ -57,13 +57,17 @@ def _create(namespaces: Namespaces, entry: Entry, command: Command) -> None:
     options = {key: value for key, value in command.items() if key not in ("create", "idIndex", "uuid", "temp")}
     if "viewPipeline" in options:  # the embedded server's word
         options["pipeline"] = options.pop("viewPipeline")
-    kind = "view" if "viewOn" in options else "timeseries" if "timeseries" in options else None
+    kind = "view" if "viewOn" in options else None
     if name.startswith(BUCKETS):
+        kind = "timeseries"
         options = {key: value for key, value in options.items() if key in ("timeseries", "expireAfterSeconds")}
     elif name.startswith("system."):
         return
     collection = namespaces.create(logical_name(name), entry, options, kind)
-    if kind is None and isinstance(id_index, dict):
+    clustered = options.get("clusteredIndex")
+    if kind is None and isinstance(clustered, dict):
+        collection.indexes = {str(clustered["name"]): {**clustered, "clustered": True}}
+    elif kind is None and isinstance(id_index, dict):
         collection.indexes["_id_"] = index_spec(id_index)
 
 
@@ -98,9 +102,9 @@ def _create_indexes(namespaces: Namespaces, entry: Entry, command: Command) -> N
     physical = str(command[verb])
     collection = namespaces.written(logical_name(physical), entry)
     for spec in specs:
-        if physical.startswith(BUCKETS) and "originalSpec" not in spec:
-            raise _unknown(entry, f"an index on the buckets of the time series {collection.name}")
         cleaned = index_spec(spec)
+        if physical.startswith(BUCKETS) and "originalSpec" not in spec:
+            cleaned["key"] = _series_key(entry, collection, cleaned["key"])
         collection.indexes[str(cleaned["name"])] = cleaned
 
 
@@ -108,15 +112,16 @@ def _drop_indexes(namespaces: Namespaces, entry: Entry, command: Command) -> Non
     collection = namespaces.find(logical_name(str(command[first_field(entry.o)])), entry.uuid)
     if collection is None:
         return
-    for name in [name for name in collection.indexes if name != "_id_" and command.get("index") in (name, "*")]:
-        del collection.indexes[name]
+    for name, spec in list(collection.indexes.items()):
+        if name != "_id_" and not spec.get("clustered") and command.get("index") in (name, "*"):
+            del collection.indexes[name]
 
 
 def _modify(namespaces: Namespaces, entry: Entry, command: Command) -> None:
     collection = namespaces.written(logical_name(str(command["collMod"])), entry)
     for key, value in command.items():
         if key == "index" and isinstance(value, dict):
-            _modify_index(collection, value)
+            _modify_index(namespaces, entry, collection, value)
         elif key == "timeseries" and isinstance(value, dict):
             known = collection.options.get("timeseries")
             collection.options[key] = {**known, **value} if isinstance(known, dict) else value
@@ -130,9 +135,12 @@ def _modify(namespaces: Namespaces, entry: Entry, command: Command) -> None:
             raise _unknown(entry, f"{key} in a collMod of {collection.name}")
 
 
-def _modify_index(collection: Collection, change: Command) -> None:
+def _modify_index(namespaces: Namespaces, entry: Entry, collection: Collection, change: Command) -> None:
+    key = change.get("keyPattern")
+    if collection.type == "timeseries" and isinstance(key, Mapping):
+        key = _series_key(entry, collection, key)
     for name, spec in collection.indexes.items():
-        if name == change.get("name") or ("name" not in change and spec["key"] == change.get("keyPattern")):
+        if name == change.get("name") or ("name" not in change and _same_key(spec["key"], key)):
             changed = {**spec, **{key: change[key] for key in change if key not in ("name", "keyPattern")}}
             if changed.pop("forceNonUnique", False):
                 changed.pop("unique", None)
@@ -143,6 +151,34 @@ def _modify_index(collection: Collection, change: Command) -> None:
                     del changed[flag]
             collection.indexes[name] = changed
             return
+    if entry.position > namespaces.consistent_from:
+        raise _unknown(entry, f"a change of an index that {collection.name} does not have,")
+
+
+def _same_key(one: object, other: object) -> bool:
+    return isinstance(one, Mapping) and isinstance(other, Mapping) and list(one.items()) == list(other.items())
+
+
+def _series_key(entry: Entry, collection: Collection, key: object) -> dict[str, object]:
+    """Turn the key of an index on buckets into that of the time series, as a user would write it.
+
+    Servers note the original only where a user made the index, not for the one they make themselves. Source: the
+    servers' `timeseries_index_schema_conversion_functions`.
+    """
+    series = collection.options.get("timeseries")
+    meta = str(series.get("metaField")) if isinstance(series, Mapping) else ""
+    found: dict[str, object] = {}
+    for name, value in key.items() if isinstance(key, Mapping) else ():
+        bound, _, rest = name.removeprefix("control.").partition(".")
+        if name == "meta" or name.startswith("meta."):
+            found[meta + name[4:]] = value
+        elif name.startswith("data.") and value == "2dsphere_bucket":
+            found[name[5:]] = "2dsphere"
+        elif name.startswith("control.") and bound in ("min", "max") and found.setdefault(rest, value) == value:
+            continue
+        else:
+            raise _unknown(entry, f"an index on the buckets of the time series {collection.name}")
+    return found
 
 
 def _convert_to_capped(namespaces: Namespaces, entry: Entry, command: Command) -> None:
@@ -177,6 +213,7 @@ _HANDLERS: dict[str, Callable[[Namespaces, Entry, Command], None]] = {
     "dropIndexes": _drop_indexes,
     "deleteIndexes": _drop_indexes,
     "deleteIndex": _drop_indexes,
+    "dropIndex": _drop_indexes,
     "collMod": _modify,
     "convertToCapped": _convert_to_capped,
     "emptycapped": _empty_capped,

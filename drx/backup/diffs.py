@@ -79,7 +79,13 @@ def _apply_diff(document: bytes, sections: dict[bytes, Value]) -> bytes:
     _refuse_unknown(name for name in sections if name not in (b"d", b"u", b"i", b"b") and name[:1] != b"s")
     pieces: list[bytes] = []
     appended = updated | inserted
+    touched = deleted.keys() | appended.keys() | nested.keys() | binary.keys()
+    copied = 4
     for name, kind, start, end in elements(document):
+        if name not in touched:
+            continue
+        pieces.append(document[copied : start - len(name) - 2])
+        copied = end
         value = (kind, document[start:end])
         if name in deleted or name in inserted:  # an inserted field moves to the end, as servers do it
             continue
@@ -88,9 +94,10 @@ def _apply_diff(document: bytes, sections: dict[bytes, Value]) -> bytes:
             appended.pop(name, None)
         elif name in nested:
             value = apply_nested(value, nested[name])
-        elif name in binary:
+        else:
             value = _patch(value, binary[name][1])
         pieces.append(pack_element(name, value))
+    pieces.append(document[copied:-1])
     pieces.extend(pack_element(name, value) for name, value in appended.items())
     return pack_document(pieces)
 

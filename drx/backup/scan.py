@@ -91,7 +91,7 @@ def _described(database: Database[Any], item: Mapping[str, Any]) -> Described:
         name,
         None if kind == "collection" else kind,
         bytes(item["info"]["uuid"]) if "uuid" in item.get("info", {}) else None,
-        item.get("options", {}),
+        {key: value for key, value in item.get("options", {}).items() if key != "temp"},  # a server drops these itself
         tuple(indexes["cursor"]["firstBatch"]),
         f"system.buckets.{name}" if kind == "timeseries" else name,
     )
