@@ -57,13 +57,13 @@ def _create(namespaces: Namespaces, entry: Entry, command: Command) -> None:
     options = {key: value for key, value in command.items() if key not in ("create", "idIndex", "uuid", "temp")}
     if "viewPipeline" in options:  # the embedded server's word
         options["pipeline"] = options.pop("viewPipeline")
-    kind = "view" if "viewOn" in options else "timeseries" if "timeseries" in options else None
+    kind = "view" if "viewOn" in options else "timeseries" if name.startswith(BUCKETS) else None
     if name.startswith(BUCKETS):
         options = {key: value for key, value in options.items() if key in ("timeseries", "expireAfterSeconds")}
     elif name.startswith("system."):
         return
     collection = namespaces.create(logical_name(name), entry, options, kind)
-    if kind is None and isinstance(id_index, dict):
+    if "_id_" in collection.indexes and isinstance(id_index, dict):
         collection.indexes["_id_"] = index_spec(id_index)
 
 
@@ -98,18 +98,43 @@ def _create_indexes(namespaces: Namespaces, entry: Entry, command: Command) -> N
     physical = str(command[verb])
     collection = namespaces.written(logical_name(physical), entry)
     for spec in specs:
-        if physical.startswith(BUCKETS) and "originalSpec" not in spec:
-            raise _unknown(entry, f"an index on the buckets of the time series {collection.name}")
         cleaned = index_spec(spec)
+        if physical.startswith(BUCKETS) and "originalSpec" not in spec:
+            key = _measurements_key(spec["key"], collection.options)
+            if key is None:
+                raise _unknown(entry, f"an index on the buckets of the time series {collection.name}")
+            cleaned["key"] = key
         collection.indexes[str(cleaned["name"])] = cleaned
+
+
+def _measurements_key(key: object, options: Command) -> dict[str, object] | None:
+    """Say by what users' fields an index on buckets orders them; None where it is not by time and meta field alone.
+
+    The servers give every new time series one of these. Source: `timeseries_index_schema_conversion_functions`.
+    """
+    known = options.get("timeseries")
+    fields = known if isinstance(known, Mapping) else {}
+    found: dict[str, object] = {}
+    bounds = []
+    for name, order in key.items() if isinstance(key, Mapping) else ():
+        first, dot, rest = name.partition(".")
+        if first == "meta" and fields.get("metaField"):
+            found[f"{fields['metaField']}{dot}{rest}"] = order
+        elif name in (f"control.{bound}.{fields.get('timeField')}" for bound in ("min", "max")):
+            found[str(fields["timeField"])] = order
+            bounds.append(name)
+        else:
+            return None
+    return found if len(bounds) != 1 else None
 
 
 def _drop_indexes(namespaces: Namespaces, entry: Entry, command: Command) -> None:
     collection = namespaces.find(logical_name(str(command[first_field(entry.o)])), entry.uuid)
     if collection is None:
         return
-    for name in [name for name in collection.indexes if name != "_id_" and command.get("index") in (name, "*")]:
-        del collection.indexes[name]
+    for name, spec in list(collection.indexes.items()):
+        if name != "_id_" and not spec.get("clustered") and command.get("index") in (name, "*"):
+            del collection.indexes[name]
 
 
 def _modify(namespaces: Namespaces, entry: Entry, command: Command) -> None:

@@ -100,8 +100,8 @@ class Namespaces:
         collection = Collection(
             name, entry.uuid, options, {}, kind, None, self.changes_of(name), open=entry.uuid is None
         )  # fmt: skip
-        if kind != "view":
-            collection.indexes["_id_"] = {"key": {"_id": 1}, "name": "_id_"}
+        if index := _first_index(options, kind):
+            collection.indexes[str(index["name"])] = index
         if name in self.by_name:
             self._refuse_after_base(entry, f"writes to another {self.database}.{name} than the one that is there")
             self._by_uuid[entry.uuid or b""] = collection  # gone, or renamed, before the base was listed
@@ -173,6 +173,14 @@ class Namespaces:
                 f"the oplog at {at.time}.{at.inc} {what} and the entries before it do not say why",
                 "The archived oplog has a gap: restore from a base taken after it, or to a time before it",
             )
+
+
+def _first_index(options: Mapping[str, object], kind: str | None) -> Mapping[str, object] | None:
+    """Give the index that a new collection has by itself: buckets and clustered collections are ordered by `_id`."""
+    if kind is not None:
+        return None
+    clustered = options.get("clusteredIndex")
+    return {**clustered, "clustered": True} if isinstance(clustered, Mapping) else {"key": {"_id": 1}, "name": "_id_"}
 
 
 def identity_of(entry: Entry) -> bytes:
