@@ -139,7 +139,7 @@ def _prove(
             yield from read_member(store, prefix + file.path, member)
 
     again = _folded(base, entries(), until)
-    if [_summary(plan) for plan in again] != [_summary(plan) for plan in plans]:
+    if [summary(plan) for plan in again] != [summary(plan) for plan in plans]:
         raise PermanentError(
             f"what happened since the base {base.id} cannot be written as a differential",
             "Restores use the slices; take a new base where those are too many",
@@ -147,7 +147,9 @@ def _prove(
 
 
 @dataclass(frozen=True)
-class _Summary:
+class Summary:
+    """What a plan comes to; equal summaries, equal collections."""
+
     name: str
     type: str | None
     origin: str | None
@@ -157,10 +159,11 @@ class _Summary:
     """Sum of a hash of each effect, in whatever order they come."""
 
 
-def _summary(plan: CollectionPlan) -> _Summary:
+def summary(plan: CollectionPlan) -> Summary:
+    """Say what a plan comes to, in bounded memory."""
     effects = sum(_hash(identity, effect) for identity, effect in plan.changes.net()) % (1 << 128)
     indexes = {str(index["name"]): dict(index) for index in plan.indexes}
-    return _Summary(plan.name, plan.type, plan.origin, dict(plan.options), indexes, effects)
+    return Summary(plan.name, plan.type, plan.origin, dict(plan.options), indexes, effects)
 
 
 def _hash(identity: bytes, effect: Effect) -> int:

@@ -109,7 +109,7 @@ class Namespaces:
         collection = Collection(
             name, entry.uuid, options, {}, kind, None, self.changes_of(name), open=entry.uuid is None
         )  # fmt: skip
-        if kind != "view":
+        if kind is None:  # the buckets of a time series are clustered by their `_id`
             collection.indexes["_id_"] = {"key": {"_id": 1}, "name": "_id_"}
         if name in self.by_name:
             self._refuse_after_base(entry, f"writes to another {self.database}.{name} than the one that is there")

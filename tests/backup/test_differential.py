@@ -15,7 +15,7 @@ from pymongo import MongoClient
 
 from drx.backup import capture
 from drx.backup.catalog import list_differentials, list_slices, slice_keys
-from drx.backup.differential import take_differential
+from drx.backup.differential import summary, take_differential
 from drx.backup.documents import split
 from drx.backup.dump import base_backup
 from drx.backup.entry import parse
@@ -30,7 +30,7 @@ from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.errors import DamagedError, PermanentError
 from tests.backup import model
-from tests.backup.test_fold import history_of
+from tests.backup.test_fold import ONE, TWO, Log, history_of
 
 Client = MongoClient[dict[str, Any]]
 QUIET: dict[str, Any] = {"progress": lambda done, total, unit: None, "cancelled": lambda: False}
@@ -146,6 +146,37 @@ def test_names_that_change_places_and_collections_that_return() -> None:
     assert [(plan.name, plan.origin, dict(plan.options)) for plan in again] == [
         ("a", "b", {}), ("b", "a", {}), ("c", None, {"capped": True, "size": 9}),
     ]  # fmt: skip
+
+
+def test_odd_collections_lead_where_they_led() -> None:
+    """As real servers write them: time series, clustered, capped, views, and an old collection that became capped."""
+    log = Log()
+    old = BaseCollection("old", ONE, {}, ({"key": {"_id": 1}, "name": "_id_"}, {"key": {"a": 1}, "name": "a_1"}))
+    series = {"timeField": "t", "metaField": "m"}
+    log.add("c", "db.$cmd", {"create": "system.buckets.ts", "clusteredIndex": True, "timeseries": series}, ui=TWO)
+    log.add("i", "db.system.buckets.ts", {"_id": 1, "data": {}}, ui=TWO)
+    key = {"meta": 1, "control.min.t": 1, "control.max.t": 1}
+    log.add("c", "db.$cmd", {"createIndexes": "system.buckets.ts", "v": 2, "key": key, "name": "x"}, ui=TWO)
+    index = {"v": 2, "key": {"_id": 1}, "name": "by id", "unique": True}
+    log.add("c", "db.$cmd", {"create": "clustered", "clusteredIndex": index}, ui=b"3" * 16)
+    log.add("c", "db.$cmd", {"create": "log", "capped": True, "size": 4096, "max": 9}, ui=b"4" * 16)
+    log.add("i", "db.log", {"_id": 2}, ui=b"4" * 16)
+    log.add("i", "db.log", {"_id": 1}, ui=b"4" * 16)
+    log.add("i", "db.system.views", {"_id": "db.seen", "viewOn": "old", "pipeline": [{"$match": {}}]}, ui=b"5" * 16)
+    log.add("c", "db.$cmd", {"convertToCapped": "old", "size": 4096}, ui=ONE)
+    log.add("c", "db.$cmd", {"collMod": "old", "cappedMax": 7}, ui=ONE)
+    log.add("c", "db.$cmd", {"createIndexes": "old", "v": 2, "key": {"b": 1}, "name": "b_1", "hidden": True}, ui=ONE)
+    end, until = Timestamp(100, len(log.entries)), Timestamp(100, 99)
+    since = Timestamp(100, 0)
+    plans = fold(log.entries, database="db", base=[old], until=until, consistent_from=since)
+    net = list(net_entries("db", [old], plans, consistent_from=since, end=end, wall=model_time()))
+
+    again = fold(net, database="db", base=[old], until=until, consistent_from=since)
+
+    assert [summary(plan) for plan in again] == [summary(plan) for plan in plans]
+    assert [plan.name for plan in again] == ["clustered", "log", "old", "seen", "ts"]
+    born = [decode(raw)["_id"] for raw in again[1].changes.born()]
+    assert born == [2, 1], "a capped collection keeps its order"
 
 
 @pytest.fixture

@@ -361,8 +361,44 @@ def test_a_time_series_is_its_buckets() -> None:
     log.add("i", "db.system.views", {"_id": "db.ts", "viewOn": "system.buckets.ts", "pipeline": []}, ui=ONE)
     log.add("i", "db.system.buckets.ts", {"_id": 1, "data": {}}, ui=TWO)
     plan = log.fold()["ts"]
-    assert (plan.type, dict(plan.options)) == ("timeseries", {"timeseries": options})
+    assert (plan.type, dict(plan.options), plan.indexes) == ("timeseries", {"timeseries": options}, ())
     assert ids({"c": plan}) == [1]
+
+
+def test_a_time_series_that_is_no_buckets_is_a_collection() -> None:
+    log = Log()
+    log.add("c", "db.$cmd", {"create": "ts", "timeseries": {"timeField": "t"}}, ui=TWO)  # the embedded server's
+    assert log.fold()["ts"].type is None
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ({"meta": 1, "control.min.t": 1, "control.max.t": 1}, {"m": 1, "t": 1}),
+        ({"control.max.t": -1, "control.min.t": -1, "meta.place.x": "2dsphere"}, {"t": -1, "m.place.x": "2dsphere"}),
+        ({"control.min.v": 1, "control.max.v": 1}, {"v": 1}),
+        ({"data.v": 1}, None),
+    ],
+)
+def test_an_index_on_buckets_is_one_on_measurements(key: dict[str, Any], expected: dict[str, Any] | None) -> None:
+    log = Log()
+    options = {"timeField": "t", "metaField": "m"}
+    log.add("c", "db.$cmd", {"create": "system.buckets.ts", "clusteredIndex": True, "timeseries": options}, ui=TWO)
+    log.add("c", "db.$cmd", {"createIndexes": "system.buckets.ts", "v": 2, "key": key, "name": "x"}, ui=TWO)
+    if expected is None:
+        with pytest.raises(StepError, match="an index on the buckets of the time series ts"):
+            log.fold()
+    else:
+        (found,) = log.fold()["ts"].indexes
+        assert list(found["key"].items()) == list(expected.items())  # type: ignore[attr-defined]
+
+
+def test_a_clustered_collection_has_no_other_index_on_its_id() -> None:
+    log = Log()
+    index = {"v": 2, "key": {"_id": 1}, "name": "by id", "unique": True}
+    log.add("c", "db.$cmd", {"create": "c", "clusteredIndex": index, "idIndex": BASE.indexes[0]}, ui=TWO)
+    log.add("c", "db.$cmd", {"dropIndexes": "c", "index": "*"}, ui=TWO)
+    assert log.fold()["c"].indexes == ({**index, "clustered": True},)
 
 
 @pytest.mark.parametrize(
