@@ -131,10 +131,12 @@ def _created(scribe: _Scribe, plan: CollectionPlan) -> Iterator[bytes]:
     uuid = None if plan.open else plan.uuid
     indexes = {str(index["name"]): index for index in plan.indexes}
     id_index = indexes.pop(_ID_INDEX, None)
+    physical = f"{BUCKETS}{plan.name}" if plan.type == "timeseries" else plan.name
     own = {} if plan.type or id_index is None else {"idIndex": id_index}
-    yield scribe.command({"create": plan.name, **plan.options, **own}, uuid)
+    yield scribe.command({"create": physical, **plan.options, **own}, uuid)
     for index in indexes.values():
-        yield scribe.command({"createIndexes": plan.name, **index}, uuid)
+        if not index.get("clustered"):  # it comes with the collection
+            yield scribe.command({"createIndexes": plan.name, **index}, uuid)
 
 
 def _changes(scribe: _Scribe, plan: CollectionPlan, before: BaseCollection) -> Iterator[bytes]:
