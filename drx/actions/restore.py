@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
     from drx.actions.recovery import Recovery
-    from drx.backup.manifest import Restored
+    from drx.backup.manifest import Manifest, Restored
+    from drx.backup.stores.base import Store
 
 OUTPUTS = {
     "database": "The database that was restored into.",
@@ -44,7 +45,8 @@ class Restore(Selection):
     into: Text
     """Database to restore into: a new one, or an empty one; never the one the backup is of."""
     replace: bool = False
-    """What is there gives way: the whole database, or the collections of `only`. A person has to type its name."""
+    """What is there gives way: the whole database, or the collections of `only`, once the whole base was read back. A
+    person has to type its name."""
     read_back: bool = True
     """Read every document back and compare. Say false only where the step has a `verify: {action: mongo.verify}`, which
     does so itself: nothing is proven before."""
@@ -99,6 +101,8 @@ def restore(params: Restore, context: Context) -> Result:
 
     def work(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored"]:
         recovery = plan_recovery(store, origin, params.at, context).only(params.only)
+        if params.replace:
+            _check_whole(store, recovery.manifest, context)
         resumed = claim(client, into, context, params.only, replace=params.replace)
         restored = load(
             client, store, recovery.manifest, into=into, plan=recovery.plans, resumed=resumed,
@@ -125,6 +129,17 @@ def _target(params: Restore, context: Context) -> str:
     if into == (params.source or own) and not foreign:
         raise PermanentError(f"'{into}' is the database the backup is of", "Restore into another name")
     return into
+
+
+def _check_whole(store: "Store", manifest: "Manifest", context: Context) -> None:
+    """Read a base back before anything gives way to it; raises PermanentError, with nothing touched."""
+    from drx.backup.verify import verify_base
+
+    damaged = verify_base(store, manifest, progress=silent, cancelled=context.cancelled)
+    if damaged:
+        raise PermanentError(
+            f"{damaged[0]}; nothing was replaced", "Restore from another copy or another base", lines=damaged[:20]
+        )
 
 
 class Verify(Selection):

@@ -22,33 +22,36 @@ def committed(entries: Iterable[Entry]) -> Iterator[Entry]:
         command = first_field(entry.o) if entry.op == "c" else ""
         match command:
             case "applyOps":
-                yield from _apply_ops(entry, waiting)
+                whole = entry.transaction is None or entry.vectored
+                parts = [*(_begun(entry, waiting) if entry.continues and not whole else ()), entry]
+                if entry.transaction and not whole and _is_unfinished(entry):
+                    waiting[entry.transaction] = parts
+                else:
+                    yield from _operations(parts, entry.position)
             case "commitTransaction":
-                yield from _at(entry.position, _begun(entry, waiting))
+                yield from _operations(_begun(entry, waiting), entry.position)
             case "abortTransaction":
                 waiting.pop(entry.transaction or b"", None)
             case _:
                 yield entry
 
 
-def _apply_ops(entry: Entry, waiting: dict[bytes, list[Entry]]) -> Iterator[Entry]:
-    fields = {name: (kind, entry.o[start:end]) for name, kind, start, end in elements(entry.o)}
-    operations = [child for _, raw in _values(fields[b"applyOps"][1]) for child in _flatten(parse(raw))]
-    if entry.transaction is None or entry.vectored:
-        yield from _at(entry.position, operations)
-        return
-    if entry.continues:
-        operations = _begun(entry, waiting) + operations
-    if any(_is_true(fields.get(name)) for name in (b"partialTxn", b"prepare")):
-        waiting[entry.transaction] = operations
-    else:
-        yield from _at(entry.position, operations)
+def _is_unfinished(entry: Entry) -> bool:
+    """Tell a part of a transaction that more has to follow."""
+    return any(
+        name in (b"partialTxn", b"prepare") and any(entry.o[start:end]) for name, _, start, end in elements(entry.o)
+    )
+
+
+def _operations(parts: Iterable[Entry], position: int) -> Iterator[Entry]:
+    """Open applyOps one by one, as of one position; what waits, waits as it came."""
+    return (replace(operation, position=position) for part in parts for operation in _flatten(part))
 
 
 def _flatten(entry: Entry) -> Iterator[Entry]:
     """Open nested applyOps; their parts belong to the transaction around them."""
     if entry.op == "c" and first_field(entry.o) == "applyOps":
-        children = next(entry.o[start:end] for _, _, start, end in elements(entry.o))
+        children = next(entry.o[start:end] for name, _, start, end in elements(entry.o) if name == b"applyOps")
         for _, raw in _values(children):
             yield from _flatten(parse(raw))
     else:
@@ -66,13 +69,5 @@ def _begun(entry: Entry, waiting: dict[bytes, list[Entry]]) -> list[Entry]:
     return operations
 
 
-def _at(position: int, operations: Iterable[Entry]) -> Iterator[Entry]:
-    return (replace(operation, position=position) for operation in operations)
-
-
 def _values(array: bytes) -> Iterator[tuple[int, bytes]]:
     return ((kind, array[start:end]) for _, kind, start, end in elements(array))
-
-
-def _is_true(value: tuple[int, bytes] | None) -> bool:
-    return value is not None and any(value[1])

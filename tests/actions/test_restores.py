@@ -86,6 +86,23 @@ def test_replacing_chosen_collections_leaves_the_others(context: FakeContext, da
     run("mongo.verify", context, database=into, only=["users"])
 
 
+def test_nothing_gives_way_to_a_damaged_base(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path
+) -> None:
+    fill(database)
+    run("backup.base", context)
+    (data,) = tmp_path.glob("store/**/images.bson.gz")
+    whole = data.read_bytes()
+    data.write_bytes(whole[:-20] + b"x" + whole[-19:])
+    database.client[into].precious.insert_one({"_id": 1})
+
+    for only in ((), ("users",)):
+        with pytest.raises(PermanentError, match=r"images\.bson\.gz.* is damaged.*; nothing was replaced"):
+            run("mongo.restore", context, into=into, only=only, replace=True)
+    assert contents(database.client[into]) == {"precious": [{"_id": 1}]}
+    assert not context.created
+
+
 def test_to_replace_is_to_destroy() -> None:
     assert _effect("mongo.restore", into="x") == "write"
     assert _effect("mongo.restore", into="x", replace=True) == "destroy"

@@ -1,12 +1,14 @@
 """What each command of the oplog makes of a database, as real servers write them: a table of entries and outcomes."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from bson import Binary, Int64, Timestamp
 
 from drx.backup.fold import BaseCollection, CollectionPlan
+from drx.backup.net import net_entries
 from drx.errors import StepError
 from tests.backup.test_fold import FIRST, ONE, SESSION, TWO, Log, after, final, insert
 
@@ -290,6 +292,20 @@ COMMANDS: list[tuple[str, list[Op], dict[str, Any]]] = [
 @pytest.mark.parametrize(("ops", "expected"), [row[1:] for row in COMMANDS], ids=[row[0] for row in COMMANDS])
 def test_commands(ops: list[Op], expected: dict[str, Any]) -> None:
     assert outcome(folded(ops)) == expected
+
+
+@pytest.mark.parametrize("ops", [row[1] for row in COMMANDS], ids=[row[0] for row in COMMANDS])
+def test_commands_say_the_same_as_a_differential(ops: list[Op]) -> None:
+    plans = folded(ops)
+    short = Log()
+    short.entries = list(
+        net_entries(
+            "db", [BASE], list(plans.values()), consistent_from=Timestamp(100, 0), end=Timestamp(100, 99),
+            wall=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+    )  # fmt: skip
+    found, expected = outcome(short.fold(BASE)), outcome(plans)
+    assert found == expected
 
 
 def folded(ops: list[Op]) -> dict[str, CollectionPlan]:
