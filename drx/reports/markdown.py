@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from drx.engine.terms import Part
 from drx.reports import pictures, safe
@@ -22,36 +22,29 @@ def report_markdown(facts: RunFacts) -> str:
 
 @cache
 def _environment() -> Environment:
-    """Templates in which every value is escaped unless it is Markdown already."""
-    environment = Environment(
-        loader=PackageLoader("drx.reports"),
-        undefined=StrictUndefined,
-        finalize=safe.escaped,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    environment = safe.markdown_templates(
+        {
+            "clock_source": _clock_source,
+            "code": safe.code,
+            "codes": _codes,
+            "counts": counts,
+            "evidence_table": _evidence_table,
+            "failure_title": _failure_title,
+            "fence": safe.fence,
+            "figures": figures,
+            "gantt": pictures.gantt,
+            "hash_lines": _hash_lines,
+            "moment": show_moment,
+            "objective_table": _objective_table,
+            "parameters": _parameters,
+            "plural": plural,
+            "sentence": sentence,
+            "step_table": _step_table,
+            "time": show_time,
+            "time_bars": pictures.time_bars,
+        }
     )
     environment.globals["chart_steps"] = pictures.CHART_STEPS
-    environment.filters |= {
-        "clock_source": _clock_source,
-        "code": safe.code,
-        "codes": _codes,
-        "counts": counts,
-        "evidence_table": _evidence_table,
-        "failure_title": _failure_title,
-        "fence": safe.fence,
-        "figures": figures,
-        "gantt": pictures.gantt,
-        "hash_lines": _hash_lines,
-        "moment": show_moment,
-        "objective_table": _objective_table,
-        "parameters": _parameters,
-        "plural": plural,
-        "sentence": sentence,
-        "step_table": _step_table,
-        "time": show_time,
-        "time_bars": pictures.time_bars,
-    }
     return environment
 
 

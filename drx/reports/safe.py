@@ -1,8 +1,10 @@
 """Set foreign text into Markdown so that it stays text: no markup, no HTML, no table or fence broken. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from unicodedata import combining, east_asian_width
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from drx.reports.text import one_line, visible
 
@@ -16,6 +18,20 @@ class Markdown(str):
     """Text that is Markdown already."""
 
     __slots__ = ()
+
+
+def markdown_templates(filters: Mapping[str, Callable[..., object]]) -> Environment:
+    """Give templates of Markdown in which every value is escaped unless it is Markdown already."""
+    environment = Environment(
+        loader=PackageLoader("drx.reports"),
+        undefined=StrictUndefined,
+        finalize=escaped,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= dict(filters)
+    return environment
 
 
 def escaped(value: object) -> Markdown:

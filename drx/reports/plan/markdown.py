@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from drx.config.model import Schedule, Settings, Store
 from drx.reports import safe
@@ -27,30 +27,23 @@ def plan_html(plan: RecoveryPlan) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("drx.reports"),
-        undefined=StrictUndefined,
-        finalize=safe.escaped,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    return safe.markdown_templates(
+        {
+            "backup_lines": _backup_lines,
+            "code": safe.code,
+            "contact_table": _contact_table,
+            "duration": show_duration,
+            "exports": _exports,
+            "numbered": _numbered,
+            "objective_table": _objective_table,
+            "paragraphs": _paragraphs,
+            "runs_of": _runs_of,
+            "schedule_table": _schedule_table,
+            "sentence": sentence,
+            "symptom_table": _symptom_table,
+            "verified": _verified,
+        }
     )
-    environment.filters |= {
-        "backup_lines": _backup_lines,
-        "code": safe.code,
-        "contact_table": _contact_table,
-        "duration": show_duration,
-        "exports": _exports,
-        "numbered": _numbered,
-        "objective_table": _objective_table,
-        "paragraphs": _paragraphs,
-        "runs_of": _runs_of,
-        "schedule_table": _schedule_table,
-        "sentence": sentence,
-        "symptom_table": _symptom_table,
-        "verified": _verified,
-    }
-    return environment
 
 
 def _objective_table(plan: RecoveryPlan) -> safe.Markdown:
