@@ -32,13 +32,6 @@ QUIET: dict[str, Any] = {"progress": lambda done, total, unit: None, "cancelled"
 
 
 @pytest.fixture
-def into(mongo_client: Client) -> Iterator[str]:
-    name = f"into_{uuid.uuid4().hex[:12]}"
-    yield name
-    mongo_client.drop_database(name)
-
-
-@pytest.fixture
 def open_a_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Store]:
     def opened(kind: str) -> Store:
         if kind == "directory":

@@ -3,7 +3,6 @@
 import random
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
-from drx.backup import capture
 from drx.backup.catalog import list_differentials, list_slices, slice_keys
 from drx.backup.differential import summary, take_differential
 from drx.backup.documents import split
@@ -26,8 +24,7 @@ from drx.backup.moments import until_after
 from drx.backup.net import net_entries
 from drx.backup.restore import restore
 from drx.backup.slices import best_chain, read_chain, take_slice
-from drx.backup.stores import open_store
-from drx.backup.stores.base import DirectoryAddress, Store
+from drx.backup.stores.base import Store
 from drx.errors import DamagedError, PermanentError
 from tests.backup import model
 from tests.backup.test_fold import ONE, TWO, Log, history_of
@@ -36,16 +33,7 @@ Client = MongoClient[dict[str, Any]]
 QUIET: dict[str, Any] = {"progress": lambda done, total, unit: None, "cancelled": lambda: False}
 
 
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The embedded server needs no whole second to finish a write; test_oplog.py keeps to the real wait."""
-    monkeypatch.setattr(capture, "_SETTLED_SECONDS", 0.1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    (tmp_path / "store").mkdir()
-    return open_store(DirectoryAddress(tmp_path / "store"))
+pytestmark = pytest.mark.usefixtures("impatience")
 
 
 def _ts(raw: bytes) -> Timestamp:
@@ -177,13 +165,6 @@ def test_odd_collections_lead_where_they_led() -> None:
     assert [plan.name for plan in again] == ["clustered", "log", "old", "seen", "ts"]
     born = [decode(raw)["_id"] for raw in again[1].changes.born()]
     assert born == [2, 1], "a capped collection keeps its order"
-
-
-@pytest.fixture
-def into(mongo_client: Client) -> Iterator[str]:
-    name = f"into_{uuid.uuid4().hex[:12]}"
-    yield name
-    mongo_client.drop_database(name)
 
 
 def _back_up(client: Client, name: str, store: Store) -> Manifest:

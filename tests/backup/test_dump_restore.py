@@ -4,8 +4,7 @@ import gzip
 import os
 import re
 import shutil
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,7 @@ from drx.backup.dump import base_backup
 from drx.backup.manifest import Manifest, Restored
 from drx.backup.plan import Changes, CollectionPlan
 from drx.backup.restore import indexes_to_build, restore
-from drx.backup.stores import open_store
-from drx.backup.stores.base import DirectoryAddress, S3Address, Store
+from drx.backup.stores.base import S3Address, Store
 from drx.backup.stores.s3 import S3Store
 from drx.backup.verify import verify_base, verify_restored
 from drx.errors import Cancelled, DamagedError, DrxError, StepError, StoreError
@@ -37,21 +35,8 @@ QUIET: dict[str, Any] = {"progress": lambda done, total, unit: None, "cancelled"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    (tmp_path / "store").mkdir()
-    return open_store(DirectoryAddress(tmp_path / "store"))
-
-
-@pytest.fixture
 def s3_store(s3_server: str, bucket: str) -> S3Store:
     return S3Store(S3Address(bucket, "p", endpoint=s3_server, access_key_id="test", secret_access_key="test"))
-
-
-@pytest.fixture
-def into(mongo_client: Client) -> Iterator[str]:
-    name = f"into_{uuid.uuid4().hex[:12]}"
-    yield name
-    mongo_client.drop_database(name)
 
 
 def back_up(database: Db, store: Store, backup_id: str = "b1", **settings: Any) -> Manifest:

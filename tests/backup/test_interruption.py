@@ -5,8 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,19 +42,6 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait no second for the embedded server, and write down each collection."""
     monkeypatch.setattr(capture, "_SETTLED_SECONDS", 0.1)
     monkeypatch.setattr(unfinished, "_SAVE_EVERY_SECONDS", 0.0)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    (tmp_path / "store").mkdir()
-    return open_store(DirectoryAddress(tmp_path / "store"))
-
-
-@pytest.fixture
-def into(mongo_client: Client) -> Iterator[str]:
-    name = f"into_{uuid.uuid4().hex[:12]}"
-    yield name
-    mongo_client.drop_database(name)
 
 
 def s3_address(endpoint: str, bucket: str) -> S3Address:

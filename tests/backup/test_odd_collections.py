@@ -1,7 +1,5 @@
 """Every kind of collection, born, changed or lost after the base: its oplog alone brings it back, on real servers."""
 
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,15 +8,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from drx.backup import capture
 from drx.backup.dump import base_backup
 from drx.backup.fold import BaseCollection, fold
 from drx.backup.manifest import Manifest, Restored
 from drx.backup.moments import until_after
 from drx.backup.restore import restore
 from drx.backup.slices import read_chain, take_slice
-from drx.backup.stores import open_store
-from drx.backup.stores.base import DirectoryAddress, Store
+from drx.backup.stores.base import Store
 from drx.backup.verify import verify_restored
 from drx.errors import StepError
 from tests.backup.test_dump_restore import LONG_NAME, QUIET, every_kind, raw
@@ -27,23 +23,7 @@ Client = MongoClient[dict[str, Any]]
 Db = Database[dict[str, Any]]
 
 
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The embedded server needs no whole second to finish a write; test_oplog.py keeps to the real wait."""
-    monkeypatch.setattr(capture, "_SETTLED_SECONDS", 0.1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    (tmp_path / "store").mkdir()
-    return open_store(DirectoryAddress(tmp_path / "store"))
-
-
-@pytest.fixture
-def into(mongo_client: Client) -> Iterator[str]:
-    name = f"into_{uuid.uuid4().hex[:12]}"
-    yield name
-    mongo_client.drop_database(name)
+pytestmark = pytest.mark.usefixtures("impatience")
 
 
 def back_up(database: Db, store: Store, backup_id: str = "b1") -> Manifest:

@@ -13,7 +13,6 @@ from drx.backup.inventory import list_all, list_slices_of
 from drx.backup.manifest import to_json
 from drx.backup.prune import Pruned, prune
 from drx.backup.retention import Rules
-from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.backup.stores.directory import DirectoryStore
 from drx.backup.stores.s3 import S3Store
@@ -25,12 +24,6 @@ from tests.backup.pieces import SERVICE, put_base, put_slice
 FILES = {"dump/db/a.bson.gz": b"a" * 50, "dump/oplog.bson": b"o"}
 POLICY = Retention(timedelta(seconds=200), 0, 0, 0, 0, 1)
 NOW = datetime.fromtimestamp(1000, UTC)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    (tmp_path / "store").mkdir()
-    return open_store(DirectoryAddress(tmp_path / "store"))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import random
 import threading
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from drx.backup import capture, slices
+from drx.backup import slices
 from drx.backup.capture import newest_position
 from drx.backup.catalog import list_slices, slice_keys
 from drx.backup.dump import base_backup
@@ -26,8 +25,7 @@ from drx.backup.members import compress
 from drx.backup.moments import until_after
 from drx.backup.restore import restore
 from drx.backup.slices import find_chain, next_start, read_chain, take_slice
-from drx.backup.stores import open_store
-from drx.backup.stores.base import DirectoryAddress, Store
+from drx.backup.stores.base import Store
 from drx.errors import StepError, StoreError
 from tests import servers
 from tests.backup import model
@@ -37,23 +35,7 @@ Db = Database[dict[str, Any]]
 QUIET: dict[str, Any] = {"progress": lambda done, total, unit: None, "cancelled": lambda: False}
 
 
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The embedded server needs no whole second to finish a write; test_oplog.py keeps to the real wait."""
-    monkeypatch.setattr(capture, "_SETTLED_SECONDS", 0.1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    (tmp_path / "store").mkdir()
-    return open_store(DirectoryAddress(tmp_path / "store"))
-
-
-@pytest.fixture
-def into(mongo_client: Client) -> Iterator[str]:
-    name = f"into_{uuid.uuid4().hex[:12]}"
-    yield name
-    mongo_client.drop_database(name)
+pytestmark = pytest.mark.usefixtures("impatience")
 
 
 def back_up(database: Db, store: Store) -> Manifest:
