@@ -228,11 +228,14 @@ def has_base(params: HasBase, context: Context) -> Result:
 
     before = Timestamp(int(params.before.timestamp()), 0) if params.before else None
     store = backup_store(context)
-    manifest = call_blocking(context, lambda: base_before(store, origin_of(context), before), lambda: None)
+    damaged: list[DamagedError] = []
+    manifest = call_blocking(
+        context, lambda: base_before(store, origin_of(context), before, damaged.append), lambda: None
+    )
     age = datetime.now(UTC) - datetime.fromtimestamp(manifest.end.time, UTC)
     if params.younger_than is not None and age > params.younger_than:
         limit_text = show_duration(timedelta(seconds=round(params.younger_than.total_seconds())))
         raise PermanentError(
             f"the newest base, {manifest.id}, is {show_duration(age)} old, not {limit_text}", "Take a base"
         )
-    return describe_base(manifest)
+    return describe_base(manifest, tuple(f"not needed, but {found.message}" for found in damaged[:5]))

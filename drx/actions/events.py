@@ -10,7 +10,7 @@ from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.points import EventKind
 from drx.actions.servers import backup_store, with_mongo
-from drx.errors import PermanentError
+from drx.errors import DamagedError, PermanentError
 from drx.fields import Duration, Moment, Text
 from drx.units import show_time
 
@@ -75,6 +75,7 @@ def find_event(params: FindEvent, context: Context) -> Result:
         f"{others} other candidates; the archive reaches to {found.reached:%Y-%m-%d %H:%M:%S} UTC",
         f"found: {summary}",
         *early,
+        *(f"ATTENTION: {each}; what only it holds was not looked at" for each in found.damaged[:5]),
     )
     outputs = {
         "ts": show_timestamp(chosen.ts), "kind": chosen.kind, "namespace": chosen.namespace, "count": chosen.count,
@@ -90,6 +91,8 @@ class _Found:
     events: list["Event"]
     index: int
     reached: datetime
+    damaged: tuple[str, ...]
+    """Bases and slices that were left out."""
 
     @property
     def chosen(self) -> "Event":
@@ -105,16 +108,17 @@ def _find(params: FindEvent, context: Context) -> _Found:
     """List the events, and say which one it was."""
     from bson import Timestamp
 
-    from drx.actions.recovery import archived_events, chain_of, origin_of, own_bases
+    from drx.actions.recovery import archived_events, chain_of, newest_whole, origin_of, own_bases
 
     store, service = backup_store(context), context.target.service
     since = params.since.replace(microsecond=0)
     earliest = Timestamp(int((since - params.look_back).timestamp()), 0)
-    bases = own_bases(store, origin_of(context))
-    manifest = next((found for found in reversed(bases) if found.end < earliest), bases[0])
-    chain = chain_of(store, service, manifest)
+    damaged: list[DamagedError] = []
+    bases = own_bases(store, origin_of(context), damaged.append)
+    manifest = newest_whole(store, [each for each in bases if each.end < earliest] or bases[:1], damaged.append)
+    chain = chain_of(store, service, manifest, damaged.append)
     reached = datetime.fromtimestamp(chain.end.time, UTC)
-    events = archived_events(store, service, manifest, earliest, list(params.kinds), context)
+    events = archived_events(store, service, manifest, earliest, list(params.kinds), context, lambda _: None)
     events = _striking(events, params, manifest.database)
     index = next((number for number, event in enumerate(events) if event.at >= since), None)
     if index is None:
@@ -124,7 +128,8 @@ def _find(params: FindEvent, context: Context) -> _Found:
             f"the archived oplog holds no {', '.join(params.kinds)} since {since - params.look_back:%H:%M:%S} UTC",
             "Give an earlier time, or choose the moment to restore to by hand",
         )
-    return _Found(events, len(events) - 1 if index is None else index, reached)
+    left_out = tuple(each.message for each in damaged)
+    return _Found(events, len(events) - 1 if index is None else index, reached, left_out)
 
 
 def _striking(events: list["Event"], params: FindEvent, database: str) -> list["Event"]:

@@ -9,6 +9,7 @@ from bson import Timestamp, decode
 
 from drx.actions.base import Context
 from drx.actions.points import BeforeOperation, Point, UpToOperation, show_point
+from drx.actions.restorable import restorable
 from drx.actions.servers import mongo_target
 from drx.backup.catalog import Skip, list_bases, list_differentials, list_slices
 from drx.backup.digest import Digest, digest_of
@@ -19,6 +20,7 @@ from drx.backup.members import read_member
 from drx.backup.moments import until_after, until_before, until_second
 from drx.backup.slices import Chain, best_chain, find_chain, read_chain
 from drx.backup.stores.base import Store
+from drx.backup.verify import check_listed
 from drx.errors import DamagedError, PermanentError
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class Recovery:
     proven_until: datetime
     """When the last operation in it was written."""
     unused: tuple[str, ...] = ()
-    """Damaged manifests that it does without, by name."""
+    """Damaged manifests and bases that it does without, by name."""
 
     def only(self, collections: Sequence[str]) -> "Recovery":
         """Leave everything out but these collections; without any, nothing.
@@ -80,7 +82,8 @@ class Recovery:
 def plan_recovery(store: Store, origin: Origin, point: Point | None, context: Context) -> Recovery:
     """Choose the base for a moment and fold the oplog after it.
 
-    A damaged manifest stands in the way of what needs it alone. Raises PermanentError where no base or no whole chain
+    A damaged manifest stands in the way of what needs it alone; instead of a base that lacks an object, the one before
+    it is taken. Raises PermanentError where no base or no whole chain
     leads to the moment, StoreError where a slice is damaged.
     """
     unused: list[DamagedError] = []
@@ -95,7 +98,9 @@ def plan_recovery(store: Store, origin: Origin, point: Point | None, context: Co
             plans, last_write = _folded(store, origin, manifest, until, context, (), unused.append)
             unused.append(error)  # it was in a differential, and the slices are whole
     except PermanentError as error:
-        error.message += "".join(f"; {found.message}" for found in unused[:1])
+        error.message += "".join(f"; {found.message}" for found in unused[:1]) + restorable(
+            store, origin.service, origin.database
+        )
         raise
     proven_until = max(last_write, _moment(manifest.end))
     return Recovery(manifest, until, plans, proven_until, tuple(found.message for found in unused))
@@ -121,12 +126,12 @@ def _locate(
 ) -> tuple[Manifest, Timestamp]:
     """Find base and limit. Which moment is the newest, and which event, only whole manifests tell."""
     if point is None:
-        manifest = base_before(store, origin, None)
-        reach = best_chain(manifest, list_slices(store, origin.service), differentials, None)
-        return manifest, until_after(reach.end)
-    if isinstance(point, BeforeOperation) and not isinstance(point.before, str):
-        return _locate_event(store, origin, point, context)
-    until = _until(point)
+        newest = base_before(store, origin, None)
+        until = until_after(best_chain(newest, list_slices(store, origin.service), differentials, None).end)
+    elif isinstance(point, BeforeOperation) and not isinstance(point.before, str):
+        until = _locate_event(store, origin, point, context)
+    else:
+        until = _until(point)
     return base_before(store, origin, until, skip), until
 
 
@@ -171,7 +176,8 @@ def own_bases(store: Store, origin: Origin, skip: Skip | None = None) -> tuple[M
 def base_before(store: Store, origin: Origin, until: Timestamp | None, skip: Skip | None = None) -> Manifest:
     """Choose the newest base that is consistent before a moment, or the newest of all.
 
-    Raises PermanentError where there is none, naming the oldest.
+    `skip` is told of each one that is damaged or lacks an object, and the one before it is taken. Raises PermanentError
+    where there is none, naming the oldest; DamagedError where none is whole.
     """
     service, bases = origin.service, own_bases(store, origin, skip)
     earlier = [found for found in bases if until is None or found.end < until]
@@ -181,10 +187,24 @@ def base_before(store: Store, origin: Origin, until: Timestamp | None, skip: Ski
             f"the oldest base of {service} in {store.describe()} is from {oldest}, which is too late",
             "Choose a later moment, or look into a copy of the store",
         )
-    return earlier[-1]
+    return newest_whole(store, earlier, skip) if skip else earlier[-1]
 
 
-def _locate_event(store: Store, origin: Origin, point: BeforeOperation, context: Context) -> tuple[Manifest, Timestamp]:
+def newest_whole(store: Store, bases: Sequence[Manifest], skip: Skip) -> Manifest:
+    """Choose the newest base that lacks none of its objects; raises DamagedError where each one does."""
+    for found in reversed(bases):
+        try:
+            check_listed(store, found)
+        except DamagedError as error:
+            if found is bases[0]:
+                raise
+            skip(error)
+        else:
+            return found
+    raise AssertionError("there is a base to choose")
+
+
+def _locate_event(store: Store, origin: Origin, point: BeforeOperation, context: Context) -> Timestamp:
     """Find the newest such event in the archived oplog, looking after the newest base first."""
     assert isinstance(point.before, dict)
     for manifest in reversed(own_bases(store, origin)):
@@ -192,7 +212,7 @@ def _locate_event(store: Store, origin: Origin, point: BeforeOperation, context:
         events = archived_events(store, origin.service, manifest, manifest.end, list(point.before), context)
         fitting = [event for event in events if (event.kind, event.namespace) in wanted]
         if fitting:
-            return manifest, until_before(fitting[-1].ts)
+            return until_before(fitting[-1].ts)
     raise PermanentError(
         f"the archived oplog holds nothing that is {show_point(point).removeprefix('just before ')}",
         "Take an emergency slice first, and see what `backup.find_event` finds",
@@ -204,19 +224,20 @@ def qualified(kind: str, name: str, database: str) -> str:
     return name if kind == "dropDatabase" or name.startswith(f"{database}.") else f"{database}.{name}"
 
 
-def chain_of(store: Store, service: str, manifest: Manifest) -> Chain:
-    """Find the slices that continue a base, as far as they reach."""
-    return find_chain(manifest, list_slices(store, service))
+def chain_of(store: Store, service: str, manifest: Manifest, skip: Skip | None = None) -> Chain:
+    """Find the slices that continue a base, as far as they reach; `skip` as in `list_slices`."""
+    return find_chain(manifest, list_slices(store, service, skip))
 
 
 def archived_events(
-    store: Store, service: str, manifest: Manifest, since: Timestamp, kinds: list[str], context: Context
-) -> list[Event]:
+    store: Store, service: str, manifest: Manifest, since: Timestamp, kinds: list[str], context: Context,
+    skip: Skip | None = None,
+) -> list[Event]:  # fmt: skip
     """List what happened from a moment on, as far as a base's chain reaches, oldest first."""
-    end = chain_of(store, service, manifest).end
+    end = chain_of(store, service, manifest, skip).end
     if end <= manifest.end:
         return []
-    entries = _watched(read_chain(store, service, manifest, until_after(end)), context)
+    entries = _watched(read_chain(store, service, manifest, until_after(end), skip), context)
     return find_events(entries, kinds=kinds, database=manifest.database, since=since)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice
 
@@ -169,13 +170,18 @@ def read_chain(
         )
     if position_of(chain.end) < position_of(until) - 1:
         raise PermanentError(
-            f"the archived oplog that continues the base {manifest.id} ends at {show_timestamp(chain.end)}"
+            f"the archived oplog that continues the base {manifest.id} ends at {_clock(chain.end)}"
             + (f": {chain.gap}" if chain.gap else "")
             + _without_manifest(store, service, chain.end)
-            + f"; {show_timestamp(until)} was asked for",
+            + f"; {_clock(until)}, exclusive, was asked for",
             "Ask for a moment up to there, take a slice first, or choose another base",
         )
     return _chain_entries(store, service, chain, position_of(until))
+
+
+def _clock(timestamp: Timestamp) -> str:
+    """Write a moment for a person, and exactly."""
+    return f"{datetime.fromtimestamp(timestamp.time, UTC):%Y-%m-%d %H:%M:%S} UTC ({show_timestamp(timestamp)})"
 
 
 def _without_manifest(store: Store, service: str, end: Timestamp) -> str:

@@ -179,6 +179,13 @@ def verify_base(
     return tuple(damaged[key] for key in sorted(damaged))
 
 
+def check_listed(store: Store, manifest: Manifest) -> None:
+    """Look for lost and cut objects, without reading one; raises DamagedError that names the first one."""
+    reading = _Reading(store, manifest, Meter(lambda done, total, unit: None, None, "bytes"))
+    reading.hold_against_listing()
+    reading.refuse()
+
+
 def check_at_once(store: Store, manifest: Manifest, *, workers: int = 2, cancelled: Callable[[], bool]) -> None:
     """Look for what a restore would stumble over later: lost, cut and small damaged objects.
 
@@ -188,8 +195,7 @@ def check_at_once(store: Store, manifest: Manifest, *, workers: int = 2, cancell
     reading.hold_against_listing()
     small = ((file, None) for file in manifest.files if not file.members)
     side_by_side(reading.read, small, workers, cancelled)
-    if damaged := reading.damaged:
-        raise DamagedError(damaged[min(damaged)], "Restore from another copy or another base")
+    reading.refuse()
 
 
 def _damaged_files(
@@ -227,6 +233,11 @@ class _Reading:
                 self.damaged[key] = f"{name} has {there[key]:,} bytes, not {file.size_bytes:,}"
             elif file.members and sum(member.size_bytes for member in file.members) != file.size_bytes:
                 self.damaged[key] = f"{name}: the manifest does not describe all of it"
+
+    def refuse(self) -> None:
+        """Raise DamagedError for the first object, by key, that is not as it was written."""
+        if self.damaged:
+            raise DamagedError(self.damaged[min(self.damaged)], "Restore from another copy or another base")
 
     def read(self, part: tuple[FileManifest, Member | None], check: Callable[[], None]) -> None:
         """Read a member, or a whole object that has none; nothing of an object that is known to be damaged."""

@@ -311,6 +311,15 @@ def test_a_damaged_manifest_stands_only_in_the_way_of_what_needs_it(
     assert restored.outputs["base"] == first.parent.name
     assert [line.startswith("not needed, but ") for line in restored.lines[-2:]] == [True, True]
     assert (newest.parent.name in restored.lines[-2], last.name in restored.lines[-1]) == (True, True)
+    event = {"since": moment - timedelta(minutes=1), "kinds": ["drop"]}
+    assert run("backup.has_base", context).outputs["id"] == first.parent.name
+    database.users.drop()
+    with pytest.raises(PermanentError, match=r"the archived oplog ends at .* before the drop of"):
+        run("backup.find_event", context, **event)
+    run("backup.slice", context)
+    found = run("backup.find_event", context, **event)
+    assert found.outputs["kind"] == "drop"
+    assert {newest.parent.name in found.lines[-2], last.name in found.lines[-1]} == {True}
     for parameters in ({}, {"at": datetime.now(UTC)}):
         with pytest.raises(DrxError, match=r"is damaged: it is not as it was written"):
             run("mongo.restore", replace(context, created=frozenset()), into=f"{into}_2", **parameters)

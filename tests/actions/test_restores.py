@@ -1,6 +1,7 @@
 """`mongo.restore` and `mongo.restore_dump` on a real server: chosen collections, replacing, other services, dumps."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,34 @@ def test_nothing_gives_way_to_a_damaged_base(
             run("mongo.restore", context, into=into, only=only, replace=True)
     assert contents(database.client[into]) == {"precious": [{"_id": 1}]}
     assert not context.created
+
+
+def test_instead_of_a_base_that_lacks_an_object_the_one_before_is_taken(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path
+) -> None:
+    fill(database)
+    first = run("backup.base", context).outputs["id"]
+    database.users.insert_one({"_id": "new"})
+    newer = run("backup.base", replace(context, run_id="newer")).outputs["id"]
+    run("backup.slice", context)
+    next(tmp_path.glob(f"store/*/base/{newer}/**/users.bson.gz")).unlink()
+
+    restored = run("mongo.restore", context, into=into)
+    assert (restored.outputs["base"], restored.outputs["documents"]) == (first, 321)
+    assert "users.bson.gz is not there" in restored.lines[-1]
+    found = run("backup.has_base", context)
+    assert (found.outputs["id"], "users.bson.gz is not there" in found.lines[-1]) == (first, True)
+
+
+@pytest.mark.parametrize("at", ["2026-01-01T00:00:00Z", {"before": {"drop": "nosuch"}}])
+def test_outside_the_window_the_answer_is_the_window(
+    context: FakeContext, database: Documents, into: str, at: object
+) -> None:
+    fill(database)
+    moment = str(run("backup.base", context).outputs["consistent_at"]).replace("T", " ").removesuffix("Z")
+    with pytest.raises(PermanentError, match=f"; restorable: {moment[:19]} to {moment[:19]} UTC"):
+        run("mongo.restore", context, into=into, at=at)
+    assert into not in database.client.list_database_names()
 
 
 def test_to_replace_is_to_destroy() -> None:
