@@ -46,7 +46,7 @@ def metadata_from_json(data: bytes, file: str) -> Metadata:
                 "uuid": str(uuid),
                 "collectionName": str(name),
                 "type": str(kind),
-            } if all(isinstance(index, dict) for index in indexes):
+            } if all(map(_is_index, indexes)):
                 return Metadata(
                     name or None, None if kind == "collection" else kind or None, bytes.fromhex(uuid) or None,
                     options, tuple(indexes),
@@ -54,3 +54,7 @@ def metadata_from_json(data: bytes, file: str) -> Metadata:
     except (ValueError, TypeError, RecursionError) as error:
         raise StoreError(f"{file} is not stock metadata: {error}", "Use another backup") from None
     raise StoreError(f"{file} is not stock metadata: a field has the wrong type", "Use another backup")
+
+
+def _is_index(index: object) -> bool:
+    return isinstance(index, dict) and isinstance(index.get("name"), str) and isinstance(index.get("key"), dict)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from drx.backup.digest import digest_of
 from drx.backup.documents import split
+from drx.backup.names import escape
 from drx.backup.stock.dump import OPLOG, Namespace, examine
 from drx.backup.stock.opening import open_dump
 from drx.backup.stock.restoring import databases, plan_of
@@ -208,7 +209,35 @@ def _renamed(path: Path) -> str:
     return "says it holds the collection c"
 
 
-@pytest.mark.parametrize("make", [_no_magic, _empty, _missing, _bare_directory, _twice, _wrong_metadata, _renamed])
+def _nameless_index(path: Path) -> str:
+    directory(path, [Written("db", "c", indexes=[{"key": {"a": 1}}])], zipped=False)
+    return "c.metadata.json is not stock metadata"
+
+
+def _lacking(path: Path) -> str:
+    directory(path, [Written("db", "c"), Written("db", "d")], zipped=False)
+    (path / "db" / "c.bson").unlink()
+    return "c.bson is not there, only its metadata"
+
+
+def _link_to_nothing(path: Path) -> str:
+    directory(path, [Written("db", "c")], zipped=False)
+    (path / "db" / "e.bson").symlink_to(path / "nowhere")
+    return "e.bson is no file, or a link to nothing"
+
+
+def _two_stems(path: Path) -> str:
+    directory(path, [Written("db", "a b")], zipped=False)
+    (path / "db" / "a b.bson").write_bytes(b"")
+    (path / "db" / "a b.metadata.json").write_text(Written("db", "a b").metadata)
+    return "are the same collection, a b"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [_no_magic, _empty, _missing, _bare_directory, _twice, _wrong_metadata, _renamed, _nameless_index, _lacking,
+     _link_to_nothing, _two_stems],
+)  # fmt: skip
 def test_what_is_no_dump_is_said(make: Callable[[Path], str], tmp_path: Path) -> None:
     path = tmp_path / "dump"
     words = make(path)
@@ -216,11 +245,39 @@ def test_what_is_no_dump_is_said(make: Callable[[Path], str], tmp_path: Path) ->
         open_dump(path)
 
 
+def test_an_empty_file_that_should_be_gzip_is_damaged(tmp_path: Path) -> None:
+    path = directory(tmp_path / "dump", [Written("db", "c", [encode({"_id": 1})])], zipped=True)
+    (path / "db" / "c.bson.gz").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"c\.bson\.gz is damaged: it is empty"):
+        examine(open_dump(path), _silent, _go_on)
+
+
+def test_a_long_name_of_a_time_series_is_cut_in_its_buckets_alone(tmp_path: Path) -> None:
+    name = "t" * 230
+    options = {"timeseries": {"timeField": "at"}}
+    path = directory(tmp_path / "dump", [Written("db", "ticks", type="timeseries", options=options)], zipped=False)
+    ticks = Written("db", name, type="timeseries", options=options)
+    (path / "db" / "ticks.metadata.json").rename(path / "db" / f"{name}.metadata.json")
+    (path / "db" / f"{name}.metadata.json").write_text(ticks.metadata)
+    (path / "db" / "system.buckets.ticks.bson").rename(path / "db" / f"{escape(ticks.source)}.bson")
+    (path / "db" / f"{escape(ticks.source)}.bson").write_bytes(encode({"_id": 1}))
+    assert _read(path) == {("db", name): encode({"_id": 1})}
+
+
+def test_an_old_archive_says_of_a_view_by_its_options_alone(tmp_path: Path) -> None:
+    view = Written("db", "v", type="view", options={"viewOn": "c", "pipeline": []}, indexes=[])
+    path = archive(tmp_path / "dump.archive", [view, Written("db", "c", [encode({"_id": 1})])], zipped=False)
+    old = path.read_bytes().replace(b"type\0\x05\0\0\0view", b"typo\0\x05\0\0\0view")
+    path.write_bytes(old.replace(b'"type": "view"', b'"typo": "view"'))
+    examined = examine(open_dump(path), _silent, _go_on)
+    assert [(plan.name, plan.type) for plan in plan_of(examined, "db")] == [("c", None), ("v", "view")]
+
+
 def test_a_collection_without_metadata_is_restored_without_indexes(tmp_path: Path) -> None:
     path = directory(tmp_path / "dump", [Written("db", "c", [encode({"_id": 1})])], zipped=True)
     (path / "db" / "c.metadata.json.gz").unlink()
-    (found,) = open_dump(path).collections
-    assert (found.name, found.metadata.indexes) == ("c", ())
+    (found,) = plan_of(examine(open_dump(path), _silent, _go_on), "db")
+    assert (found.name, [index["name"] for index in found.indexes]) == ("c", ["_id_"])
 
 
 @needs_fixtures

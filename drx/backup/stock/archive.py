@@ -27,7 +27,6 @@ from drx.errors import StoreError
 _MAGIC = b"\x6d\xe2\x99\x81"
 _TERMINATOR = b"\xff\xff\xff\xff"
 _MASK = (1 << 64) - 1
-_VIEW = "view"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,10 @@ class Archive:
         found = [_collection(entry, path) for entry in entries if entry["db"]]
         kept = sorted((each for each in found if is_restored(*each.namespace)), key=lambda each: each.namespace)
         left_out = sorted(".".join(each.namespace) for each in found if not is_restored(*each.namespace))
-        expected = frozenset((str(entry["db"]), _source(entry)) for entry in entries if entry.get("type") != _VIEW)
+        views = {each.namespace for each in found if each.is_view}
+        expected = frozenset(
+            (entry["db"], _source(entry)) for entry in entries if (entry["db"], entry["collection"]) not in views
+        )
         return cls(path, tuple(kept), tuple(left_out), expected)
 
     def documents(self, wanted: Collection[Namespace]) -> Iterator[tuple[Namespace, list[bytes]]]:

@@ -10,7 +10,7 @@ from drx.backup.names import escape, unescape
 from drx.backup.namespaces import BUCKETS
 from drx.backup.stock.dump import OPLOG, Namespace, StockCollection, is_restored
 from drx.backup.stock.streams import pieces, stream
-from drx.errors import StoreError
+from drx.errors import DamagedError, StoreError
 
 _DATA, _METADATA = ".bson", ".metadata.json"
 _LARGEST_METADATA = 64 << 20
@@ -70,15 +70,33 @@ def _is_whole(path: Path) -> bool:
 
 
 def _collections(folder: Path) -> Iterator[tuple[StockCollection, Path | None]]:
-    """Pair data and metadata by their stems; the buckets of a time series are the data of its visible side."""
-    data, metadata = _data_files(folder), _files(folder, _METADATA)
-    for stem in sorted(data.keys() | metadata.keys()):
-        said = _read(metadata[stem]) if stem in metadata else _NOTHING
+    """Pair data and metadata by their stems; the buckets of a time series are the data of its visible side.
+
+    Raises StoreError where two files are the same collection, or the data of one are not there.
+    """
+    data = _data_files(folder)
+    metadata = {stem: _read(path) for stem, path in _files(folder, _METADATA).items()}
+    series = {
+        stem: escape(f"{BUCKETS}{unescape(stem, said.name)}")
+        for stem, said in metadata.items()
+        if said.type == "timeseries"
+    }
+    stems: dict[str, str] = {}
+    for stem in sorted(metadata.keys() | data.keys() - set(series.values())):
+        said = metadata.get(stem, _NOTHING)
         name = unescape(stem, said.name)
-        if name.startswith(BUCKETS) and escape(name.removeprefix(BUCKETS)) in metadata:
-            continue
-        source = escape(f"{BUCKETS}{name}") if said.type == "timeseries" else stem
-        yield StockCollection(folder.name, name, said), data.get(source)
+        if name in stems:
+            raise StoreError(
+                f"{stem} and {stems[name]} in {folder} are the same collection, {name}", "Take one of them away"
+            )
+        stems[name] = stem
+        collection, source = StockCollection(folder.name, name, said), series.get(stem, stem)
+        if source not in data and not collection.is_view and is_restored(*collection.namespace):
+            raise DamagedError(
+                f"{folder / source}{_DATA} is not there, only its metadata",
+                "Copy the dump again from where it was taken; without the metadata file, the rest of it is restored",
+            )
+        yield collection, data.get(source)
 
 
 def _data_files(folder: Path) -> dict[str, Path]:
@@ -88,13 +106,15 @@ def _data_files(folder: Path) -> dict[str, Path]:
 def _files(folder: Path, ending: str) -> dict[str, Path]:
     """Find the files with an ending, gzipped or not, by their stems.
 
-    Raises StoreError for a stem that has both.
+    Raises StoreError for a stem that has both, and for one that is no file.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         name = path.name.removesuffix(".gz")
-        if not path.is_file() or not name.endswith(ending):
+        if not name.endswith(ending):
             continue
+        if not path.is_file():
+            raise DamagedError(f"{path} is no file, or a link to nothing", "Copy the dump again, with what links name")
         stem = name.removesuffix(ending)
         if stem in found:
             raise StoreError(f"{found[stem]} and {path} are the same collection", "Take one of them away")

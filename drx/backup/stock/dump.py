@@ -27,6 +27,11 @@ class StockCollection:
         """Database and collection."""
         return self.database, self.name
 
+    @property
+    def is_view(self) -> bool:
+        """Whether it has no documents of its own; old tools say so by its options alone."""
+        return self.metadata.type == "view" or "viewOn" in self.metadata.options
+
 
 class Dump(Protocol):
     """A stock dump on disk."""

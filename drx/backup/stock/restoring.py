@@ -1,6 +1,6 @@
 """Give the documents of a stock dump to a restore, and plan it: with the dump's oplog folded in, where it has one."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,7 @@ from drx.backup.entry import position_in, timestamp_of
 from drx.backup.fold import fold
 from drx.backup.plan import BaseCollection, CollectionPlan
 from drx.backup.restore import Part
-from drx.backup.stock.dump import OPLOG, Dump, Examined
+from drx.backup.stock.dump import OPLOG, Dump, Examined, StockCollection
 from drx.errors import UsageError
 
 
@@ -39,7 +39,7 @@ def _with_digest(documents: list[bytes]) -> tuple[list[bytes], Digest]:
 
 
 def databases(examined: Examined) -> tuple[str, ...]:
-    """List the databases that a dump holds data of, in collections or in its oplog."""
+    """List the databases that a dump holds collections of."""
     found = {collection.database for collection in examined.dump.collections}
     return tuple(sorted(found))
 
@@ -51,8 +51,8 @@ def plan_of(examined: Examined, database: str, only: Sequence[str] = ()) -> tupl
     """
     base = [
         BaseCollection(
-            found.name, found.metadata.uuid, found.metadata.options, found.metadata.indexes,
-            found.metadata.type or ("view" if "viewOn" in found.metadata.options else None),
+            found.name, found.metadata.uuid, found.metadata.options, _indexes(found),
+            "view" if found.is_view else found.metadata.type,
         )
         for found in examined.dump.collections
         if found.database == database
@@ -65,6 +65,14 @@ def plan_of(examined: Examined, database: str, only: Sequence[str] = ()) -> tupl
         there = ", ".join(plan.name for plan in plans) or "nothing"
         raise UsageError(f"the dump holds no collection {unknown[0]} in {database}", f"It holds {there}")
     return tuple(plan for plan in plans if not only or plan.name in only)
+
+
+def _indexes(found: StockCollection) -> tuple[Mapping[str, object], ...]:
+    """Give the indexes, with the one that every collection has: without metadata, a dump does not say so."""
+    listed = found.metadata.indexes
+    plain = not (found.metadata.type or found.is_view or "clusteredIndex" in found.metadata.options)
+    has_own = any(index["name"] == "_id_" for index in listed)
+    return ({"key": {"_id": 1}, "name": "_id_"}, *listed) if plain and not has_own else listed
 
 
 def _entries(dump: Dump) -> Iterator[bytes]:

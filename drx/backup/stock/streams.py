@@ -107,11 +107,14 @@ class Stream:
 def stream(path: Path) -> Iterator[Stream]:
     """Open a file, whatever its name says of gzip: its first bytes tell.
 
-    Raises StoreError where it cannot be opened.
+    Raises StoreError where it cannot be opened, and where a whole gzip file should be and nothing is.
     """
     try:
         with path.open("rb") as begin:
-            gzipped = begin.read(2) == _GZIP_MAGIC
+            head = begin.read(2)
+        if not head and path.suffix == ".gz":
+            raise DamagedError(f"{path} is damaged: it is empty, and not even gzip", _REMEDY)
+        gzipped = head == _GZIP_MAGIC
         opened = igzip.IGzipFile(path, "rb") if gzipped else path.open("rb")  # type: ignore[no-untyped-call]
     except OSError as error:
         raise StoreError(
