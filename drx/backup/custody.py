@@ -95,7 +95,7 @@ def _remarks(custody: Custody) -> Iterator[str]:
         name = f"{holding.place.label} {'copy' if number else 'store'}"
         behind = custody.behind(holding)
         if holding.problem:
-            yield f"{name} cannot be read"
+            yield f"{name} {'could not be checked whole' if holding.reaches else 'cannot be read'}"
         elif not holding.reaches:
             yield f"{name} holds nothing to restore"
         elif behind:

@@ -7,13 +7,14 @@ from typing import assert_never
 
 from bson import Timestamp
 
+from drx.backup.catalog import Skip
 from drx.backup.custody import Custody, Holding, Place
 from drx.backup.manifest import Manifest, SliceManifest, show_timestamp
-from drx.backup.pieces import Listed, list_backups, list_oplog, open_piece, paired
+from drx.backup.pieces import Listed, Piece, list_backups, list_oplog, open_piece, paired
 from drx.backup.slices import find_chain
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
-from drx.errors import StoreError
+from drx.errors import DamagedError, StoreError
 
 Address = S3Address | DirectoryAddress
 _NAMED = 20
@@ -47,15 +48,17 @@ def place_of(address: Address) -> Place:
 
 
 def _holding(place: Place, primary: Store, store: Store, service: str, database: str) -> Holding:
-    lacking: list[str] = []
-    count = 0
+    """Describe one store. What it restores is its own matter, whatever became of the primary one."""
+    problems: list[str] = []
+    reaches, lacking, count = None, [], 0
     try:
+        reaches = reach(store, service, database, lambda damage: problems.append(damage.message))
         for key in _lacking(primary, store, service):
             count += 1
             lacking += [key] if count <= _NAMED else []
-        return Holding(place, reach(store, service, database), tuple(lacking), count)
     except StoreError as error:
-        return Holding(place, None, tuple(lacking), count, error.message)
+        problems.append(error.message)
+    return Holding(place, reaches, tuple(lacking), count, problems[0] if problems else "")
 
 
 def _lacking(primary: Store, store: Store, service: str) -> Iterator[str]:
@@ -78,19 +81,22 @@ def _lost(store: Store, listed: Listed) -> Iterator[str]:
         yield from (file.key for file in files if listed.sizes.get(file.key) != file.size_bytes)
 
 
-def reach(store: Store, service: str, database: str) -> datetime | None:
-    """Give the newest moment that a store alone can restore: its newest whole base and the whole slices after it."""
-    base = _newest_base(store, service, database)
+def reach(store: Store, service: str, database: str, skip: Skip) -> datetime | None:
+    """Give the newest moment that a store alone can restore: its newest whole base and the whole slices after it.
+
+    `skip` is told of damaged manifests.
+    """
+    base = _newest_base(store, service, database, skip)
     if base is None:
         return None
-    slices = [piece for piece in _slices_after(store, service, base.end) if piece.database == database]
+    slices = [piece for piece in _slices_after(store, service, base.end, skip) if piece.database == database]
     return datetime.fromtimestamp(find_chain(base, slices).end.time, UTC)
 
 
-def _newest_base(store: Store, service: str, database: str) -> Manifest | None:
+def _newest_base(store: Store, service: str, database: str, skip: Skip) -> Manifest | None:
     newest: Manifest | None = None
     for listed in list_backups(store, service):
-        piece = open_piece(store, listed) if listed.counts else None
+        piece = _opened(store, listed, skip)
         if piece and piece.whole and isinstance(piece.manifest, Manifest):
             manifest = piece.manifest
             if manifest.kind == "full" and manifest.database == database and (not newest or manifest.end > newest.end):
@@ -98,10 +104,19 @@ def _newest_base(store: Store, service: str, database: str) -> Manifest | None:
     return newest
 
 
-def _slices_after(store: Store, service: str, end: Timestamp) -> Iterator[SliceManifest]:
+def _slices_after(store: Store, service: str, end: Timestamp, skip: Skip) -> Iterator[SliceManifest]:
     after = show_timestamp(end)
     for listed in list_oplog(store, service):
-        if listed.counts and listed.name.rpartition("-")[2] > after:
-            piece = open_piece(store, listed)
-            if piece.whole and isinstance(piece.manifest, SliceManifest):
+        if listed.name.rpartition("-")[2] > after:
+            piece = _opened(store, listed, skip)
+            if piece and piece.whole and isinstance(piece.manifest, SliceManifest):
                 yield piece.manifest
+
+
+def _opened(store: Store, listed: Listed, skip: Skip) -> Piece | None:
+    """Open a finished piece; None for one that is not finished or damaged."""
+    try:
+        return open_piece(store, listed) if listed.counts else None
+    except DamagedError as damage:
+        skip(damage)
+        return None

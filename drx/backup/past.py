@@ -14,7 +14,7 @@ from drx.backup.manifest import Manifest
 from drx.backup.moments import until_after
 from drx.backup.slices import find_chain, read_chain
 from drx.backup.stores.base import Store
-from drx.errors import PermanentError, StepError
+from drx.errors import DamagedError, PermanentError, StepError
 
 _LOOK_EVERY = 1000
 
@@ -31,6 +31,8 @@ class Past:
     """Up to where the live oplog was read, where it was."""
     live_problem: str = ""
     """Why it was not."""
+    damaged: list[str] = field(default_factory=list)
+    """Manifests that cannot be read: what only they lead to was not looked at."""
 
     @property
     def archived_until(self) -> Timestamp:
@@ -77,7 +79,7 @@ class _Reading:
 
         The archive is read from bases on, for a transaction has to be read from its beginning.
         """
-        bases, slices = self._bases(), list_slices(self.store, self.service)
+        bases, slices = self._bases(), list_slices(self.store, self.service, self._skip)
         start: Manifest | None = next((base for base in reversed(bases) if base.end <= self.since), bases[0])
         while start:
             yield from self._archived(start, find_chain(start, slices).end)
@@ -87,19 +89,23 @@ class _Reading:
             yield from self._live(client)
 
     def _bases(self) -> tuple[Manifest, ...]:
-        readable = list_bases(self.store, self.service, skip=lambda damage: None)
+        readable = list_bases(self.store, self.service, self._skip)
         bases = tuple(base for base in readable if base.database == self.database)
         if not bases:
             raise PermanentError(
-                f"{self.store.describe()} holds no base of {self.service} with the database {self.database}",
+                f"{self.store.describe()} holds no base of {self.service} with the database {self.database}"
+                + "".join(f"; {each}" for each in self.past.damaged[:1]),
                 "Look into a copy of the store",
             )
         return bases
 
+    def _skip(self, damage: DamagedError) -> None:
+        self.past.damaged.append(damage.message)
+
     def _archived(self, base: Manifest, end: Timestamp) -> Iterator[bytes]:
         after = position_of(self.past.archived_until) if self.past.archived else -1
         self.past.archived.append((base.start, end))
-        entries = self._counted(read_chain(self.store, self.service, base, until_after(end)))
+        entries = self._counted(read_chain(self.store, self.service, base, until_after(end), lambda _: None))
         yield from dropwhile(lambda raw: position_in(raw) <= after, entries)
 
     def _live(self, client: Client) -> Iterator[bytes]:

@@ -73,6 +73,7 @@ def _as_dict(opened: Opened, since: "Timestamp", past: "Past") -> dict[str, obje
         "archived": [{"from": moment(start), "to": moment(end)} for start, end in past.archived],
         "live_until": moment(past.live_until),
         "live_problem": past.live_problem or None,
+        "damaged": past.damaged,
         "entries": past.entries,
         "events": [
             {
@@ -104,6 +105,8 @@ def _print(opened: Opened, since: "Timestamp", past: "Past") -> None:
         print(f"live     read on to {clock(past.live_until)} UTC")
     else:
         print(f"live     not read: {past.live_problem or 'this environment states no server'}")
+    for each in past.damaged:
+        print(f"damaged  {each}: what only it holds was not looked at")
     if not past.events:
         print("no drop, rename, mass delete or mass update")
     elif any(not past.is_archived(event) for event in past.events):

@@ -129,3 +129,22 @@ def test_a_store_that_cannot_be_read_is_part_of_the_answer(
     assert sentence(custody) == "3 copies, 2 kinds, 1 elsewhere: yes (unmounted copy cannot be read)"
     assert "unmounted is not there" in custody.holdings[2].problem
     assert not custody.sound
+
+
+def test_a_copy_restores_what_it_holds_whatever_became_of_the_primary_store(
+    addresses: list[S3Address | DirectoryAddress], tmp_path: Path
+) -> None:
+    custody = survey([DirectoryAddress(tmp_path / "unmounted"), *addresses[1:]], SERVICE, DATABASE)
+    assert [holding.reaches is not None for holding in custody.holdings] == [False, True, True]
+    assert "could not be checked whole" in sentence(custody)
+    assert not custody.sound
+
+
+def test_a_damaged_manifest_hides_no_other_backup(addresses: list[S3Address | DirectoryAddress]) -> None:
+    primary = open_store(addresses[0])
+    put_base(primary, "b0", 500, {})
+    primary.put("svc/base/b0/manifest.json", b"{}")
+    custody = survey(addresses, SERVICE, DATABASE)
+    assert custody.holdings[0].reaches == custody.holdings[1].reaches
+    assert "svc/base/b0/manifest.json is damaged" in custody.holdings[0].problem
+    assert not custody.sound

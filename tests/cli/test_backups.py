@@ -222,6 +222,9 @@ def test_a_damaged_manifest_hides_nothing(project: Path, capsys: Capture) -> Non
     assert "manifest.json is damaged" in capsys.readouterr().out
     assert sorted(each["state"] for each in read(capsys, "list")["backups"]) == ["damaged", "whole"]
     assert read(capsys, "window")["spans"], "the new base can be restored"
+    assert "manifest.json is damaged" in read(capsys, "events")["damaged"][0]
+    assert drx("backups", "events") == ExitCode.OK
+    assert re.search(r"^damaged  .*manifest\.json", capsys.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.slow
