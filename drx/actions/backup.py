@@ -224,7 +224,7 @@ def has_base(params: HasBase, context: Context) -> Result:
     """See whether there is a base to restore from: the newest one, or the newest before a moment."""
     from bson import Timestamp
 
-    from drx.actions.recovery import base_before, origin_of
+    from drx.actions.bases import base_before, origin_of
 
     before = Timestamp(int(params.before.timestamp()), 0) if params.before else None
     store = backup_store(context)

@@ -43,7 +43,7 @@ def differential(params: Params, context: Context) -> Result:
     store = backup_store(context)
 
     def take() -> "Manifest":
-        from drx.actions.recovery import base_before, origin_of
+        from drx.actions.bases import base_before, origin_of
 
         with locked(context, store, "slice") as lock:
             finished = [found for found in list_differentials(store, service) if found.id == backup_id]

@@ -108,7 +108,8 @@ def _find(params: FindEvent, context: Context) -> _Found:
     """List the events, and say which one it was."""
     from bson import Timestamp
 
-    from drx.actions.recovery import archived_events, chain_of, newest_whole, origin_of, own_bases
+    from drx.actions.bases import newest_whole, origin_of, own_bases
+    from drx.actions.recovery import archived_events, chain_of
 
     store, service = backup_store(context), context.target.service
     since = params.since.replace(microsecond=0)

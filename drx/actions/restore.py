@@ -89,7 +89,8 @@ def restore(params: Restore, context: Context) -> Result:
     digest that differs is a failure. After an interruption it goes on where it was. Nothing is ever restored into the
     database that the backup is of.
     """
-    from drx.actions.recovery import origin_of, plan_recovery
+    from drx.actions.bases import origin_of
+    from drx.actions.recovery import plan_recovery
     from drx.backup.restore import restore as load
     from drx.backup.verify import verify_restored
 
@@ -165,7 +166,8 @@ def verify(params: Verify, context: Context) -> Result:
     What has to stand there is worked out anew from the base and the archived oplog, so that nothing the restore
     remembers is believed.
     """
-    from drx.actions.recovery import expected, origin_of, plan_recovery
+    from drx.actions.bases import origin_of
+    from drx.actions.recovery import expected, plan_recovery
     from drx.backup.verify import verify_restored
 
     store, origin = backup_store(context), origin_of(context, params.service, params.source)

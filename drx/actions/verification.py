@@ -57,7 +57,8 @@ def verify(params: Verify, context: Context) -> Result:
 
 
 def _one_base(base: str | None, context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
-    from drx.actions.recovery import archived_end, base_before, origin_of
+    from drx.actions.bases import base_before, origin_of
+    from drx.actions.recovery import archived_end
     from drx.backup.catalog import load_manifest
     from drx.backup.verify import verify_base
 
@@ -70,7 +71,7 @@ def _one_base(base: str | None, context: Context) -> "tuple[Manifest, str, tuple
 
 def _everything(context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
     """Read all there is, and tell of the newest base."""
-    from drx.actions.recovery import base_before, origin_of
+    from drx.actions.bases import base_before, origin_of
     from drx.backup.manifest import show_timestamp
     from drx.backup.slices import find_chain
     from drx.backup.verify import verify_everything
