@@ -1,5 +1,6 @@
 """Find bases and slices in a store by their keys. Never writes; a base without a manifest is not there."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,8 @@ from drx.errors import DamagedError
 MANIFEST = "manifest.json"
 PROGRESS = "progress.json"
 """Lies beside a base that is not finished, and says how far it is."""
+
+_SLICE_NAME = re.compile(r"\d{10}\.\d{10}-\d{10}\.\d{10}\.(json|bson\.gz)")
 
 Skip = Callable[[DamagedError], object]
 
@@ -30,6 +33,11 @@ def slice_keys(service: str, start: Timestamp, end: Timestamp) -> tuple[str, str
     """Where one slice and its manifest lie; sorted keys are sorted times."""
     name = f"{service}/oplog/{show_timestamp(start)}-{show_timestamp(end)}"
     return f"{name}.bson.gz", f"{name}.json"
+
+
+def is_slice_key(key: str) -> bool:
+    """Tell a slice's objects from others that somebody laid beside them."""
+    return bool(_SLICE_NAME.fullmatch(key.rpartition("/")[2]))
 
 
 def load_manifest(store: Store, service: str, backup_id: str) -> Manifest:
@@ -91,10 +99,20 @@ def list_slices(store: Store, service: str, skip: Skip | None = None) -> tuple[S
     """Read every slice of a service, oldest first; `skip` as for bases."""
     found = []
     for entry in store.list(f"{service}/oplog/"):
-        if entry.key.endswith(".json"):
+        if entry.key.endswith(".json") and is_slice_key(entry.key):
             with _skipping(skip):
-                found.append(from_json(SliceManifest, store.get(entry.key), f"{store.describe()}/{entry.key}"))
+                found.append(_load_slice(store, service, entry.key))
     return tuple(found)
+
+
+def _load_slice(store: Store, service: str, key: str) -> SliceManifest:
+    """Read one slice's manifest; one that lies under another key than its own may be another service's."""
+    name = f"{store.describe()}/{key}"
+    manifest = from_json(SliceManifest, store.get(key), name)
+    belongs = slice_keys(manifest.service, manifest.start, manifest.end)[1]
+    if belongs != key:
+        raise DamagedError(f"{name} was moved: it describes {belongs}", "Put it back, or use another copy")
+    return manifest
 
 
 @contextmanager

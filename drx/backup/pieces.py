@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
 
-from drx.backup.catalog import MANIFEST
+from drx.backup.catalog import MANIFEST, is_slice_key
 from drx.backup.manifest import Manifest, SliceManifest, from_json
 from drx.backup.stores.base import Entry, Store
 
@@ -101,7 +101,7 @@ def list_oplog(store: Store, service: str) -> Iterator[Listed]:
     yield from _grouped(
         (entry.key.removesuffix(_SLICE_DATA).removesuffix(_SLICE_MANIFEST), entry)
         for entry in store.list(f"{service}/{_SLICES}/")
-        if entry.key.endswith((_SLICE_DATA, _SLICE_MANIFEST))
+        if is_slice_key(entry.key)
     )
 
 

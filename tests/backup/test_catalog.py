@@ -11,9 +11,11 @@ from drx.backup.catalog import find_base, list_bases, list_slices, load_manifest
 from drx.backup.digest import digest_of
 from drx.backup.manifest import Member, SliceManifest, to_json
 from drx.backup.members import compress, read_member
+from drx.backup.pieces import list_oplog
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.errors import DamagedError, StoreError
+from tests.backup.pieces import put_slice
 from tests.backup.test_manifest import MANIFEST
 
 DOCUMENTS = [bson.encode({"_id": number}) for number in range(3)]
@@ -91,3 +93,20 @@ def test_damaged_manifests_can_count_as_not_there(store: Store) -> None:
     assert find_base(store, "svc", "b9") is None
     with pytest.raises(DamagedError):
         find_base(store, "svc", "b2")
+
+
+def test_what_somebody_laid_beside_the_slices_is_none(store: Store) -> None:
+    piece = put_slice(store, 1000, 2000)
+    for name in ("notes.json", "9-8.json", "0000001000.0000000001-0000002000.0000000001 (1).json"):
+        store.put(f"svc/oplog/{name}", b"{}")
+    assert list_slices(store, "svc") == (piece,)
+    assert [listed.counts for listed in list_oplog(store, "svc")] == [True]
+
+
+def test_a_slice_of_another_service_or_time_is_refused(store: Store) -> None:
+    put_slice(store, 1000, 2000)
+    span = Timestamp(1000, 1), Timestamp(2000, 1)
+    own, other = slice_keys("svc", *span)[1], slice_keys("another", *span)[1]
+    store.put(other, store.get(own))
+    with pytest.raises(DamagedError, match=f"was moved: it describes {own}"):
+        list_slices(store, "another")
