@@ -36,11 +36,15 @@ from tests.backup import model
 
 Client = MongoClient[dict[str, Any]]
 AT_ONCE = 10
+QUICKLY = 4
 HISTORIES = int(os.environ.get("DRX_HISTORIES", "200"))
 QUICK = settings(
     max_examples=1, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
 )
-SEEDS = st.lists(st.integers(0, 1 << 32), min_size=AT_ONCE, max_size=AT_ONCE, unique=True)
+
+
+def seeds(count: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(0, 1 << 32), min_size=count, max_size=count, unique=True)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -52,7 +56,7 @@ def impatience() -> Iterator[None]:
 
 
 @QUICK
-@given(SEEDS)
+@given(seeds=seeds(QUICKLY))
 def test_some_histories_come_back(mongo_client: Client, seeds: list[int]) -> None:
     assert any(_all_of(mongo_client, seeds)), "not one of them could be backed up"
 
@@ -70,7 +74,7 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @settings(QUICK, max_examples=max(HISTORIES // AT_ONCE, 1))
-@given(SEEDS)
+@given(seeds=seeds(AT_ONCE))
 def test_many_histories_come_back(own_server: Client, seeds: list[int]) -> None:
     assert sum(_all_of(own_server, seeds)) >= AT_ONCE // 2, "too few of them could be backed up"
 
