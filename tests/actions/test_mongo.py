@@ -22,6 +22,7 @@ from drx.secrets import Masker, Secret
 from tests import servers
 from tests.actions.context import FakeContext, run
 
+pytestmark = pytest.mark.usefixtures("impatience")
 Documents = Database[dict[str, Any]]
 RETENTION = Retention(timedelta(days=7), 30, 8, 12, 0, 3)
 

@@ -16,6 +16,7 @@ from tests.actions.context import FakeContext, registered, run
 from tests.actions.test_mongo import RETENTION, contents, fill, target_of
 from tests.backup.stock_files import Written, archive, directory
 
+pytestmark = pytest.mark.usefixtures("impatience")
 Documents = Database[dict[str, Any]]
 
 
