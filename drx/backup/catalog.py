@@ -89,12 +89,6 @@ def _list(store: Store, area: str, skip: Skip | None) -> tuple[Manifest, ...]:
     return tuple(sorted(found, key=lambda manifest: (manifest.end, manifest.id)))
 
 
-def newest_base(store: Store, service: str, before: Timestamp) -> Manifest | None:
-    """Choose the newest base that is consistent before a moment (exclusive); None when there is none."""
-    earlier = [manifest for manifest in list_bases(store, service) if manifest.end < before]
-    return earlier[-1] if earlier else None
-
-
 def list_slices(store: Store, service: str, skip: Skip | None = None) -> tuple[SliceManifest, ...]:
     """Read every slice of a service, oldest first; `skip` as for bases."""
     found = []

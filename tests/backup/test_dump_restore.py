@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from drx.backup import members, scan
-from drx.backup.catalog import list_bases, newest_base
+from drx.backup.catalog import list_bases
 from drx.backup.documents import split
 from drx.backup.dump import base_backup
 from drx.backup.manifest import Manifest, Restored
@@ -383,16 +383,6 @@ def test_documents_pass_through_the_fold(database: Db, store: Store, into: str) 
     assert [target.pictures.find_one({"_id": number})["text"] for number in (6, 900)] == ["replaced", "born"]  # type: ignore[index]
     assert not [line for line in differences(database, restored) if not line.startswith("new: index _id_")]
     assert [collection.digest.count for collection in restored.collections] == [1, 300]
-
-
-def test_the_newest_base_before_a_moment_is_chosen(database: Db, store: Store) -> None:
-    fill(database, 1)
-    first, second = back_up(database, store, "z"), back_up(database, store, "a")
-    store.put("svc/base/c/dump/x", b"a base without a manifest is none")
-    assert list_bases(store, "svc") == (first, second)
-    assert newest_base(store, "svc", bson.Timestamp(2**32 - 1, 1)) == second
-    assert newest_base(store, "svc", second.end) == first
-    assert newest_base(store, "svc", first.end) is None
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password(store: Store) -> None:
