@@ -143,9 +143,9 @@ def _still_possible(reached: str) -> str:
 
 
 def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: bool) -> Result:
-    from drx.backup.catalog import list_bases, list_slices
+    from drx.backup.catalog import list_bases, list_differentials, list_slices
     from drx.backup.manifest import show_timestamp
-    from drx.backup.slices import find_chain, next_start, refill_start, take_slice
+    from drx.backup.slices import best_chain, find_chain, next_start, refill_start, take_slice
 
     database, service, store = mongo_target(context).database, context.target.service, backup_store(context)
 
@@ -169,7 +169,10 @@ def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: 
             if taken and lock.refusal:
                 _refuse_overwritten(store, taken)
             if before:
-                _refuse_gap(before, find_chain(before.manifest, [*slices, taken] if taken else slices), when_broken)
+                differentials = list_differentials(store, service, damaged.append)
+                pieces = [*slices, taken] if taken else slices
+                around = best_chain(before.manifest, pieces, differentials, None)
+                _refuse_gap(before, find_chain(before.manifest, pieces), around, when_broken)
             return taken, after, lock.refusal
 
     taken, after, unlocked = with_mongo(context, take, long=True)
@@ -193,12 +196,15 @@ def _refuse_overwritten(store: "Store", taken: "SliceManifest") -> None:
         raise StepError(f"another slice was written over {store.describe()}/{key}", "Try again")
 
 
-def _refuse_gap(before: "Chain", now: "Chain", when_broken: Callable[[str], str]) -> None:
-    """Fail where the chain of the newest base is broken, or was until a moment ago: a store that loses is no store."""
-    if gap := now.gap:
-        reached = f"{datetime.fromtimestamp(now.end.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _refuse_gap(before: "Chain", now: "Chain", around: "Chain", when_broken: Callable[[str], str]) -> None:
+    """Fail where the chain of the newest base is broken, or was until a moment ago: a store that loses is no store.
+
+    A break that a differential leads around is none for the moments that matter now; the window shows it.
+    """
+    if gap := around.gap:
+        reached = f"{datetime.fromtimestamp(around.end.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
         raise PermanentError(f"what was written after the newest base is not whole: {gap}", when_broken(reached))
-    if gap := before.gap:
+    if (gap := before.gap) and not now.gap:
         raise PermanentError(
             f"a slice was lost: {gap}; the live oplog still had it, and it is archived again",
             "Try again: everything is there now. Find out later who deletes from the store",

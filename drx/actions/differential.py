@@ -6,6 +6,7 @@ from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.locking import locked
 from drx.actions.servers import backup_store
+from drx.errors import DamagedError
 
 if TYPE_CHECKING:
     from drx.backup.manifest import Manifest
@@ -33,7 +34,8 @@ def differential(params: Params, context: Context) -> Result:
 
     A restore then reads the base, this, and the slices after it, so that it is quicker, and slices lost in between do
     no harm. It reads the store, not the server: take a slice first, so that it reaches up to now. It is read back and
-    has to lead to the same result as the slices, or it does not count.
+    has to lead to the same result, or it does not count. An earlier differential is read instead of the slices that it
+    stands for, and passed over where it is damaged.
     """
     from drx.backup.catalog import list_differentials
     from drx.backup.differential import take_differential
@@ -42,15 +44,17 @@ def differential(params: Params, context: Context) -> Result:
     service, backup_id = context.target.service, f"{context.run_id}.{context.step_id.replace('/', '.')}"
     store = backup_store(context)
 
+    damaged: list[DamagedError] = []
+
     def take() -> "Manifest":
         from drx.actions.bases import base_before, origin_of
 
         with locked(context, store, "slice") as lock:
-            finished = [found for found in list_differentials(store, service) if found.id == backup_id]
+            finished = [found for found in list_differentials(store, service, damaged.append) if found.id == backup_id]
             if finished:
                 return finished[0]
             base = base_before(store, origin_of(context), None)
-            return take_differential(store, service, base, backup_id=backup_id, check=lock.check)
+            return take_differential(store, service, base, backup_id=backup_id, check=lock.check, skip=damaged.append)
 
     taken = call_blocking(context, take, lambda: None)
     file = taken.file(taken.oplog or "")
@@ -61,4 +65,8 @@ def differential(params: Params, context: Context) -> Result:
         "entries": taken.oplog_entries,
         "size_bytes": file.size_bytes,
     }
-    return Result(outputs, (f"{taken.oplog_entries:,} entries, {file.size_bytes:,} bytes, since {taken.parent}",))
+    passed_over = dict.fromkeys(found.message for found in damaged)
+    return Result(
+        outputs,
+        (f"{taken.oplog_entries:,} entries, {file.size_bytes:,} bytes, since {taken.parent}", *passed_over),
+    )

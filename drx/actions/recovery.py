@@ -12,6 +12,7 @@ from drx.actions.bases import Origin, base_before, own_bases
 from drx.actions.points import BeforeOperation, Point, UpToOperation, show_point
 from drx.actions.restorable import restorable
 from drx.backup.catalog import Skip, list_differentials, list_slices
+from drx.backup.detour import around_damage
 from drx.backup.digest import Digest, digest_of
 from drx.backup.fold import BaseCollection, CollectionPlan, fold
 from drx.backup.history import Event, find_events
@@ -39,7 +40,7 @@ class Recovery:
     proven_until: datetime
     """When the last operation in it was written."""
     unused: tuple[str, ...] = ()
-    """Damaged manifests and bases that it does without, by name."""
+    """Damaged manifests, bases and differentials that it does without, by name."""
 
     def only(self, collections: Sequence[str]) -> "Recovery":
         """Leave everything out but these collections; without any, nothing.
@@ -69,27 +70,29 @@ def plan_recovery(store: Store, origin: Origin, point: Point | None, context: Co
     """Choose the base for a moment and fold the oplog after it.
 
     A damaged manifest stands in the way of what needs it alone; instead of a base that lacks an object, the one before
-    it is taken. Raises PermanentError where no base or no whole chain
-    leads to the moment, StoreError where a slice is damaged.
+    it is taken, and instead of a damaged differential an older one or the slices. Raises PermanentError where no base
+    or no whole chain leads to the moment, StoreError where a slice is damaged.
     """
     unused: list[DamagedError] = []
     differentials = list_differentials(store, origin.service, unused.append)
     try:
         manifest, until = _locate(store, origin, point, context, differentials, unused.append)
-        try:
-            plans, last_write = _folded(store, origin, manifest, until, context, differentials, unused.append)
-        except DamagedError as error:
-            if not differentials:
-                raise
-            plans, last_write = _folded(store, origin, manifest, until, context, (), unused.append)
-            unused.append(error)  # it was in a differential, and the slices are whole
+        plans, last_write = around_damage(
+            differentials,
+            lambda left: _folded(store, origin, manifest, until, context, left, unused.append),
+            unused.append,
+        )
     except PermanentError as error:
-        error.message += "".join(f"; {found.message}" for found in unused[:1]) + restorable(
+        error.message += "".join(f"; {each}" for each in _named(unused)[:2]) + restorable(
             store, origin.service, origin.database
         )
         raise
     proven_until = max(last_write, _moment(manifest.end))
-    return Recovery(manifest, until, plans, proven_until, tuple(found.message for found in unused))
+    return Recovery(manifest, until, plans, proven_until, _named(unused))
+
+
+def _named(unused: Iterable[DamagedError]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(found.message for found in unused))
 
 
 def _folded(
@@ -177,15 +180,20 @@ def archived_events(
 
 
 def archived_end(store: Store, service: str, manifest: Manifest, context: Context) -> str:
-    """Read every slice that continues a base, and tell up to where they reach.
+    """Read every slice that continues a base, and tell up to where they, or they and a differential, reach.
 
     Raises PermanentError or StoreError where one is damaged.
     """
-    end = chain_of(store, service, manifest).end
-    if end > manifest.end:
-        for _ in _watched(read_chain(store, service, manifest, until_after(end)), context):
-            pass
-    return show_timestamp(end)
+    slices, differentials = list_slices(store, service), list_differentials(store, service)
+    reached = manifest.end
+    for usable in ((), differentials):
+        end = best_chain(manifest, slices, usable, None).end
+        if end > reached:
+            chain = read_chain(store, service, manifest, until_after(end), differentials=usable)
+            for _ in _watched(chain, context):
+                pass
+            reached = end
+    return show_timestamp(reached)
 
 
 def expected(store: Store, recovery: Recovery, database: str, context: Context) -> Restored:

@@ -73,14 +73,14 @@ def _everything(context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
     """Read all there is, and tell of the newest base."""
     from drx.actions.bases import base_before, origin_of
     from drx.backup.manifest import show_timestamp
-    from drx.backup.slices import find_chain
+    from drx.backup.slices import best_chain
     from drx.backup.verify import verify_everything
 
     store, service = backup_store(context), context.target.service
     found = verify_everything(store, service, progress=context.progress, cancelled=context.cancelled)
     _refuse(found.damaged, f"backups of {service} are damaged")
     manifest = base_before(store, origin_of(context), None)
-    reaches = show_timestamp(find_chain(manifest, found.slices).end)
+    reaches = show_timestamp(best_chain(manifest, found.slices, found.backups, None).end)
     read = f"read back whole: backups {len(found.backups):,}, slices of oplog {len(found.slices):,}"
     return manifest, reaches, (read,)
 

@@ -4,7 +4,7 @@ Stock mongorestore replays it onto the restored base (`--oplogReplay --oplogFile
 reads the store only, and is read back before it counts.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,8 +13,9 @@ from itertools import islice
 from bson import Timestamp, decode
 
 from drx import __version__
-from drx.backup.catalog import MANIFEST, differential_prefix, list_slices
+from drx.backup.catalog import MANIFEST, Skip, differential_prefix, list_differentials, list_slices
 from drx.backup.condense import condensed
+from drx.backup.detour import around_damage
 from drx.backup.effects import Chain, Effect
 from drx.backup.entry import first_field, parse
 from drx.backup.fold import BaseCollection, CollectionPlan, fold
@@ -22,8 +23,9 @@ from drx.backup.manifest import PLAIN, FileManifest, Manifest, to_json
 from drx.backup.members import MemberBuffer, MemberWriter, read_member
 from drx.backup.moments import until_after
 from drx.backup.net import net_entries
-from drx.backup.slices import find_chain, read_chain
+from drx.backup.slices import best_chain, read_chain
 from drx.backup.stores.base import Store
+from drx.backup.transactions import is_unfinished
 from drx.errors import PermanentError, StoreError
 
 OPLOG = "oplog.bson"
@@ -31,23 +33,31 @@ _BATCH = 1000
 
 
 def take_differential(
-    store: Store, service: str, base: Manifest, *, backup_id: str, check: Callable[[], None]
-) -> Manifest:
-    """Fold the archived oplog since a base and write what is left of it; `check` is called often, and may raise.
+    store: Store, service: str, base: Manifest, *, backup_id: str, check: Callable[[], None],
+    skip: Skip = lambda _: None,
+) -> Manifest:  # fmt: skip
+    """Fold what happened since a base, as far as a restore could go, and write what is left of it.
 
-    Raises PermanentError where nothing was archived since, or where the net effect cannot be written as an oplog;
-    DamagedError for a damaged slice; StoreError where the store fails. No manifest is left then.
+    An earlier differential is read instead of the slices that it stands for; `skip` is told of one that is damaged.
+    `check` is called often, and may raise. Raises PermanentError where nothing was archived since, or where the net
+    effect cannot be written as an oplog; DamagedError for a damaged slice; StoreError where the store fails. No
+    manifest is left then.
     """
     started_at = datetime.now(UTC)
-    end = find_chain(base, list_slices(store, service)).end
-    if end <= base.end:
-        raise PermanentError(f"nothing was archived since the base {base.id}", "Take a slice first")
-    until = until_after(end)
-    source = _Watched(read_chain(store, service, base, until), check)
-    plans = _folded(base, source, until)
+    slices = list_slices(store, service)
+
+    def folded(differentials: Sequence[Manifest]) -> tuple[Timestamp, _Watched, tuple[CollectionPlan, ...]]:
+        end = best_chain(base, slices, differentials, None).end
+        if end <= base.end:
+            raise PermanentError(f"nothing was archived since the base {base.id}", "Take a slice first")
+        chain = read_chain(store, service, base, until_after(end), differentials=differentials)
+        source = _Watched(chain, check)
+        return end, source, _folded(base, source, until_after(end))
+
+    end, source, plans = around_damage(list_differentials(store, service, skip), folded, skip)
     prefix = differential_prefix(service, backup_id)
     file, entries = _write(store, prefix, _all_of(base, plans, source, end), check)
-    _prove(store, prefix, file, base, plans, until, check)
+    _prove(store, prefix, file, base, plans, until_after(end), check)
     manifest = Manifest(
         id=backup_id, kind="differential", service=service, database=base.database,
         server_version=base.server_version, drx_version=__version__, start=base.start, end=end,
@@ -90,10 +100,7 @@ class _Watched:
         entry = parse(raw)
         if entry.transaction is None or entry.vectored:
             return
-        waits = first_field(entry.o) == "applyOps" and (
-            b"\x08partialTxn\0\x01" in entry.o or b"\x08prepare\0\x01" in entry.o
-        )
-        if waits:
+        if first_field(entry.o) == "applyOps" and is_unfinished(entry):
             self.open.setdefault(entry.transaction, []).append(raw)
         else:
             self.open.pop(entry.transaction, None)
@@ -157,13 +164,21 @@ class Summary:
     indexes: dict[str, dict[str, object]]
     effects: int
     """Sum of a hash of each effect, in whatever order they come."""
+    order: str
+    """Hash of the documents born, in the order in which a capped collection keeps them; empty for others."""
 
 
 def summary(plan: CollectionPlan) -> Summary:
     """Say what a plan comes to, in bounded memory."""
-    effects = sum(_hash(identity, effect) for identity, effect in plan.changes.net()) % (1 << 128)
+    is_capped, effects, order = "capped" in plan.options, 0, sha256()
+    for identity, effect in plan.changes.net():
+        effects = (effects + _hash(identity, effect)) % (1 << 128)
+        if is_capped and isinstance(effect, bytes):
+            order.update(identity)
     indexes = {str(index["name"]): dict(index) for index in plan.indexes}
-    return Summary(plan.name, plan.type, plan.origin, dict(plan.options), indexes, effects)
+    return Summary(
+        plan.name, plan.type, plan.origin, dict(plan.options), indexes, effects, order.hexdigest() if is_capped else ""
+    )
 
 
 def _hash(identity: bytes, effect: Effect) -> int:

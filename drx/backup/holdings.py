@@ -11,7 +11,7 @@ from drx.backup.catalog import Skip
 from drx.backup.custody import Custody, Holding, Place
 from drx.backup.manifest import Manifest, SliceManifest, show_timestamp
 from drx.backup.pieces import Listed, Piece, list_backups, list_oplog, open_piece, paired
-from drx.backup.slices import find_chain
+from drx.backup.slices import best_chain
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.errors import DamagedError, StoreError
@@ -82,26 +82,23 @@ def _lost(store: Store, listed: Listed) -> Iterator[str]:
 
 
 def reach(store: Store, service: str, database: str, skip: Skip) -> datetime | None:
-    """Give the newest moment that a store alone can restore: its newest whole base and the whole slices after it.
+    """Give the newest moment that a store alone can restore: its newest whole base and what is whole after it.
 
     `skip` is told of damaged manifests.
     """
-    base = _newest_base(store, service, database, skip)
+    backups = tuple(_whole_backups(store, service, database, skip))
+    base = max((found for found in backups if found.kind == "full"), key=lambda found: found.end, default=None)
     if base is None:
         return None
     slices = [piece for piece in _slices_after(store, service, base.end, skip) if piece.database == database]
-    return datetime.fromtimestamp(find_chain(base, slices).end.time, UTC)
+    return datetime.fromtimestamp(best_chain(base, slices, backups, None).end.time, UTC)
 
 
-def _newest_base(store: Store, service: str, database: str, skip: Skip) -> Manifest | None:
-    newest: Manifest | None = None
+def _whole_backups(store: Store, service: str, database: str, skip: Skip) -> Iterator[Manifest]:
     for listed in list_backups(store, service):
         piece = _opened(store, listed, skip)
-        if piece and piece.whole and isinstance(piece.manifest, Manifest):
-            manifest = piece.manifest
-            if manifest.kind == "full" and manifest.database == database and (not newest or manifest.end > newest.end):
-                newest = manifest
-    return newest
+        if piece and piece.whole and isinstance(piece.manifest, Manifest) and piece.manifest.database == database:
+            yield piece.manifest
 
 
 def _slices_after(store: Store, service: str, end: Timestamp, skip: Skip) -> Iterator[SliceManifest]:

@@ -11,6 +11,7 @@ from isal import isal_zlib
 
 from drx.backup.capture import Capture, Captured, Client, RolledOver, newest_position, oldest_position
 from drx.backup.catalog import Skip, list_slices, slice_keys
+from drx.backup.detour import DamagedDifferential
 from drx.backup.documents import DamagedDocument, split
 from drx.backup.entry import position_in, position_of
 from drx.backup.manifest import FileManifest, Manifest, SliceManifest, show_timestamp, to_json
@@ -159,7 +160,7 @@ def read_chain(
     for everything up to its end: what comes out then has the same net effect, and is not what happened.
 
     Raises PermanentError when `until` lies outside what the chain covers, naming the gap; DamagedError, while it is
-    read, naming the object that is damaged.
+    read, naming the object that is damaged: DamagedDifferential where there may be another way.
     """
     chain = best_chain(manifest, list_slices(store, service, skip), differentials, until)
     if until <= manifest.end:
@@ -199,7 +200,8 @@ def _chain_entries(store: Store, service: str, chain: Chain, limit: int) -> Iter
     ends = [position_of(first.end), *(position_of(piece.end) for piece in chain.slices)]
     ends = [end + 1 for end in ends]
     limits = [min(end, nxt, limit) for end, nxt in zip(ends, [*starts, limit], strict=True)]
-    yield from _between(_own_entries(store, first), 0, limits[0])
+    own = _differential_entries(store, chain.differential) if chain.differential else _own_entries(store, first)
+    yield from _between(own, 0, limits[0])
     for piece, start, stop in zip(chain.slices, starts, limits[1:], strict=True):
         if start < limit:
             yield from _between(slice_entries(store, service, piece), start, stop)
@@ -219,6 +221,17 @@ def _own_entries(store: Store, manifest: Manifest) -> Iterator[list[bytes]]:
     file = manifest.file(manifest.oplog)
     for member in file.members:
         yield read_member(store, manifest.prefix + file.path, member)
+
+
+def _differential_entries(store: Store, differential: Manifest) -> Iterator[list[bytes]]:
+    lost = {differential.prefix + file.path for file in differential.files}
+    lost -= {entry.key for entry in store.list(differential.prefix)}
+    if lost:
+        raise DamagedDifferential(differential, f"{store.describe()}/{min(lost)} is not there")
+    try:
+        yield from _own_entries(store, differential)
+    except DamagedError as error:
+        raise DamagedDifferential(differential, error.message) from None
 
 
 def slice_entries(store: Store, service: str, piece: SliceManifest) -> Iterator[list[bytes]]:

@@ -24,7 +24,7 @@ def committed(entries: Iterable[Entry]) -> Iterator[Entry]:
             case "applyOps":
                 whole = entry.transaction is None or entry.vectored
                 parts = [*(_begun(entry, waiting) if entry.continues and not whole else ()), entry]
-                if entry.transaction and not whole and _is_unfinished(entry):
+                if entry.transaction and not whole and is_unfinished(entry):
                     waiting[entry.transaction] = parts
                 else:
                     yield from _operations(parts, entry.position)
@@ -36,7 +36,7 @@ def committed(entries: Iterable[Entry]) -> Iterator[Entry]:
                 yield entry
 
 
-def _is_unfinished(entry: Entry) -> bool:
+def is_unfinished(entry: Entry) -> bool:
     """Tell a part of a transaction that more has to follow."""
     return any(
         name in (b"partialTxn", b"prepare") and any(entry.o[start:end]) for name, _, start, end in elements(entry.o)

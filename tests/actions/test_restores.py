@@ -300,7 +300,7 @@ def test_a_differential_replaces_the_slices_before_it(
 
     (damaged,) = (tmp_path / "store").glob("pixelcraft/diff/*/oplog.bson")
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    with pytest.raises(DrxError, match=r"oplog\.bson|ends at"):
+    with pytest.raises(DrxError, match=r"ends at .*oplog\.bson"):
         run("mongo.restore", context, into=f"{into}_2")
     for path, content in zip(slices[:2], first, strict=True):
         path.write_bytes(content)

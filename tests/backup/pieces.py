@@ -16,8 +16,9 @@ MOMENT = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 def put_base(
-    store: Store, backup_id: str, end: int, files: Mapping[str, bytes], kind: Literal["full", "differential"] = "full"
-) -> Manifest:
+    store: Store, backup_id: str, end: int, files: Mapping[str, bytes],
+    kind: Literal["full", "differential"] = "full", parent: str | None = None,
+) -> Manifest:  # fmt: skip
     """Write a backup as drx does: files first, as uploads, and the manifest last."""
     described = tuple(
         FileManifest(path, len(data), sha256(data).hexdigest(), ()) for path, data in sorted(files.items())
@@ -25,7 +26,7 @@ def put_base(
     manifest = Manifest(
         id=backup_id, kind=kind, service=SERVICE, database=DATABASE, server_version="8.0", drx_version="0",
         start=Timestamp(end, 1), end=Timestamp(end, 1), started_at=MOMENT, finished_at=MOMENT, collections=(),
-        files=described,
+        files=described, parent=parent,
     )  # fmt: skip
     for path, data in files.items():
         with store.upload(manifest.prefix + path) as upload:

@@ -105,6 +105,21 @@ def test_the_rule_is_read_from_the_stores(addresses: list[S3Address | DirectoryA
     assert custody.holdings[2].lacking == ("svc/oplog/0000004600.0000000001-0000008200.0000000001.bson.gz",)
 
 
+def test_a_whole_differential_leads_a_store_around_a_lost_slice(tmp_path: Path) -> None:
+    store = open_store(DirectoryAddress(tmp_path))
+    put_base(store, "b1", 1000, {"dump/db/images.bson.gz": b"images"})
+    taken = put_base(store, "d1", 4600, {"oplog.bson": b"net"}, "differential", parent="b1")
+    put_slice(store, 4600, 8200)
+
+    def reaches() -> list[float | None]:
+        holdings = survey([DirectoryAddress(tmp_path)], SERVICE, DATABASE).holdings
+        return [found.reaches.timestamp() if found.reaches else None for found in holdings]
+
+    assert reaches() == [8200]
+    store.put(f"{taken.prefix}oplog.bson", b"cut"[:2])
+    assert reaches() == [1000]
+
+
 def test_the_primary_store_is_not_believed_either(addresses: list[S3Address | DirectoryAddress]) -> None:
     primary = open_store(addresses[0])
     primary.delete("svc/base/b1/dump/db/images.bson.gz")

@@ -3,6 +3,7 @@
 import random
 import time
 import uuid
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from drx.backup.documents import split
 from drx.backup.dump import base_backup
 from drx.backup.entry import parse
 from drx.backup.fold import BaseCollection, CollectionPlan, fold
-from drx.backup.manifest import Manifest
-from drx.backup.members import read_member
+from drx.backup.manifest import Manifest, SliceManifest, to_json
+from drx.backup.members import compress, read_member
 from drx.backup.moments import until_after
 from drx.backup.net import net_entries
 from drx.backup.restore import restore
@@ -27,6 +28,7 @@ from drx.backup.slices import best_chain, read_chain, take_slice
 from drx.backup.stores.base import Store
 from drx.errors import DamagedError, PermanentError
 from tests.backup import model
+from tests.backup.pieces import DATABASE, SERVICE, put_base
 from tests.backup.test_fold import ONE, TWO, Log, history_of
 
 Client = MongoClient[dict[str, Any]]
@@ -110,6 +112,34 @@ def _entry(number: int, op: str, o: dict[str, Any], uuid_: bytes, **more: Any) -
     return encode({"op": op, "ns": "db.c", "ui": Binary(uuid_, 4), "o": o, "ts": Timestamp(9, number), "v": 2, **more})
 
 
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 1 << 32), data=st.data())
+def test_a_differential_of_a_differential_leads_there_too(mongo_client: Client, seed: int, data: st.DataObject) -> None:
+    steps = 18
+    name, history, entries = history_of(mongo_client, seed, steps)
+    at = data.draw(st.integers(0, 6), label="base")
+    cuts = data.draw(st.lists(st.integers(at + 1, steps), min_size=2, max_size=3).map(sorted), label="differentials")
+    base = history[at]
+    read, net = base.until, list[bytes]()
+    for cut in cuts:
+        until = history[cut].until
+        between = [raw for raw in entries if read <= _ts(raw) < until]
+        if not between:
+            continue
+        plans = _folded(name, base, [*net, *between], until)
+        net = list(
+            net_entries(
+                name, base.collections, plans, consistent_from=base.until, end=_ts(between[-1]), wall=model_time()
+            )
+        )
+        read = until
+        assert [summary(plan) for plan in _folded(name, base, net, until)] == [summary(plan) for plan in plans]
+    for later in history[cuts[-1] :]:
+        after = [raw for raw in entries if read <= _ts(raw)]
+        again = _folded(name, base, [*net, *after], later.until)
+        assert model.described(again, base.documents) == later.described()
+
+
 def test_names_that_change_places_and_collections_that_return() -> None:
     one, two, three = (bytes([number]) * 16 for number in (1, 2, 3))
     index: Any = ({"key": {"_id": 1}, "name": "_id_"},)
@@ -165,6 +195,10 @@ def test_odd_collections_lead_where_they_led() -> None:
     assert [plan.name for plan in again] == ["clustered", "log", "old", "seen", "ts"]
     born = [decode(raw)["_id"] for raw in again[1].changes.born()]
     assert born == [2, 1], "a capped collection keeps its order"
+    inserted = [raw for raw in net if parse(raw).op == "i"]
+    moved = [*(raw for raw in net if parse(raw).op != "i"), *reversed(inserted)]
+    other = fold(moved, database="db", base=[old], until=until, consistent_from=since)
+    assert [one.name for one, two in zip(again, other, strict=True) if summary(one) != summary(two)] == ["log"]
 
 
 def _back_up(client: Client, name: str, store: Store) -> Manifest:
@@ -323,6 +357,40 @@ def test_a_damaged_differential_is_named(mongo_client: Client, store: Store, tmp
 
     with pytest.raises(DamagedError, match=r"diff/d1/oplog\.bson"):
         list(read_chain(store, "svc", manifest, until_after(taken.end), differentials=[taken]))
+
+
+def test_a_transaction_that_is_not_over_goes_on_after_differentials(store: Store) -> None:
+    """Its beginning is kept as it came, from one differential to the next; fields of documents decide nothing."""
+    base = put_base(store, "b1", 99, {})
+
+    def part(at: int, who: bytes, before: Timestamp, number: int, **more: object) -> dict[str, Any]:
+        inserted = {"op": "i", "ns": f"{DATABASE}.c", "o": {"_id": number, "partialTxn": True}}
+        return {
+            "op": "c", "ns": "admin.$cmd", "o": {"applyOps": [inserted], **more}, "ts": Timestamp(at, 1),
+            "lsid": {"id": Binary(who, 4)}, "txnNumber": 7, "prevOpTime": {"ts": before, "t": 1},
+        }  # fmt: skip
+
+    begun, none = part(101, ONE, Timestamp(0, 0), 1, partialTxn=True), Timestamp(0, 0)
+    _put_entries(store, 99, 103, begun, part(102, TWO, none, 2))
+    first = take_differential(store, SERVICE, base, backup_id="d1", check=lambda: None)
+    _put_entries(store, 103, 104)
+    second = take_differential(store, SERVICE, base, backup_id="d2", check=lambda: None)
+    _put_entries(store, 104, 105, part(105, ONE, Timestamp(101, 1), 3))
+    until = Timestamp(106, 0)
+
+    assert first.oplog_entries == second.oplog_entries == 3, "the beginning, a collection, a document"
+    entries = read_chain(store, SERVICE, base, until_after(Timestamp(105, 1)), differentials=[second])
+    (plan,) = fold(entries, database=DATABASE, base=[], until=until, consistent_from=base.end)
+    assert [decode(raw)["_id"] for raw in plan.changes.born()] == [2, 1, 3]
+
+
+def _put_entries(store: Store, start: int, end: int, *entries: dict[str, Any]) -> None:
+    data = compress(b"".join(map(encode, entries)))
+    begin, finish = Timestamp(start, 1), Timestamp(end, 1)
+    key, manifest_key = slice_keys(SERVICE, begin, finish)
+    store.put(key, data)
+    manifest = SliceManifest(SERVICE, DATABASE, begin, finish, len(entries), len(data), sha256(data).hexdigest())
+    store.put(manifest_key, to_json(manifest))
 
 
 def test_the_oplog_of_a_dump_that_was_read_slowly_may_miss_documents(mongo_client: Client) -> None:
