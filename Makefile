@@ -58,9 +58,11 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
-docs: schema ## write the reference, the schemas and this repository's plan
+docs: schema ## write the reference, the schemas and this repository's plan; build the site into build/site
 	@$(BIN)/drx actions --output docs/actions.md
 	@$(BIN)/drx plan --output docs/disaster-recovery.md
+	@$(BIN)/python docs/make_reference.py
+	@$(BIN)/sphinx-build --quiet --fail-on-warning -b html docs build/site
 
 schema: $(READY) ## write the editors' JSON Schemas into docs/schema
 	@$(BIN)/drx schema --output docs/schema

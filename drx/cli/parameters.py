@@ -48,14 +48,17 @@ class Parameter:
     meaning: str
 
 
-def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
-    """List the parameters of a model as runbooks write them, in the order in which they are declared."""
+def parameters_of(model: type[BaseModel], shapes: Mapping[str, str] = _SHAPES) -> tuple[Parameter, ...]:
+    """List the parameters of a model as runbooks write them, in the order in which they are declared.
+
+    `shapes` says how to call the models that stand in it; any other is a mapping.
+    """
     schema = described_schema(model)
     required = [name for name, field in model.model_fields.items() if field.is_required()]
     return tuple(
         Parameter(
             name,
-            _type_of(described),
+            _type_of(described, shapes),
             name in required,
             _shown(described.get("default")),
             " ".join(str(described.get("description", "")).split()),
@@ -77,24 +80,26 @@ def _sample(parameter: Parameter) -> object:
     return _SAMPLES_OF_NAMES.get(parameter.name) or _SAMPLES.get(parameter.type) or f"... # {parameter.type}"
 
 
-def _type_of(schema: Mapping[str, object]) -> str:
+def _type_of(schema: Mapping[str, object], shapes: Mapping[str, str]) -> str:
     match schema:
         case {"enum": list(values)}:
             return " or ".join(f"`{value}`" for value in values)
         case {"const": value}:
             return f"`{value}`"
-        case {"anyOf": list(options)}:
-            return " or ".join(dict.fromkeys(_type_of(each) for each in options if each != {"type": "null"}))
+        case {"anyOf": list(options)} | {"oneOf": list(options)}:
+            return " or ".join(dict.fromkeys(_type_of(each, shapes) for each in options if each != {"type": "null"}))
         case {"type": "string", "format": "date-time"}:
             return "time"
         case {"type": "string", "examples": ["30s", *_]}:
             return "duration"
         case {"type": "array", "items": dict(item)}:
-            return f"list of {_type_of(item)}"
+            return f"list of {_type_of(item, shapes)}"
         case {"type": str(kind)} if kind in _WORDS:
             return _WORDS[kind]
         case {"$ref": str(name)}:
-            return _SHAPES.get(name.rpartition("/")[2], "mapping")
+            return shapes.get(name.rpartition("/")[2], "mapping")
+        case {"type": "object", "patternProperties": dict(items)} if shapes is not _SHAPES:
+            return f"mapping of {' or '.join(_type_of(mapping(item), shapes) for item in items.values())}"
         case {"type": "object"}:
             return "mapping"
         case _:

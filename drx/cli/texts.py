@@ -32,8 +32,11 @@ def _own_texts(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
 def described_schema(model: type[BaseModel], ref_template: str = "#/$defs/{model}") -> Schema:
     """Give the JSON Schema of a model, with every text below a field as its description."""
     made: Schema = model.model_json_schema(ref_template=ref_template)
-    definitions = {**mapping(made.get("$defs", {})), model.__name__: made}
-    for found in dict.fromkeys(_models_in(model)):
+    definitions = mapping(made.get("$defs", {}))
+    if "$ref" in made:  # a model that holds itself stands among the definitions only
+        made = {**mapping(definitions[model.__name__]), "$defs": definitions}
+    definitions = {model.__name__: made, **definitions}
+    for found in models_in(model):
         describe(mapping(definitions[found.__name__]), found)
     return made
 
@@ -47,14 +50,20 @@ def describe(definition: Schema, model: type[BaseModel]) -> None:
             mapping(properties[info.alias or name]).setdefault("description", texts[name])
 
 
-def _models_in(kind: object) -> Iterator[type[BaseModel]]:
-    """List the models that an annotation holds, at any depth."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        yield kind
+def models_in(kind: object) -> tuple[type[BaseModel], ...]:
+    """List the models that an annotation holds, at any depth, each once, outermost first."""
+    found: dict[type[BaseModel], None] = {}
+    _collect(kind, found)
+    return tuple(found)
+
+
+def _collect(kind: object, found: dict[type[BaseModel], None]) -> None:
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in found:
+        found[kind] = None
         for field in kind.model_fields.values():
-            yield from _models_in(field.annotation)
+            _collect(field.annotation, found)
     for part in get_args(kind):
-        yield from _models_in(part)
+        _collect(part, found)
 
 
 def mapping(value: object) -> Schema:

@@ -23,7 +23,7 @@ def check_runbook(review: Review, runbook: Runbook) -> None:
     """Check the calls and expressions of a runbook, in the order in which steps run."""
     for position, symptom in enumerate(runbook.symptoms):
         if symptom.probe:
-            check_call(review, symptom.probe, ("symptoms", position, "probe"), Visible())
+            check_probe(review, symptom.probe, ("symptoms", position, "probe"), Visible())
     sections = {"prechecks": runbook.prechecks, "steps": runbook.steps, "cleanup": runbook.cleanup}
     later = frozenset(placed.step.id for name, steps in sections.items() for placed in walk(steps, (name,)))
     visible = Visible(frozenset(runbook.inputs), {}, later)
@@ -72,7 +72,14 @@ def _check_step(review: Review, step: Step, here: Place, visible: Visible, *, in
             check_names(review, step.inputs, (*here, "inputs"), visible)
             check_secrets(review, step.inputs, (*here, "inputs"))
         case HumanFields(unattended=Probe(probe=probe)):
-            check_call(review, probe, (*here, "unattended", "probe"), visible)
+            check_probe(review, probe, (*here, "unattended", "probe"), visible)
+
+
+def check_probe(review: Review, probe: ActionCall, place: Place, visible: Visible) -> None:
+    """Check a call that may be made again and again, and so must not change anything."""
+    spec = check_call(review, probe, place, visible)
+    if spec and spec.effect != "read":
+        review.error((*place, "action"), f"{spec.name} changes things; a probe only reads", "Use one that only reads")
 
 
 def check_call(review: Review, call: ActionCall | ActionStep, place: Place, visible: Visible) -> ActionSpec | None:
@@ -91,7 +98,7 @@ def check_call(review: Review, call: ActionCall | ActionStep, place: Place, visi
         return None
     if spec.accepts_probes:
         for path, probe in _probes(call.with_, below):
-            check_call(review, probe, path, visible)
+            check_probe(review, probe, path, visible)
     try:
         spec.parameters.model_validate(call.with_)
     except ValidationError as error:
