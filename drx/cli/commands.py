@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from drx.cli import backups, mongo, sandbox
+from drx.cli import backups, mongo, sandbox, schedule
 from drx.cli.groups import exit_codes
 from drx.errors import ExitCode
 
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     sandbox.register(app)
     backups.register(app)
     mongo.register(app)
+    schedule.register(app)
     app.command("actions", epilog=exit_codes(0, 2, 9))(actions)
     app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
     app.command("plan", epilog=exit_codes(0, 2, 3, 9))(plan)

@@ -14,6 +14,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Backups": ("backups", "mongo"),
     "Write and check": ("check", "actions", "schema", "trust"),
     "Evidence": ("plan", "audit", "export", "sign"),
+    "By itself": ("schedule",),
 }
 """Commands by what a person is doing, in this order."""
 

@@ -39,8 +39,28 @@ def _check_url(value: str) -> str:
 
 
 def _check_cron(value: str) -> str:
+    from datetime import UTC, datetime
+
+    from cronsim import CronSim, CronSimError
+
     if len(value.split()) != 5:
         raise ValueError("a schedule has five parts: minute, hour, day, month, weekday. Write it like 0 3 * * *")
+    try:
+        next(CronSim(value, datetime.now(UTC)))
+    except CronSimError as error:
+        raise ValueError(f"this schedule is none: {str(error).lower()}. Write it like 0 3 * * *") from None
+    except StopIteration:
+        raise ValueError("this moment never comes. Correct the day or the month") from None
+    return value
+
+
+def _check_zone(value: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(value)
+    except (KeyError, OSError, ValueError):
+        raise ValueError(f"there is no time zone '{value}'. Write it like UTC or Europe/Berlin") from None
     return value
 
 
@@ -48,6 +68,7 @@ MongoUri = Annotated[Text, AfterValidator(_check_mongo_uri)]
 Database = Annotated[Text, AfterValidator(_check_database)]
 Url = Annotated[Text, AfterValidator(_check_url)]
 Cron = Annotated[Text, AfterValidator(_check_cron)]
+Zone = Annotated[Text, AfterValidator(_check_zone)]
 
 
 class Objectives(Model):
@@ -194,7 +215,9 @@ class Schedule(Model):
     environment: Identifier | None = None
     """Where it runs."""
     cron: Cron
-    """When, in UTC: minute, hour, day, month, weekday."""
+    """When: minute, hour, day, month, weekday."""
+    timezone: Zone = "UTC"
+    """The time zone of `cron`, such as Europe/Berlin."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -70,6 +70,10 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         ("backups: {primary: {directory: a, s3: {bucket: b}}}\n", "a store is a bucket or a directory"),
         ("schedules: [{cron: '0 3 * * *'}]\n", "a schedule runs one thing"),
         ("schedules: [{run: nightly, cron: daily}]\n", "a schedule has five parts"),
+        ("schedules: [{run: nightly, cron: '61 3 * * *'}]\n", "this schedule is none: bad minute"),
+        ("schedules: [{run: nightly, cron: '0 3 31 2 *'}]\n", "this schedule is none: bad day"),
+        ("schedules: [{run: nightly, cron: '0 3 * * *', timezone: Mars/Olympus}]\n", "there is no time zone"),
+        ("schedules: [{run: nightly, cron: '0 3 * * *', timezone: ../../etc/passwd}]\n", "there is no time zone"),
         (
             "schedules:\n  - {drill: a, environment: stagin, cron: '0 3 * * *'}\n",
             "drx.yaml:6:29: there is no environment 'stagin'. Did you mean 'staging'?",

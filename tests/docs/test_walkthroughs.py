@@ -31,7 +31,7 @@ def follow(page: str, directory: Path) -> str:
 def test_the_first_runbook(tmp_path: Path) -> None:
     shown = follow("first-runbook.md", tmp_path)
     assert "no problems" in shown
-    assert "SUCCEEDED" in shown
+    assert "RECOVERED" in shown
     assert (tmp_path / "shop" / "plan.md").is_file()
 
 

@@ -113,8 +113,8 @@ def _place(store: Store) -> str:
 
 
 def _schedule_table(settings: Settings) -> safe.Markdown:
-    rows = [(_what(each), each.environment or "", safe.code(each.cron)) for each in settings.schedules]
-    return safe.table(("what", "where", "when (cron, UTC)"), rows)
+    rows = [(_what(each), each.environment or "", _when(each)) for each in settings.schedules]
+    return safe.table(("what", "where", "when (cron)"), rows)
 
 
 def _what(schedule: Schedule) -> safe.Markdown:
@@ -123,8 +123,11 @@ def _what(schedule: Schedule) -> safe.Markdown:
 
 def _runs_of(settings: Settings, runbook: PlanRunbook) -> safe.Markdown:
     """Say when a runbook runs by itself."""
-    crons = [safe.code(each.cron) for each in settings.schedules if each.run == runbook.id]
-    return safe.Markdown(f"{' and '.join(crons)} (cron, UTC)")
+    return safe.Markdown(" and ".join(_when(each) for each in settings.schedules if each.run == runbook.id))
+
+
+def _when(schedule: Schedule) -> safe.Markdown:
+    return safe.Markdown(f"{safe.code(schedule.cron)} {safe.escaped(schedule.timezone)}")
 
 
 def _contact_table(settings: Settings) -> safe.Markdown:

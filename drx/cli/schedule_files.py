@@ -1,0 +1,150 @@
+"""`drx schedule cron | systemd | github | kubernetes`: print files, put them in place, see whether they are stale."""
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from drx.cli.project import Project, load_project
+from drx.cli.schedule_jobs import read_jobs
+from drx.errors import ExitCode, StaleError, UsageError
+from drx.files import write_atomically
+from drx.schedule.block import with_block
+from drx.schedule.files import FORMS, Place
+
+FOLDERS = {
+    "systemd": Path("/etc/systemd/system"),
+    "github": Path(".github/workflows"),
+    "kubernetes": Path("kubernetes"),
+}
+AFTER = {
+    "systemd": "Now: systemctl daemon-reload && systemctl enable --now {timers}",
+    "github": "Now: commit them, and set the secrets they name in the repository's settings",
+    "kubernetes": "Now: kubectl apply -f {folder}",
+}
+
+
+def schedule_files(
+    form: str,
+    *,
+    write: bool,
+    check: bool,
+    output: Path | None,
+    directory: str | None = None,
+    program: str | None = None,
+    image: str = "",
+) -> int:
+    """Print the files of one form, write them, or compare them with what is in place.
+
+    Raises StaleError where these differ, UsageError where they cannot be read or written.
+    """
+    if write and check:
+        raise UsageError("--write and --check exclude each other", "Use one of them")
+    project = load_project()
+    place = Place(
+        project.config.settings.service,
+        directory or str(project.root.resolve()),
+        program or str(Path(sys.argv[0]).resolve()),
+        _install(project),
+        image,
+    )
+    files = FORMS[form](read_jobs(project), place)
+    if not write and not check:
+        _print(files)
+    elif form == "cron":
+        _crontab(files["crontab"], place, output, check=check)
+    else:
+        folder = output or (project.root / FOLDERS[form])
+        _folder(form, files, folder, check=check)
+    return ExitCode.OK
+
+
+def _install(project: Project) -> str:
+    """A checkout of drx installs itself; any other project installs what is released."""
+    try:
+        made = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        made = {}
+    own = made.get("project", {}).get("name") == "drx"
+    return "pipx install '.[sandbox]'" if own else "pipx install 'drx[sandbox]'"
+
+
+def _print(files: Mapping[str, str]) -> None:
+    for position, (name, text) in enumerate(files.items()):
+        if len(files) > 1:
+            print(f"{'---' if name.endswith('.yaml') and position else ''}\n# {name}".lstrip("\n"))
+        print(text, end="" if position == len(files) - 1 else "\n")
+
+
+def _folder(form: str, files: Mapping[str, str], folder: Path, *, check: bool) -> None:
+    """Write or compare the files of a folder, and those that drx wrote there for jobs that are no more."""
+    head = next(iter(files.values())).partition("\n")[0]
+    left_over = [path for path in _matching(folder, head) if path.name not in files]
+    stale = [name for name, text in files.items() if _read(folder / name) != text]
+    if check:
+        if stale or left_over:
+            names = ", ".join([*stale, *(f"{path.name} (no job any more)" for path in left_over)])
+            raise StaleError(f"in {folder} are stale: {names}", f"Run `drx schedule {form} --write`")
+        return
+    try:
+        for name in stale:
+            write_atomically(folder / name, files[name].encode(), mode=0o644)
+        for path in left_over:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}", "Run it as root, or add --output") from None
+    for name in stale:
+        print(f"wrote {folder / name}")
+    for path in left_over:
+        print(f"removed {path}: there is no such job any more")
+    timers = " ".join(name for name in files if name.endswith(".timer"))
+    print(AFTER[form].format(timers=timers, folder=folder) if stale else "nothing has changed")
+
+
+def _matching(folder: Path, head: str) -> list[Path]:
+    """List the files that this command wrote, by their first line."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_file() and (_read(path) or "").startswith(f"{head}\n"))
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def _crontab(block: str, place: Place, output: Path | None, *, check: bool) -> None:
+    before = (_read(output) or "") if output else _installed()
+    after = with_block(before, place.unit, block)
+    where = str(output) if output else "this user's crontab"
+    if check:
+        if before != after:
+            raise StaleError(f"{where} is stale", "Run `drx schedule cron --write`")
+        return
+    if output:
+        try:
+            write_atomically(output, after.encode(), mode=0o644)
+        except OSError as error:
+            raise UsageError(f"{output} cannot be written: {error.strerror}", "Name a file of yours") from None
+    else:
+        _call(["crontab", "-"], after)
+    print(f"wrote {where}")
+
+
+def _installed() -> str:
+    """The crontab as it is; a user without one has an empty one."""
+    done = _call(["crontab", "-l"], "", may_fail=True)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _call(command: list[str], text: str, *, may_fail: bool = False) -> subprocess.CompletedProcess[str]:
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=30)
+    except FileNotFoundError:
+        raise UsageError("there is no `crontab` here", "Install cron, or add --output FILE") from None
+    if done.returncode and not may_fail:
+        raise UsageError(f"crontab took it not: {done.stderr.strip()}", "Print the block, and correct drx.yaml")
+    return done

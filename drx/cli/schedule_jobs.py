@@ -1,0 +1,41 @@
+"""The jobs of a project: its schedules, with title and time of what they run. Reads files only."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from drx.cli.project import Project
+from drx.errors import UsageError
+from drx.schedule.jobs import Job, Subject, jobs_of
+
+if TYPE_CHECKING:
+    from drx.runbook.load import Library
+
+
+def read_jobs(project: Project) -> tuple[Job, ...]:
+    """Give the jobs of a project.
+
+    Raises UsageError where drx.yaml states none, or what is not there.
+    """
+    schedules = project.config.settings.schedules
+    if not schedules:
+        raise UsageError("drx.yaml states no schedules", "Add for example `schedules: [{run: nightly-backup, ...}]`")
+    library = project.library("")
+    found = {}
+    for each in schedules:
+        name = each.drill or each.run or ""
+        found[name] = _drill(library, name) if each.drill else _runbook(library, name)
+    return jobs_of(project.config.settings, found)
+
+
+def _runbook(library: "Library", name: str) -> Subject:
+    from drx.runbook.timing import critical_path
+
+    runbook = library.runbook(name)
+    return Subject(runbook.title, critical_path(runbook, library.runbook).expected)
+
+
+def _drill(library: "Library", name: str) -> Subject:
+    drill = library.drill(name)
+    steps = (*drill.setup, *drill.pass_, *drill.teardown)
+    around = sum((step.expect for step in steps if step.expect), timedelta(0))
+    return Subject(drill.title or f"Drill of {drill.runbook}", around + _runbook(library, drill.runbook).expected)

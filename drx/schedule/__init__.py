@@ -1,0 +1,1 @@
+"""When things run by themselves, and the files that make other programs run them. Pure."""

@@ -1,0 +1,20 @@
+"""Keep a block of lines between two marks in somebody's file, and leave the rest alone. Pure."""
+
+from drx.errors import UsageError
+
+
+def with_block(text: str, name: str, block: str) -> str:
+    """Give the text with this block between its marks: where they stand, or at the end.
+
+    Raises UsageError where one mark is lost, so that nobody's lines are.
+    """
+    begin, end = f"# >>> {name}\n", f"# <<< {name}\n"
+    if text and not text.endswith("\n"):
+        text += "\n"
+    found = [(f"\n{text}").count(f"\n{mark}") for mark in (begin, end)]
+    if found == [0, 0]:
+        return f"{text}{begin}{block}{end}"
+    first, last = text.find(begin), text.find(end)
+    if found != [1, 1] or last < first:
+        raise UsageError(f"the marks of {name} are no pair", f"Put `{begin.strip()}` and `{end.strip()}` right by hand")
+    return f"{text[:first]}{begin}{block}{text[last:]}"

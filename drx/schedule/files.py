@@ -1,0 +1,109 @@
+"""Write the files that make cron, systemd, GitHub Actions and Kubernetes run the jobs. Pure: jobs in, texts out."""
+
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from drx.errors import UsageError
+from drx.schedule.calendar import on_calendar
+from drx.schedule.cron import in_words
+from drx.schedule.jobs import Job, file_name
+
+Files = Mapping[str, str]
+"""Texts by the name of their file."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the jobs will run."""
+
+    service: str
+    directory: str
+    """The project's directory on that machine."""
+    program: str
+    """Path of `drx` on that machine."""
+    install: str
+    """The command that installs drx on a runner that begins empty."""
+    image: str
+    """The container image that holds drx and the project."""
+
+    @property
+    def unit(self) -> str:
+        """What names of files and units begin with."""
+        return f"drx-{file_name(self.service)}"
+
+    @property
+    def settings(self) -> str:
+        """The file that holds the variables, secrets among them, on a machine that stays."""
+        return f"/etc/drx/{file_name(self.service)}.env"
+
+
+def crontab(jobs: Sequence[Job], place: Place) -> Files:
+    """One block for a crontab."""
+    return {"crontab": _render("crontab", jobs=jobs, place=place, variables=_variables(jobs))}
+
+
+def systemd(jobs: Sequence[Job], place: Place) -> Files:
+    """A service and a timer for each job; systemd.timer(5)."""
+    made = {}
+    for job in jobs:
+        unit = f"{place.unit}-{job.name}"
+        made[f"{unit}.service"] = _render("service", job=job, place=place, variables=_variables(jobs))
+        made[f"{unit}.timer"] = _render("timer", job=job, place=place, lines=on_calendar(job.cron, job.timezone))
+    return made
+
+
+def github(jobs: Sequence[Job], place: Place) -> Files:
+    """A workflow for each job. GitHub knows no time zone but UTC; raises UsageError for a job in another."""
+    for job in jobs:
+        if job.timezone != "UTC":
+            raise UsageError(
+                f"GitHub runs schedules in UTC, and {job.name} is in {job.timezone}",
+                "Write its cron in UTC, or let systemd or Kubernetes run it",
+            )
+    return {f"drx-{job.name}.yml": _render("workflow", job=job, place=place) for job in jobs}
+
+
+def kubernetes(jobs: Sequence[Job], place: Place) -> Files:
+    """A CronJob for each job, and the volume that keeps their records; the batch/v1 API."""
+    made = {f"{place.unit}-records.yaml": _render("volume", place=place)}
+    return made | {
+        f"{place.unit}-{job.name}.yaml": _render("cronjob", job=job, place=place, variables=_variables(jobs))
+        for job in jobs
+    }
+
+
+FORMS: Mapping[str, Callable[[Sequence[Job], Place], Files]] = {
+    "cron": crontab,
+    "systemd": systemd,
+    "github": github,
+    "kubernetes": kubernetes,
+}
+"""What can run the jobs."""
+
+
+def _variables(jobs: Sequence[Job]) -> Sequence[str]:
+    return sorted({name for job in jobs for name in job.variables})
+
+
+def _render(name: str, **values: object) -> str:
+    return f"{_environment().get_template(f'{name}.j2').render(**values).rstrip()}\n"
+
+
+@cache
+def _environment() -> Environment:
+    """Delimiters that none of the formats uses itself."""
+    environment = Environment(
+        loader=PackageLoader("drx.schedule"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        variable_start_string="<<", variable_end_string=">>", block_start_string="<%", block_end_string="%>",
+        comment_start_string="<#", comment_end_string="#>", keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters["quoted"] = shlex.quote
+    # YAML reads a JSON text as that text, whatever it holds.
+    environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
+    environment.filters["in_words"] = lambda job: f"{in_words(job.cron)}, {job.timezone}"
+    return environment

@@ -1,0 +1,95 @@
+"""What drx.yaml wants to run by itself, as jobs with a name and a command line. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from drx.config.model import REFERENCE, Environment, Schedule, Settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """One schedule of drx.yaml."""
+
+    name: str
+    """Unique in its project, and good for file names: `nightly-backup`, `drill-db-drop-staging`."""
+    arguments: tuple[str, ...]
+    """What `drx` is called with."""
+    environment: str
+    cron: str
+    timezone: str
+    title: str
+    expected: timedelta
+    """How long it takes when every step takes as long as it should."""
+    variables: tuple[str, ...]
+    """Environment variables that drx.yaml refers to for it, secrets among them."""
+
+    @property
+    def command(self) -> str:
+        """The command line."""
+        return " ".join(("drx", *self.arguments))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a schedule runs: its title and how long that should take."""
+
+    title: str
+    expected: timedelta
+
+
+def jobs_of(settings: Settings, subjects: Mapping[str, Subject]) -> tuple[Job, ...]:
+    """Give the jobs of a project in the order of drx.yaml; `subjects` by the id of runbook or drill."""
+    wanted = [_plain_name(each) for each in settings.schedules]
+    often = Counter(wanted)
+    seen: Counter[str] = Counter()
+    made = []
+    for schedule, plain in zip(settings.schedules, wanted, strict=True):
+        environment = schedule.environment or ""
+        name = plain if often[plain] == 1 or not environment else f"{plain}-{environment}"
+        seen[name] += 1
+        name = name if seen[name] == 1 else f"{name}-{seen[name]}"
+        subject = subjects[schedule.drill or schedule.run or ""]
+        made.append(
+            Job(
+                name, tuple(_arguments(schedule)), environment, schedule.cron, schedule.timezone, subject.title,
+                subject.expected, tuple(_variables(settings, environment)),
+            )
+        )  # fmt: skip
+    return tuple(made)
+
+
+def _plain_name(schedule: Schedule) -> str:
+    return f"drill-{schedule.drill}" if schedule.drill else str(schedule.run)
+
+
+def _arguments(schedule: Schedule) -> Iterator[str]:
+    yield from ("drill", str(schedule.drill)) if schedule.drill else ("run", str(schedule.run))
+    if schedule.environment:
+        yield from ("--env", schedule.environment)
+    if schedule.run:
+        yield "--unattended"
+
+
+def _variables(settings: Settings, environment: str) -> Sequence[str]:
+    """List the variables that a run in this environment reads, and those of AWS where drx.yaml names no keys."""
+    found = settings.environments.get(environment)
+    parts = [found, settings.backups, settings.notify, settings.records]
+    text = " ".join(part.model_dump_json() for part in parts if part is not None)
+    names = set(REFERENCE.findall(text))
+    if found is not None and _asks_aws(found, settings):
+        names |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    return sorted(names)
+
+
+def _asks_aws(environment: Environment, settings: Settings) -> bool:
+    stores = (settings.backups.primary, *settings.backups.copies) if settings.backups else ()
+    buckets = [environment.uploads, *(store.s3 for store in stores)]
+    return not environment.sandbox and any(bucket and not bucket.access_key_id for bucket in buckets)
+
+
+def file_name(text: str) -> str:
+    """Make a name that is good for files and units everywhere."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

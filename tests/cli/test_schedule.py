@@ -1,0 +1,100 @@
+"""`drx schedule`: prints, writes, compares; what others wrote stays."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from drx.cli.app import run
+from drx.errors import ExitCode
+
+Capture = pytest.CaptureFixture[str]
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+service: shop
+objectives: {rto: 1h, rpo: 30m}
+environments: {production: {mongo: {uri: "${DATABASE_URL}", database: shop}}}
+schedules:
+  - {run: nightly, environment: production, cron: "0 3 * * *"}
+  - {run: slices, environment: production, cron: "*/10 * * * *", timezone: UTC}
+"""
+RUNBOOK = "runbook: {name}\nkind: operation\ntitle: Do it\nsteps: [{{id: a, action: mongo.ping, expect: 15m}}]\n"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "drx.yaml").write_text(CONFIG)
+    for name in ("nightly", "slices"):
+        (tmp_path / "runbooks" / f"{name}.yaml").write_text(RUNBOOK.format(name=name))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_show_tells_what_comes_and_what_meets_itself(capsys: Capture) -> None:
+    assert run(["schedule", "show"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "At 03:00 every day" in shown
+    assert "slices should take 15m, and is due again after 10m" in shown
+    assert "nightly and slices, first at" in shown
+
+
+def test_show_for_machines(capsys: Capture) -> None:
+    assert run(["schedule", "show", "--json"]) == ExitCode.OK
+    shown = json.loads(capsys.readouterr().out)
+    assert [job["name"] for job in shown["jobs"]] == ["nightly", "slices"]
+    assert all(len(job["next"]) == 3 for job in shown["jobs"])
+    assert shown["overlapping"] == [{"name": "slices", "pause_seconds": 600.0}]
+
+
+def test_workflows_are_written_compared_and_cleared_away(project: Path, capsys: Capture) -> None:
+    folder = project / ".github" / "workflows"
+    assert run(["schedule", "github", "--check"]) == ExitCode.STALE
+    assert run(["schedule", "github", "--write"]) == ExitCode.OK
+    assert run(["schedule", "github", "--check"]) == ExitCode.OK
+    (folder / "ci.yml").write_text("name: mine\n")
+    (project / "drx.yaml").write_text(CONFIG.replace("*/10", "*/20").replace("run: nightly", "run: slices"))
+    capsys.readouterr()
+    assert run(["schedule", "github", "--check"]) == ExitCode.STALE
+    assert "drx-nightly.yml (no job any more)" in capsys.readouterr().err
+    assert run(["schedule", "github", "--write"]) == ExitCode.OK
+    left = sorted(path.name for path in folder.iterdir())
+    assert left == ["ci.yml", "drx-slices-production-2.yml", "drx-slices-production.yml"]
+
+
+def test_a_crontab_keeps_what_others_wrote(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`crontab` is played by a small program that keeps its file as the real one does."""
+    kept = project / "kept"
+    kept.write_text("MAILTO=me\n")
+    program = project / "bin" / "crontab"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nif [ "$1" = -l ]; then cat {kept}; else cat > {kept}; fi\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert run(["schedule", "cron", "--write"]) == ExitCode.OK
+    assert kept.read_text().startswith("MAILTO=me\n# >>> drx-shop\n")
+    assert run(["schedule", "cron", "--check"]) == ExitCode.OK
+    kept.write_text(kept.read_text().replace("0 3 *", "0 4 *"))
+    assert run(["schedule", "cron", "--check"]) == ExitCode.STALE
+
+
+def test_without_crontab_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert run(["schedule", "cron", "--write"]) == ExitCode.USAGE
+    assert "add --output FILE" in capsys.readouterr().err
+
+
+def test_nothing_to_run_and_nothing_of_that_name(project: Path, capsys: Capture) -> None:
+    (project / "drx.yaml").write_text(CONFIG.partition("schedules:")[0])
+    assert run(["schedule", "show"]) == ExitCode.USAGE
+    assert "states no schedules" in capsys.readouterr().err
+    (project / "drx.yaml").write_text(CONFIG.replace("run: slices", "run: silces"))
+    assert run(["schedule", "cron"]) == ExitCode.INVALID
+    assert "silces" in capsys.readouterr().err
+
+
+def test_this_repository_commits_its_own_workflows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert run(["schedule", "github", "--check"]) == ExitCode.OK

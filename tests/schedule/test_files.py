@@ -1,0 +1,145 @@
+"""What drx writes for cron, systemd, GitHub Actions and Kubernetes: as expected, and as those programs read it."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import yaml
+
+from drx.config.model import Settings
+from drx.errors import UsageError
+from drx.schedule.block import with_block
+from drx.schedule.calendar import on_calendar
+from drx.schedule.cron import moments
+from drx.schedule.files import FORMS, Place
+from drx.schedule.jobs import Job, Subject, jobs_of
+from drx.schedule.overview import look_ahead
+
+SETTINGS = Settings.model_validate(
+    {
+        "service": "pixelcraft",
+        "objectives": {"rto": "2h", "rpo": "1h"},
+        "environments": {
+            "production": {"mongo": {"uri": "${DATABASE_URL}", "database": "p"}, "uploads": {"bucket": "u"}},
+            "staging": {"mongo": {"uri": "${STAGING_URL}", "database": "p"}},
+        },
+        "schedules": [
+            {"run": "nightly", "environment": "production", "cron": "0 3 * * *"},
+            {"run": "slices", "environment": "production", "cron": "5,35 * * * *"},
+            {"run": "slices", "environment": "staging", "cron": "*/20 * * * *"},
+            {"drill": "db-drop", "environment": "staging", "cron": "0 4 1 * *"},
+        ],
+    }
+)
+SUBJECTS = {
+    "nightly": Subject('Take a "base", 100% of it: \\o/', timedelta(hours=1)),
+    "slices": Subject("Archive the oplog", timedelta(minutes=1)),
+    "db-drop": Subject("Lose the images", timedelta(minutes=30)),
+}
+JOBS = jobs_of(SETTINGS, SUBJECTS)
+PLACE = Place("pixelcraft", "/srv/pixel craft", "/usr/local/bin/drx", "pipx install drx", "registry.example/drx:1")
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def test_every_job_has_a_name_of_its_own_and_only_the_variables_it_needs() -> None:
+    assert [job.name for job in JOBS] == ["nightly", "slices-production", "slices-staging", "drill-db-drop"]
+    assert JOBS[0].variables == ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL")
+    assert JOBS[2].variables == ("STAGING_URL",)
+    assert JOBS[3].command == "drx drill db-drop --env staging"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_files_are_as_they_were_agreed(form: str, golden: Callable[[str, str], None]) -> None:
+    files = FORMS[form](JOBS, PLACE)
+    golden(f"schedule/{form}.txt", "\n".join(f"==> {name}\n{text}" for name, text in files.items()))
+
+
+@pytest.mark.parametrize("form", ["github", "kubernetes"])
+def test_yaml_is_yaml_whatever_titles_hold(form: str) -> None:
+    documents = [yaml.safe_load(text) for text in FORMS[form](JOBS, PLACE).values()]
+    assert all(documents)
+    assert form == "kubernetes" or documents[0]["name"] == f"drx: {SUBJECTS['nightly'].title}"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    for name, text in FORMS["systemd"](JOBS, PLACE).items():
+        here = text.replace(PLACE.program, "/bin/true").replace(PLACE.directory, str(tmp_path))
+        (tmp_path / name).write_text(here)
+    units = sorted(map(str, tmp_path.iterdir()))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert [line for line in done.stderr.splitlines() if str(tmp_path) in line or "drx-" in line] == []
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+@pytest.mark.parametrize(
+    ("cron", "timezone"),
+    [
+        ("0 3 * * *", "UTC"),
+        ("5,35 * * * *", "UTC"),
+        ("*/20 8-18 * * 1-5", "America/New_York"),
+        ("0 4 1,15 * 0", "UTC"),
+        ("30 1 */10 2-12/5 *", "Asia/Kolkata"),
+        ("15 6 * * 7", "Europe/Berlin"),
+    ],
+)
+def test_systemd_means_the_same_moments(cron: str, timezone: str) -> None:
+    found = set()
+    for line in on_calendar(cron, timezone):
+        command = ["systemd-analyze", "calendar", "--iterations=6", f"--base-time={NOW:%Y-%m-%d %H:%M:%S} UTC", line]
+        shown = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=30, env={"TZ": "UTC", "LC_ALL": "C"}
+        ).stdout
+        times = [line.partition(": ")[2].strip() for line in shown.splitlines() if "elapse" in line or "Iter" in line]
+        times += [text.strip()[6:] for text in shown.splitlines() if text.strip().startswith("(in UTC): ")]
+        found |= {datetime.fromisoformat(f"{time[4:23]}+00:00") for time in times if "UTC" in time}
+    assert sorted(found)[:4] == list(islice(moments(cron, timezone, NOW), 4))
+
+
+@pytest.mark.parametrize("cron", ["0 3 L * *", "0 3 * * 1#2"])
+def test_what_systemd_cannot_say_is_refused(cron: str) -> None:
+    with pytest.raises(UsageError, match="systemd cannot say"):
+        on_calendar(cron, "UTC")
+
+
+def test_github_knows_no_zone_but_utc() -> None:
+    job = Job("x", ("run", "x"), "", "0 3 * * *", "Europe/Berlin", "X", timedelta(0), ())
+    with pytest.raises(UsageError, match=r"in UTC, and x is in Europe/Berlin"):
+        FORMS["github"]([job], PLACE)
+
+
+def test_jobs_that_meet_are_named() -> None:
+    overview = look_ahead(JOBS, NOW)
+    met = {(each.first.name, each.second.name): each.at for each in overview.meetings}
+    assert met[("nightly", "slices-production")] == datetime(2026, 11, 27, 3, 5, tzinfo=UTC)
+    assert met[("slices-staging", "drill-db-drop")] == datetime(2026, 12, 1, 4, 0, tzinfo=UTC)
+    assert ("slices-production", "slices-staging") not in met
+    assert overview.overlapping == ()
+
+
+def test_a_job_that_is_due_again_before_it_ends_is_named() -> None:
+    slow = jobs_of(SETTINGS, SUBJECTS | {"slices": Subject("Slow", timedelta(minutes=25))})
+    found = [(job.name, pause) for job, pause in look_ahead(slow, NOW).overlapping]
+    assert found == [("slices-staging", timedelta(minutes=20))]
+
+
+def test_the_rest_of_a_crontab_stays_as_it_is() -> None:
+    mine = "MAILTO=me\n0 1 * * * mine"
+    once = with_block(mine, "drx-a", "one\n")
+    assert once.startswith(f"{mine}\n")
+    other = with_block(once, "drx-b", "other\n")
+    twice = with_block(other, "drx-a", "two\n")
+    assert twice == other.replace("one\n", "two\n")
+    assert with_block(twice, "drx-a", "two\n") == twice
+
+
+@pytest.mark.parametrize("text", ["# >>> drx-a\n", "# <<< drx-a\n", "# <<< drx-a\n# >>> drx-a\n"])
+def test_half_a_pair_of_marks_is_not_guessed(text: str) -> None:
+    with pytest.raises(UsageError, match="no pair"):
+        with_block(text, "drx-a", "one\n")
