@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("actions", epilog=exit_codes(0, 2, 9))(actions)
     app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
     app.command("plan", epilog=exit_codes(0, 2, 3, 9))(plan)
+    app.command("report", epilog=exit_codes(0, 2, 3, 4))(report)
     app.command("audit", epilog=exit_codes(0, 2, 4))(audit)
     app.command("export", epilog=exit_codes(0, 2, 4))(export)
     app.command("sign", epilog=exit_codes(0, 2, 4))(sign)
@@ -130,6 +131,28 @@ def plan(
     from drx.cli.plan import plan as write
 
     return write(environment, output, form, check=check)
+
+
+def report(
+    run_name: Annotated[str | None, typer.Argument(metavar="RUN", help="Id of the run, or its end.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="md, html, json or, of a run, junit; with --open, html.")
+    ] = None,
+    output: Annotated[str | None, typer.Option("--output", help="Write it into this file.")] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it, in the browser.")] = False,
+    trend: Annotated[
+        str | None, typer.Option("--trend", metavar="RUNBOOK", help="All drills of a runbook, beside each other.")
+    ] = None,
+) -> int:
+    """Show the report of a run again, or the trend of a runbook.
+
+    A run that has not finished has one too: what is known of it so far.
+
+    Example: drx report 7f3a --open
+    """
+    from drx.cli.report import choose
+
+    return choose(run_name, trend, form, output, show=show)
 
 
 RunOrArchive = Annotated[

@@ -45,10 +45,14 @@ class Project:
         from drx.guard import read_trust
         from drx.journal import encode_event
         from drx.runner import Setting
+        from drx.runner.verified import read_verified
         from drx.ui.choose import choose_ui
 
         ui = choose_ui(unattended=unattended, encode=encode_event if as_json else None)
-        return Setting(self.records, ui, operator(), read_trust(self.root), self.resolve, unattended)
+        trust = read_trust(self.root)
+        return Setting(
+            self.records, ui, operator(), trust, self.resolve, unattended, proven=lambda: read_verified(self.root)
+        )
 
     def resolve(self, config: Config, environment: str) -> Target:
         """Read the secrets of an environment, and the addresses of a running sandbox."""

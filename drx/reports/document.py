@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, TypeAdapter
-from pydantic_core import to_json
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic_core import from_json, to_json
 
-from drx.reports.shapes import RunFacts
+from drx.engine.terms import Mode
+from drx.reports.shapes import RunFacts, Word
+from drx.reports.trend import NO_HISTORY, History, Past, Trend
 
 SCHEMA: Literal["drx-report/1"] = "drx-report/1"
 
@@ -24,6 +27,8 @@ class ReportDocument:
     schema: Literal["drx-report/1"]
     """Version of this shape: the number grows when a field changes its meaning or goes."""
     run: RunFacts
+    history: History = NO_HISTORY
+    """What was known of the runbook when the run ended."""
 
 
 @cache
@@ -31,14 +36,68 @@ def _adapter() -> TypeAdapter[ReportDocument]:
     return TypeAdapter(ReportDocument)
 
 
-def report_json(facts: RunFacts) -> str:
+def report_json(facts: RunFacts, history: History = NO_HISTORY) -> str:
     """Write the figures of a run as JSON; same figures, same bytes. It needs no schema, which takes long to build."""
-    return to_json(ReportDocument(SCHEMA, facts), indent=2, timedelta_mode="float").decode() + "\n"
+    return to_json(ReportDocument(SCHEMA, facts, history), indent=2, timedelta_mode="float").decode() + "\n"
+
+
+def trend_json(trend: Trend) -> str:
+    """Write the drills of a runbook as JSON."""
+    return to_json(trend, indent=2, timedelta_mode="float").decode() + "\n"
 
 
 def read_report(text: str | bytes) -> RunFacts:
     """Read report.json back. Raises ValueError where it has another shape."""
     return _adapter().validate_json(text).run
+
+
+def read_history(text: str | bytes) -> History:
+    """Read out of report.json what came before the run; nothing where it says nothing of it.
+
+    Raises ValueError where it has another shape.
+    """
+    match from_json(text):
+        case {"history": found}:
+            return TypeAdapter(History).validate_python(found)
+        case {}:
+            return History()
+        case _:
+            raise ValueError("this is no report")
+
+
+def read_past(text: str | bytes) -> Past | None:
+    """Read out of report.json what others compare themselves with; None where it is not about a finished drill.
+
+    Raises ValueError where it has another shape.
+    """
+    match from_json(text):
+        case {"run": {"mode": Mode.DRILL.value, "outcome": str()} as run}:
+            drill = _PastDrill.model_validate(run)
+        case _:
+            return None
+    return Past(
+        drill.run, drill.drill, drill.environment, drill.started, drill.verdict.word, drill.rto.actual, drill.rpo.actual
+    )
+
+
+class _Measured(BaseModel):
+    actual: timedelta | None
+
+
+class _PastVerdict(BaseModel):
+    word: Word
+
+
+class _PastDrill(BaseModel):
+    """As much of a report as a trend needs, whatever else later versions say."""
+
+    run: str
+    drill: str
+    environment: str
+    started: datetime
+    verdict: _PastVerdict
+    rto: _Measured
+    rpo: _Measured
 
 
 def report_schema() -> str:

@@ -1,19 +1,44 @@
-"""Turn the Markdown of a document into one HTML file that needs no other: for screens and for paper. Pure."""
+"""Make one HTML file that needs no other, for screens and for paper: of Markdown, or of what a template wrote. Pure."""
 
+from collections.abc import Callable, Mapping
 from html import escape
 from importlib.resources import files
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from drx.reports.text import visible
 
 
 def page(title: str, markdown: str) -> str:
     """Give the whole page. What was harmless Markdown is harmless HTML: tags in it stay text."""
     converter = MarkdownIt("commonmark", {"html": False}).enable("table")
+    return sheet(title, converter.render(markdown), "page.css")
+
+
+def sheet(title: str, content: str, *styles: str) -> str:
+    """Give a page around content that is HTML already; `styles` are names of files beside the templates."""
     templates = files("drx.reports") / "templates"
-    style = (templates / "page.css").read_text(encoding="utf-8")
+    style = "".join((templates / name).read_text(encoding="utf-8") for name in styles)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-        f"{converter.render(markdown)}</main>\n</body>\n</html>\n"
+        f"<title>{escape(visible(title))}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        f"{content}</main>\n</body>\n</html>\n"
     )
+
+
+def html_templates(filters: Mapping[str, Callable[..., object]]) -> Environment:
+    """Give templates of HTML in which every value is escaped and made visible unless it is HTML already."""
+    environment = Environment(
+        loader=PackageLoader("drx.reports"),
+        undefined=StrictUndefined,
+        autoescape=True,
+        finalize=lambda value: value if isinstance(value, Markup) else visible(str(value)),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= dict(filters)
+    return environment

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from drx.engine.visit import BROKEN
@@ -26,18 +27,36 @@ ORDER = (
 )
 
 
-def time_bars(split: Split) -> tuple[str, ...]:
-    """Draw where the time went, a line each; figures are rounded so that they still add up to the total."""
+@dataclass(frozen=True)
+class Share:
+    """What one category took of a span."""
+
+    name: str
+    bar: int
+    """Length of its bar."""
+    figure: str
+    percent: int
+
+
+def time_shares(split: Split, longest: int) -> tuple[list[Share], str]:
+    """Give what each category took, and the total; all are rounded so that they still add up."""
     spent = [getattr(split, category.value) for category in ORDER]
     unit = timedelta(seconds=0.1) if split.total < timedelta(minutes=1) else timedelta(seconds=1)
     figures = _shares(spent, round(split.total / unit))
-    bars, percent = _shares(spent, BAR), _shares(spent, 100)
-    rows = [
-        (category.value, "█" * bar, _figure(figure, unit), f"{part}%")
+    bars, percent = _shares(spent, longest), _shares(spent, 100)
+    shares = [
+        Share(category.value, bar, _figure(figure, unit), part)
         for category, figure, bar, part in zip(ORDER, figures, bars, percent, strict=True)
         if figure or bar or part
     ]
-    rows.append(("total", "", _figure(sum(figures), unit), ""))
+    return shares, _figure(sum(figures), unit)
+
+
+def time_bars(split: Split) -> tuple[str, ...]:
+    """Draw where the time went, a line each."""
+    shares, total = time_shares(split, BAR)
+    rows = [(share.name, "█" * share.bar, share.figure, f"{share.percent}%") for share in shares]
+    rows.append(("total", "", total, ""))
     return tuple(f"{name:<12}  {bar:<{BAR}}  {figure:>8}  {part:>4}".rstrip() for name, bar, figure, part in rows)
 
 
@@ -81,10 +100,15 @@ def gantt(facts: RunFacts) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def step_name(step: StepTiming) -> str:
+    """Name a row of a chart."""
+    visit = f" (visit {step.visit})" if step.visit > 1 else ""
+    return one_line(f"{'roll back ' if step.rollback else ''}{step.step}{visit}")
+
+
 def _label(step: StepTiming) -> str:
     """Name a section without the signs that Mermaid reads as syntax."""
-    visit = f" (visit {step.visit})" if step.visit > 1 else ""
-    return re.sub(r"[:;#%\"<>{}]", " ", one_line(f"{'roll back ' if step.rollback else ''}{step.step}{visit}"))
+    return re.sub(r"[:;#%\"<>{}]", " ", step_name(step))
 
 
 def _bar(text: str, mark: str, start: datetime, end: datetime) -> str:

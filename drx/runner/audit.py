@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drx import __version__
-from drx.config import Target, read_config
 from drx.engine.events import ReportWritten, RunFinished, RunStarted
 from drx.errors import DrxError, JournalError
 from drx.journal import JOURNAL, Recorded, read_recorded
 from drx.reports.facts import gather
-from drx.runbook.load import Library
-from drx.runner.finish import reports_of
-from drx.runner.frozen import CONFIG, What, plan_of
+from drx.reports.trend import NO_HISTORY
+from drx.runner.finish import reported_history, reports_of
 from drx.runner.record import FROZEN, SIGNATURE, hash_files, thaw
+from drx.runner.rereading import begun
 from drx.runner.signature import check_signature
 
 _Said = tuple[str, list[str]]
@@ -121,19 +120,15 @@ class _Evidence:
             return f"reports: as sealed; drx {started.drx_version} wrote them, so {__version__} does not repeat it", []
         wrong = [
             f"{self.record / name} is not what the journal says"
-            for name, content in self._rendered(started).items()
-            if (self.record / name).read_bytes() != content
+            for name, content in self._rendered().items()
+            if not (self.record / name).is_file() or (self.record / name).read_bytes() != content
         ]
         return "reports: rendered again from the journal, byte by byte the same", wrong
 
-    def _rendered(self, started: RunStarted) -> dict[str, bytes]:
-        files = thaw(self.record, started.frozen)
-        config = read_config(files[CONFIG], str(self.record / FROZEN / CONFIG), self.record / FROZEN)
-        user = self.recorded.events[0].by.user
-        what = What(started.run, started.mode, started.runbook, started.environment, user, started.drill)
-        target = Target(name=started.environment, service=config.settings.service)
-        plan = plan_of(Library(files), config, what, target)
-        return reports_of(gather(plan, self.recorded.events[:-1], self.recorded.hashes[-2]))
+    def _rendered(self) -> dict[str, bytes]:
+        plan = begun(self.record, self.recorded.events).plan()
+        facts = gather(plan, self.recorded.events[:-1], self.recorded.hashes[-2])
+        return reports_of(facts, reported_history(self.record) or NO_HISTORY)
 
     @property
     def _started(self) -> RunStarted | None:

@@ -1,5 +1,6 @@
 """Close a finished run: reports, their seal, the verdict, the exit code. It changes nothing of the run itself."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from drx.engine.events import Author, ReportWritten, StepFailed
@@ -10,16 +11,22 @@ from drx.engine.visit import BROKEN
 from drx.errors import DrxError, ExitCode
 from drx.files import write_atomically
 from drx.journal import Journal
-from drx.reports.document import report_json
+from drx.reports.document import read_history, report_json
 from drx.reports.facts import gather
 from drx.reports.markdown import report_markdown
 from drx.reports.shapes import RunFacts, Word
+from drx.reports.trend import History
 from drx.reports.verdict import verdict_lines
+from drx.reports.webpage import report_html
 from drx.runner.record import hash_files
 from drx.ui.port import Ui
 
 REPORT = "report.md"
+REPORT_HTML = "report.html"
 REPORT_JSON = "report.json"
+
+LookBack = Callable[[RunFacts], History]
+"""Says what came before a run."""
 
 
 def show_verdict(facts: RunFacts, record: Path, ui: Ui) -> None:
@@ -27,27 +34,42 @@ def show_verdict(facts: RunFacts, record: Path, ui: Ui) -> None:
     ui.verdict((*verdict_lines(facts), f"report   {record / REPORT}"))
 
 
-def seal(plan: Plan, journal: Journal, record: Path, operator: Author) -> RunFacts:
+def seal(plan: Plan, journal: Journal, record: Path, operator: Author, look_back: LookBack) -> RunFacts:
     """Write the reports and the hash of every file of the record, unless the newest event has done so.
 
-    Raises DrxError where the disk refuses.
+    What came before the run is told as it was when the first report was written. Raises DrxError where the disk
+    refuses.
     """
     facts = gather(plan, journal.events, journal.head)
     if not isinstance(journal.events[-1].fact, ReportWritten):
-        _write(record, facts)
+        history = reported_history(record)
+        _write(record, facts, look_back(facts) if history is None else history)
         journal.append(ReportWritten(hash_files(record)), operator)
         journal.sync()
     return facts
 
 
-def reports_of(facts: RunFacts) -> dict[str, bytes]:
+def reports_of(facts: RunFacts, history: History) -> dict[str, bytes]:
     """Render every report of a run, by the name of its file."""
-    return {REPORT: report_markdown(facts).encode(), REPORT_JSON: report_json(facts).encode()}
+    rendered = {
+        REPORT: report_markdown(facts, history),
+        REPORT_HTML: report_html(facts, history),
+        REPORT_JSON: report_json(facts, history),
+    }
+    return {name: text.encode() for name, text in rendered.items()}
 
 
-def _write(record: Path, facts: RunFacts) -> None:
+def reported_history(record: Path) -> History | None:
+    """Give what came before a run as its report.json tells it; None where there is none that can be read."""
     try:
-        for name, content in reports_of(facts).items():
+        return read_history((record / REPORT_JSON).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _write(record: Path, facts: RunFacts, history: History) -> None:
+    try:
+        for name, content in reports_of(facts, history).items():
             write_atomically(record / name, content)
     except OSError as error:
         message = f"{record}: the report cannot be written: {error.strerror}"

@@ -7,23 +7,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from drx import __version__
-from drx.config import Config, Target, read_config
+from drx.config import Config, Target
 from drx.engine.events import Author, Fact, NoteAdded, ReviewAnswered, RunResumed, RunStarted
 from drx.engine.plan import Plan
 from drx.engine.state import State, replay
 from drx.engine.terms import Mode
-from drx.errors import DrxError, ExitCode, HumanNeeded, JournalError
+from drx.errors import DrxError, ExitCode, HumanNeeded
 from drx.guard import Guard, Trust, is_protected, refuse_protected
 from drx.journal import JOURNAL, Journal
+from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts
 from drx.runbook.load import Library
-from drx.runner.finish import exit_code, seal, show_verdict
-from drx.runner.frozen import ACTIONS, CONFIG, What, files_of, plan_of, specs_of
+from drx.runner.finish import LookBack, exit_code, seal, show_verdict
+from drx.runner.frozen import ACTIONS, What, files_of, plan_of, specs_of
 from drx.runner.gate import Gate, identified
+from drx.runner.history import look_back
 from drx.runner.inputs import given
 from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
-from drx.runner.record import FROZEN, create_record, freeze, run_id, thaw
+from drx.runner.record import create_record, freeze, run_id
+from drx.runner.rereading import begun
 from drx.runner.signals import signals_to
 from drx.secrets import Masker
 from drx.ui.port import Ui
@@ -44,6 +47,8 @@ class Setting:
     unattended: bool = False
     finished: Callable[[RunFacts], None] = lambda facts: None
     """Told the figures of a run that has come to its end."""
+    proven: Callable[[], Mapping[str, Verified]] = dict
+    """Reads what recorded drills have proven, by runbook; may raise InvalidInput."""
 
 
 def run_runbook(
@@ -86,15 +91,16 @@ def resume(record: Path, setting: Setting) -> ExitCode:
     """
     masker = Masker()
     with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
-        started, files, config = _frozen(record, journal)
+        found = begun(record, journal.events, setting.operator.user)
+        started, config = found.started, found.config
         _require_somebody(config, started.mode, started.runbook, started.environment, setting)
         target = setting.resolve(config, started.environment)
         for secret in target.secrets():
             masker.add(secret)
-        plan = plan_of(Library(files), config, _what(started, setting), target)
+        plan = found.plan(target)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         loop = Loop(plan, replay(plan, journal.events), journal, _gear(record, target, masker, guard, setting))
-        return _go_on(plan, loop, journal, record, setting)
+        return _go_on(plan, loop, journal, record, setting, _looking_back(found.library, config, setting))
 
 
 def annotate(record: Path, fact: NoteAdded | ReviewAnswered, setting: Setting) -> None:
@@ -104,15 +110,14 @@ def annotate(record: Path, fact: NoteAdded | ReviewAnswered, setting: Setting) -
     """
     masker = Masker()
     with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
-        started, files, config = _frozen(record, journal)
+        found = begun(record, journal.events)
         with suppress(DrxError):  # whoever adds a note afterwards may not have the environment's secrets at all
-            for secret in setting.resolve(config, started.environment).secrets():
+            for secret in setting.resolve(found.config, found.started.environment).secrets():
                 masker.add(secret)
-        target = Target(name=started.environment, service=config.settings.service)
-        plan = plan_of(Library(files), config, _what(started, setting), target)
         journal.append(fact, setting.operator)
         journal.sync()
-        seal(plan, journal, record, setting.operator)
+        looking_back = _looking_back(found.library, found.config, setting)
+        seal(found.plan(), journal, record, setting.operator, looking_back)
 
 
 def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str, setting: Setting) -> None:
@@ -120,19 +125,6 @@ def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str
     if mode is Mode.INCIDENT and setting.unattended and is_protected(config.settings, environment):
         message = f"{runbook} is a scenario, and '{environment}' is protected: nobody is there to decide"
         raise HumanNeeded(message, "Run it at a terminal")
-
-
-def _frozen(record: Path, journal: Journal) -> tuple[RunStarted, dict[str, bytes], Config]:
-    started = journal.events[0].fact if journal.events else None
-    if not isinstance(started, RunStarted):
-        raise JournalError(f"{record}: the run ended before its first event was written", "Start it anew")
-    files = thaw(record, started.frozen)
-    return started, files, read_config(files[CONFIG], str(record / FROZEN / CONFIG), record / FROZEN)
-
-
-def _what(started: RunStarted, setting: Setting) -> What:
-    user = setting.operator.user
-    return What(started.run, started.mode, started.runbook, started.environment, user, started.drill)
 
 
 def _begin(
@@ -166,23 +158,28 @@ def _begin(
         facts: list[Fact] = [started, *map(identified, identities), *values]
         for fact in facts:
             loop.record(fact)
-        return _drive(plan, loop, journal, record, setting)
+        return _drive(plan, loop, journal, record, setting, _looking_back(Library(files), config, setting))
 
 
-def _go_on(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting) -> ExitCode:
+def _looking_back(library: Library, config: Config, setting: Setting) -> LookBack:
+    valid_for = config.settings.verified_for
+    return lambda facts: look_back(facts, setting.records, library, setting.proven, valid_for)
+
+
+def _go_on(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting, look_back: LookBack) -> ExitCode:
     setting.ui.begin(plan)
     for event in journal.events:
         setting.ui.show(event)
     if journal.torn_bytes:
         setting.ui.say(f"the last line of the journal was torn ({journal.torn_bytes} bytes) and is dropped")
     if loop.state.outcome is not None:
-        return _finish(plan, loop, journal, record, setting)
+        return _finish(plan, loop, journal, record, setting, look_back)
     gap_seconds = max((journal.clock.now() - journal.events[-1].at).total_seconds(), 0.0)
     loop.record(RunResumed(round(gap_seconds, 3), setting.unattended))
-    return _drive(plan, loop, journal, record, setting)
+    return _drive(plan, loop, journal, record, setting, look_back)
 
 
-def _drive(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting) -> ExitCode:
+def _drive(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting, look_back: LookBack) -> ExitCode:
     ui = setting.ui
     try:
         with signals_to(loop.queue):
@@ -192,7 +189,7 @@ def _drive(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Sett
         ui.close()
     match ending:
         case Ending.FINISHED:
-            return _finish(plan, loop, journal, record, setting)
+            return _finish(plan, loop, journal, record, setting, look_back)
         case Ending.PAUSED:
             ui.say(f"paused. Go on with: drx resume {record.name}")
             return ExitCode.PAUSED
@@ -201,8 +198,8 @@ def _drive(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Sett
             return ExitCode.INTERRUPTED
 
 
-def _finish(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting) -> ExitCode:
-    facts = seal(plan, journal, record, setting.operator)
+def _finish(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting, look_back: LookBack) -> ExitCode:
+    facts = seal(plan, journal, record, setting.operator, look_back)
     show_verdict(facts, record, setting.ui)
     setting.finished(facts)
     return exit_code(plan, loop.state, facts)

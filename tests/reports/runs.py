@@ -1,6 +1,7 @@
 """Whole runs as tests of reports use them: a drill that passes, drills that fail, an eventful incident."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from drx.engine.events import (
     AbortRequested,
@@ -24,7 +25,10 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Phase, Plan
 from drx.engine.terms import Choice, Outcome, Part, QuestionKind
-from tests.reports.builder import BEN, Journal, automated, drill_plan, group, human, incident_plan, seconds
+from drx.reports.plan.shapes import Verified
+from drx.reports.shapes import Word
+from drx.reports.trend import History, Past
+from tests.reports.builder import BEN, START, Journal, automated, drill_plan, group, human, incident_plan, seconds
 
 DRILL = replace(
     drill_plan(
@@ -92,6 +96,31 @@ def failed_drill() -> Journal:
     journal.start("restore", part=Part.ROLLBACK).after(0.4).ends("restore", part=Part.ROLLBACK)
     journal.does("tidy", 0.2)
     return journal.add(RunFinished(Outcome.FAILED, "restore: images: 1 of 50,000 documents differs: _id 66b1f0"))
+
+
+def past(months: int, *, word: Word = Word.PASSED, rta: float | None = 20, rpa: float | None = 2) -> Past:
+    """A drill of db-drop some months before the others."""
+    at = START - timedelta(days=30 * months)
+    measured = (None if value is None else seconds(value) for value in (rta, rpa))
+    return Past(f"{at:%Y-%m-%d}T0800Z-db-drop-{months:04x}", "db-drop", "sandbox", at, word, *measured)
+
+
+HISTORY = History(
+    drills=(
+        past(5, rta=9000, rpa=1800),
+        past(4, word=Word.FAILED, rta=None, rpa=None),
+        past(3, rta=700, rpa=90),
+        past(2, rta=41, rpa=0),
+        past(1, rta=14, rpa=None),
+    ),
+    hash="7b" * 32,
+    verified=Verified(
+        drill="db-drop", run="2026-10-22T0800Z-db-drop-0001", environment="sandbox", at=START - timedelta(days=30),
+        valid_until=START + timedelta(days=60), hash="7b" * 32, rta_seconds=14.0, rpa_seconds=None, journal="5e" * 32,
+    ),
+    valid_for=timedelta(days=90),
+)  # fmt: skip
+"""What a project with half a year of drills knows."""
 
 
 INCIDENT: Plan = incident_plan(

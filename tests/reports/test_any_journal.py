@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -34,13 +35,17 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Phase
 from drx.engine.terms import Choice, FailureKind, Outcome, Part, QuestionKind
-from drx.reports.document import read_report, report_json
+from drx.reports.document import read_history, read_report, report_json
 from drx.reports.facts import gather
+from drx.reports.junit import report_junit
 from drx.reports.markdown import report_markdown
-from drx.reports.shapes import Split
+from drx.reports.shapes import Split, Word
 from drx.reports.timeline import Category
+from drx.reports.trend import History, Past
 from drx.reports.verdict import verdict_lines
+from drx.reports.webpage import report_html
 from tests.reports.builder import ANNA, BEN, START, Journal, automated, drill_plan, group, human, incident_plan
+from tests.reports.pages import well_formed
 
 MOMENTS = some.integers(0, 10**9).map(lambda micro: START + timedelta(microseconds=micro))
 
@@ -109,14 +114,23 @@ def journals() -> some.SearchStrategy[list[Event]]:
     return some.lists(steps, max_size=40).map(number)
 
 
+DURATIONS = some.none() | some.timedeltas(timedelta(), timedelta(days=4000))
+
+
+def histories() -> some.SearchStrategy[History]:
+    """Any drills before a run, in any order, measured or not."""
+    drill = some.builds(Past, WORDS, WORDS, WORDS, MOMENTS, some.sampled_from(Word), DURATIONS, DURATIONS)
+    return some.builds(History, some.lists(drill, max_size=15).map(tuple), some.just("7b"))
+
+
 def spent(found: Split) -> list[timedelta]:
     """The six parts."""
     return [getattr(found, category.value) for category in Category]
 
 
 @settings(max_examples=150, deadline=None)
-@given(journals(), some.booleans())
-def test_any_journal_adds_up_and_can_be_reported(events: list[Event], drill: bool) -> None:
+@given(journals(), some.booleans(), histories())
+def test_any_journal_adds_up_and_can_be_reported(events: list[Event], drill: bool, history: History) -> None:
     if drill:
         started = events[0].fact
         assert isinstance(started, RunStarted)
@@ -131,6 +145,11 @@ def test_any_journal_adds_up_and_can_be_reported(events: list[Event], drill: boo
     assert found.rpo.actual is None or found.rpo.actual >= timedelta()
     assert (found.rto.actual is None) == (found.until_recovered is None)
     assert found == gather(PLAN, events)
-    assert report_markdown(found) == report_markdown(found)
-    assert read_report(report_json(found)) == found
+    assert report_markdown(found, history) == report_markdown(found, history)
+    assert read_report(report_json(found, history)) == found
+    assert read_history(report_json(found, history)) == history
+    page = report_html(found, history)
+    assert page == report_html(found, history)
+    assert well_formed(page)
+    assert ElementTree.fromstring(report_junit(found)).find("testsuite") is not None
     assert verdict_lines(found)[0].startswith(found.verdict.word.value)

@@ -1,14 +1,19 @@
-"""Whole documents against committed ones: report.md, report.json, and the last lines at a terminal."""
+"""Whole documents against committed ones: report.md, .html, .json, JUnit XML, and the last lines at a terminal."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from drx.reports.document import read_report, report_json, report_schema
+from drx.reports.document import read_history, read_past, read_report, report_json, report_schema, trend_json
 from drx.reports.facts import gather
-from drx.reports.markdown import report_markdown
+from drx.reports.junit import report_junit
+from drx.reports.markdown import report_markdown, trend_markdown
+from drx.reports.trend import NO_HISTORY, Trend, past_of
 from drx.reports.verdict import verdict_lines
+from drx.reports.webpage import report_html, trend_html
 from tests.reports import runs
 from tests.reports.builder import Journal
 
@@ -20,7 +25,32 @@ def test_documents_are_as_committed(run: Callable[[], Journal], golden: Callable
     journal = run()
     facts = gather(journal.plan, journal.events, journal_head="5e" * 32)
     golden(f"reports/{run.__name__}.md", report_markdown(facts))
+    golden(f"reports/{run.__name__}.xml", report_junit(facts))
     golden(f"reports/{run.__name__}.txt", "\n".join(verdict_lines(facts)) + "\n")
+
+
+@pytest.mark.parametrize("run", [runs.passed_drill, runs.incident], ids=lambda run: str(run.__name__))
+def test_pages_are_as_committed(run: Callable[[], Journal], golden: Callable[[str, str], None]) -> None:
+    journal = run()
+    facts = gather(journal.plan, journal.events, journal_head="5e" * 32)
+    golden(f"reports/{run.__name__}.html", report_html(facts, runs.HISTORY))
+
+
+def test_a_report_with_a_history_is_as_committed(golden: Callable[[str, str], None]) -> None:
+    journal = runs.passed_drill()
+    facts = gather(journal.plan, journal.events, journal_head="5e" * 32)
+    golden("reports/with_history.md", report_markdown(facts, runs.HISTORY))
+    golden("reports/with_history.json", report_json(facts, runs.HISTORY))
+
+
+def test_trends_are_as_committed(golden: Callable[[str, str], None]) -> None:
+    trend = Trend("db-drop", timedelta(hours=2), timedelta(hours=1), runs.HISTORY.drills)
+    golden("reports/trend.md", trend_markdown(trend))
+    golden("reports/trend.html", trend_html(trend))
+    golden("reports/trend.json", trend_json(trend))
+    none = replace(trend, drills=())
+    assert "None has been run yet" in trend_markdown(none)
+    assert "None has been run yet" in trend_html(none)
 
 
 def test_report_json_is_as_committed(golden: Callable[[str, str], None]) -> None:
@@ -33,6 +63,19 @@ def test_report_json_has_its_own_shape(run: Callable[[], Journal]) -> None:
     journal = run()
     facts = gather(journal.plan, journal.events)
     assert read_report(report_json(facts)) == facts
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: str(run.__name__))
+def test_what_others_need_of_a_report_is_read_back(run: Callable[[], Journal]) -> None:
+    journal = run()
+    facts = gather(journal.plan, journal.events)
+    text = report_json(facts, runs.HISTORY)
+    assert read_history(text) == runs.HISTORY
+    assert read_past(text) == past_of(facts)
+    assert read_history(text.replace('"history"', '"another"')) == NO_HISTORY
+    for wrong in (text.replace('"valid_for": 7776000.0', '"valid_for": "soon"'), "[]", "null", ""):
+        with pytest.raises(ValueError, match=r"."):
+            read_history(wrong)
 
 
 def test_report_json_of_another_shape_is_refused() -> None:

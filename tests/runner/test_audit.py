@@ -112,7 +112,7 @@ def test_harm_is_named(record: Path, harm: Callable[[Path], str]) -> None:
 def test_a_report_that_the_journal_contradicts_is_found_though_it_was_sealed(
     record: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drx.runner.audit.reports_of", lambda facts: {"report.md": b"another"})
+    monkeypatch.setattr("drx.runner.audit.reports_of", lambda facts, history: {"report.md": b"another"})
 
     assert "report.md is not what the journal says" in "\n".join(audit(record).problems)
 

@@ -1,0 +1,52 @@
+"""Look back from a run: the drills of its runbook in the folder of records, and what is proven of it. Reads only."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from drx.errors import InvalidInput
+from drx.journal import JOURNAL
+from drx.reports.document import read_past
+from drx.reports.plan.shapes import Verified
+from drx.reports.shapes import RunFacts
+from drx.reports.trend import LONGEST, History, Past
+from drx.runbook.load import Library
+from drx.runner.finish import REPORT_JSON
+from drx.runner.verified import hash_of
+
+_HEAD_BYTES = 64 * 1024
+
+
+def look_back(
+    facts: RunFacts, records: Path, library: Library, proven: Callable[[], Mapping[str, Verified]], valid_for: timedelta
+) -> History:
+    """Say what came before a run, as far as it can be read: what is damaged elsewhere never stops a report."""
+    hashed, verified = "", None
+    with suppress(InvalidInput):
+        hashed = hash_of(library, facts.runbook)
+        verified = proven().get(facts.runbook)
+    before: list[Past] = []
+    for past in newest_drills(records, facts.runbook):
+        if past.run != facts.run and past.at <= facts.started:
+            before.append(past)
+            if len(before) == LONGEST:
+                break
+    before.sort(key=lambda past: (past.at, past.run))
+    return History(tuple(before), hashed, verified, valid_for)
+
+
+def newest_drills(records: Path, runbook: str) -> Iterator[Past]:
+    """The finished drills of a runbook, newest first; what cannot be read is passed over."""
+    marker = f'"runbook":"{runbook}"'.encode()
+    for journal in sorted(records.glob(f"*/{JOURNAL}"), reverse=True):
+        try:
+            with journal.open("rb") as file:
+                first = file.readline(_HEAD_BYTES)
+            if marker not in first or b'"mode":"drill"' not in first:
+                continue
+            past = read_past((journal.parent / REPORT_JSON).read_bytes())
+        except (OSError, ValueError):
+            continue
+        if past is not None:
+            yield past

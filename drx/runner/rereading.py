@@ -1,0 +1,57 @@
+"""Read what a run was, and its figures, again out of its record alone. Reads only, and needs no server."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drx.config import Config, Target, read_config
+from drx.engine.events import Event, RunStarted
+from drx.engine.plan import Plan
+from drx.errors import JournalError
+from drx.journal import JOURNAL, read_recorded
+from drx.reports.facts import gather
+from drx.reports.shapes import RunFacts
+from drx.runbook.load import Library
+from drx.runner.frozen import CONFIG, What, plan_of
+from drx.runner.record import FROZEN, thaw
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a run was begun as, from its frozen files."""
+
+    started: RunStarted
+    library: Library
+    config: Config
+    user: str
+
+    def plan(self, target: Target | None = None) -> Plan:
+        """Compile its plan; without a target, as far as that is possible without the servers' addresses."""
+        what = What(
+            self.started.run, self.started.mode, self.started.runbook, self.started.environment, self.user,
+            self.started.drill,
+        )  # fmt: skip
+        nowhere = Target(name=self.started.environment, service=self.config.settings.service)
+        return plan_of(self.library, self.config, what, target or nowhere)
+
+
+def begun(record: Path, events: Sequence[Event], user: str = "") -> Begun:
+    """Give what a run was begun as; `user` is who goes on with it, else who began it.
+
+    Raises JournalError where it ended before its first event was written, or a frozen file was changed.
+    """
+    started = events[0].fact if events else None
+    if not isinstance(started, RunStarted):
+        raise JournalError(f"{record}: the run ended before its first event was written", "Start it anew")
+    files = thaw(record, started.frozen)
+    config = read_config(files[CONFIG], str(record / FROZEN / CONFIG), record / FROZEN)
+    return Begun(started, Library(files), config, user or events[0].by.user)
+
+
+def facts_of(record: Path) -> RunFacts:
+    """Give everything that reports say of a run, finished or not.
+
+    Raises JournalError for a record that is damaged.
+    """
+    recorded = read_recorded(record / JOURNAL)
+    return gather(begun(record, recorded.events).plan(), recorded.events, recorded.head)
