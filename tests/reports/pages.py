@@ -4,40 +4,27 @@ from html.parser import HTMLParser
 
 VOID = frozenset({"meta", "br", "hr", "img", "link", "input"})
 PAGE = ("html", "head", "meta", "title", "style", "body", "main", "header", "section", "h1", "h2", "h3", "p", "pre")
-WORDS = (
-    "ul",
-    "li",
-    "dl",
-    "dt",
-    "dd",
-    "figure",
-    "figcaption",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-    "div",
-    "span",
-)
-PICTURES = ("strong", "code", "svg", "defs", "rect", "path", "text", "circle")
+WORDS = ("ul", "li", "dl", "dt", "dd", "figure", "figcaption", "table", "thead", "tbody", "tr", "th", "td", "div")
+PICTURES = ("span", "strong", "code", "svg", "defs", "rect", "path", "text", "circle")
 KNOWN = frozenset({*PAGE, *WORDS, *PICTURES})
 """Every tag that drx writes; a tag that foreign text brought in would be another, or have other attributes."""
-NAMED = (
-    "lang",
-    "charset",
-    "name",
-    "content",
-    "class",
-    "scope",
-    "tabindex",
-    "role",
-    "aria-label",
-    "xmlns",
+NAMED = ("lang", "charset", "name", "content", "class", "scope", "tabindex", "role", "aria-label", "xmlns")
+DRAWN = (
     "xmlns:xlink",
+    "width",
+    "height",
+    "viewbox",
+    "x",
+    "y",
+    "d",
+    "cx",
+    "cy",
+    "r",
+    "rx",
+    "font-size",
+    "text-anchor",
+    "fill",
 )
-DRAWN = ("width", "height", "viewbox", "x", "y", "d", "cx", "cy", "r", "rx", "font-size", "text-anchor", "fill")
 ATTRIBUTES = frozenset({*NAMED, *DRAWN})
 
 

@@ -128,7 +128,7 @@ def spent(found: Split) -> list[timedelta]:
     return [getattr(found, category.value) for category in Category]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(journals(), some.booleans(), histories())
 def test_any_journal_adds_up_and_can_be_reported(events: list[Event], drill: bool, history: History) -> None:
     if drill:
