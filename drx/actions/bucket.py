@@ -1,6 +1,6 @@
 """Connect to the environment's uploads bucket, list and read it. Changes nothing; boto3 is imported in use."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,27 +27,39 @@ class Uploads(NamedTuple):
 @contextmanager
 def uploads_bucket(context: Context) -> Iterator[Uploads]:
     """Connect to the uploads bucket; what boto3 raises becomes a StepError in words."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-
     target = context.target.uploads
     if target is None:
         raise StepError(f"'{context.target.name}' has no uploads", "State uploads of this environment in drx.yaml")
+    with connected(target, context.mask) as uploads:
+        yield uploads
+
+
+@contextmanager
+def connected(target: BucketTarget, mask: Callable[[str], str]) -> Iterator[Uploads]:
+    """Connect to a bucket; what boto3 raises becomes a StepError in words, with secrets masked."""
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from drx.backup.stores.s3_client import make_s3_client
+
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
     try:
-        client = boto3.Session().client(
-            "s3",
-            region_name=target.region,
-            endpoint_url=target.endpoint,
-            aws_access_key_id=target.access_key_id,
-            aws_secret_access_key=target.secret_access_key.reveal() if target.secret_access_key else None,
-            config=Config(connect_timeout=5, read_timeout=30, retries=retries, max_pool_connections=16),
+        client = make_s3_client(
+            target.region,
+            target.endpoint,
+            target.access_key_id,
+            target.secret_access_key.reveal() if target.secret_access_key else None,
+            Config(connect_timeout=5, read_timeout=30, retries=retries, max_pool_connections=16),
         )
         with closing(client):
             yield Uploads(client, target.bucket, {"ExpectedBucketOwner": target.owner} if target.owner else {})
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise StepError(*_explained_bucket(error, target, context)) from None
+        raise StepError(*_explained_bucket(error, target, mask)) from None
+
+
+def keeps_versions(uploads: Uploads) -> bool:
+    """Ask whether the bucket keeps what is overwritten and deleted."""
+    return uploads.client.get_bucket_versioning(Bucket=uploads.bucket, **uploads.owner).get("Status") == "Enabled"
 
 
 def list_uploads(uploads: Uploads, prefix: str, context: Context) -> Iterator[tuple[str, int]]:
@@ -71,11 +83,11 @@ def digest_upload(uploads: Uploads, key: str, context: Context) -> tuple[int, st
     return size, digest.hexdigest()
 
 
-def _explained_bucket(error: Exception, target: BucketTarget, context: Context) -> tuple[str, str]:
+def _explained_bucket(error: Exception, target: BucketTarget, mask: Callable[[str], str]) -> tuple[str, str]:
     from botocore.exceptions import ClientError
 
     where = f"the bucket {target.bucket}"
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "an unknown error")
         return f"{where} says: {code}", "Check bucket, region, owner and keys in drx.yaml"
-    return f"{where} cannot be reached: {context.mask(str(error))[:200]}", "Check endpoint and keys in drx.yaml"
+    return f"{where} cannot be reached: {mask(str(error))[:200]}", "Check endpoint and keys in drx.yaml"

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,9 @@ HELP = """Executes disaster-recovery runbooks, drills them against the clock, an
 Something broken right now?  drx run db-drop --env production
 Practise:                    drx drill db-drop
 """
+
+STATUS, STATUS_UNKNOWN = "status", 3
+"""`drx status` speaks as monitoring plug-ins do: whatever keeps it from looking is `unknown`."""
 
 SEE_HELP = "`drx --help` shows every command, `drx COMMAND --help` its options"
 
@@ -48,13 +52,14 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and give its exit code; the only place where an error becomes one."""
+    arguments = arguments or [STATUS if _in_a_project() else "--help"]
     try:
         code = make_app()(arguments, prog_name="drx", standalone_mode=False)
         return int(code or 0)
     except DrxError as error:
-        return _say(error)
+        code = _say(error)
     except typer.TyperException as error:
-        return _say(UsageError(error.format_message(), SEE_HELP))
+        code = _say(UsageError(error.format_message(), SEE_HELP))
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         return ExitCode.INTERRUPTED
@@ -62,7 +67,18 @@ def run(arguments: list[str]) -> int:
         sys.stdout = None  # whoever read it has gone; nothing is left to flush
         return ExitCode.OK
     except Exception as error:
-        return _bug(error)
+        code = _bug(error)
+    return STATUS_UNKNOWN if arguments[0] == STATUS else code
+
+
+def _in_a_project() -> bool:
+    """Whether there is a drx.yaml, here or above: without one, nothing could be looked at."""
+    from drx.config import find_config
+
+    try:
+        return bool(find_config(Path.cwd()))
+    except (DrxError, OSError):
+        return False
 
 
 def _say(error: DrxError) -> int:

@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
     app.command("plan", epilog=exit_codes(0, 2, 3, 9))(plan)
     app.command("report", epilog=exit_codes(0, 2, 3, 4))(report)
+    app.command("status", epilog="Exit codes: 0 ok · 1 warning · 2 critical · 3 unknown, or any error")(status)
     app.command("audit", epilog=exit_codes(0, 2, 4))(audit)
     app.command("export", epilog=exit_codes(0, 2, 4))(export)
     app.command("sign", epilog=exit_codes(0, 2, 4))(sign)
@@ -153,6 +154,18 @@ def report(
     from drx.cli.report import choose
 
     return choose(run_name, trend, form, output, show=show)
+
+
+def status(environment: Environment = None, as_json: Json = False, sandbox: Sandbox = "default") -> int:
+    """Say whether the service could be recovered now.
+
+    What can be restored, what drills have proven, copies, oplog, jobs that were missed. `drx` alone shows the same.
+
+    Example: drx status --json
+    """
+    from drx.cli.status import status as look
+
+    return look(environment, as_json=as_json, sandbox=sandbox)
 
 
 RunOrArchive = Annotated[

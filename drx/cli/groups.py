@@ -13,7 +13,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Practise": ("drill", "sandbox"),
     "Backups": ("backups", "mongo"),
     "Write and check": ("check", "actions", "schema", "trust"),
-    "Evidence": ("report", "plan", "audit", "export", "sign"),
+    "Evidence": ("status", "report", "plan", "audit", "export", "sign"),
     "By itself": ("schedule",),
 }
 """Commands by what a person is doing, in this order."""

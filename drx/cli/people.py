@@ -89,7 +89,7 @@ def note(words: Sequence[str]) -> int:
     record = find_record(project.records, run) if run is not None else newest_unfinished(project.records)
     fact = NoteAdded(text.strip())
     if has_finished(record):
-        from drx.runner import annotate
+        from drx.runner.run import annotate
 
         annotate(record, fact, project.setting(unattended=True))
     else:

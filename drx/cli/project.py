@@ -16,7 +16,7 @@ from drx.errors import HumanNeeded, UsageError
 if TYPE_CHECKING:
     from drx.engine.events import Author
     from drx.runbook.load import Library
-    from drx.runner import Setting
+    from drx.runner.run import Setting
 
 RECORDS = Path("drills") / "records"
 
@@ -44,7 +44,7 @@ class Project:
         """Where and by whom a run is run, and how it is shown."""
         from drx.guard import read_trust
         from drx.journal import encode_event
-        from drx.runner import Setting
+        from drx.runner.run import Setting
         from drx.runner.verified import read_verified
         from drx.ui.choose import choose_ui
 

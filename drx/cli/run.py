@@ -37,7 +37,7 @@ def walk(
 ) -> int:
     """Run a runbook of the library, once it is sound and somebody is there."""
     from drx.cli.sound import require_sound
-    from drx.runner import run_runbook
+    from drx.runner.run import run_runbook
 
     require_sound(library, project.config, runbook)
     require_a_person(unattended=unattended)
@@ -55,7 +55,7 @@ def drill(
     """Practise a disaster: set-up, fault, recovery, verdict. Nobody has to be there. `record` notes a pass."""
     from drx.cli.sound import require_sound_drill
     from drx.guard import refuse_protected
-    from drx.runner import run_drill
+    from drx.runner.run import run_drill
 
     project = load_project(sandbox)
     library = project.library(drill_name)
@@ -82,7 +82,7 @@ def _note(project: Project, library: "Library", facts: "RunFacts") -> None:
 def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: str) -> int:
     """Go on with a run where it was left."""
     from drx.cli.records import find_record, newest_unfinished, started_in
-    from drx.runner import resume as go_on
+    from drx.runner.run import resume as go_on
 
     project = load_project(sandbox)
     record = find_record(project.records, run_name) if run_name else newest_unfinished(project.records)

@@ -1,5 +1,1 @@
-"""Run a runbook or a drill from its first event to its report. The only place where facts and effects meet."""
-
-from drx.runner.run import Setting, annotate, resume, run_drill, run_runbook
-
-__all__ = ["Setting", "annotate", "resume", "run_drill", "run_runbook"]
+"""Run a runbook or a drill from its first event to its report; `run` is the way in. Here facts and effects meet."""

@@ -14,9 +14,9 @@ from drx.errors import ExitCode
 from drx.guard import Trust
 from drx.journal import JOURNAL, read_journal
 from drx.runbook.load import Library
-from drx.runner import Setting, resume, run_drill, run_runbook
 from drx.runner.frozen import What, plan_of
 from drx.runner.record import thaw
+from drx.runner.run import Setting, resume, run_drill, run_runbook
 from drx.ui.plain import PlainUi
 from drx.ui.port import Ui
 

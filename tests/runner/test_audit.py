@@ -12,10 +12,10 @@ import pytest
 from drx.engine.events import NoteAdded
 from drx.errors import UsageError
 from drx.journal import JOURNAL, Journal
-from drx.runner import annotate
 from drx.runner.archive import pack, unpacked
 from drx.runner.audit import audit
 from drx.runner.record import SIGNATURE
+from drx.runner.run import annotate
 from drx.runner.signature import sign
 from tests.runner.project import OPERATOR, Project, steps_yaml
 

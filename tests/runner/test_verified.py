@@ -7,7 +7,7 @@ import pytest
 
 from drx.cli.library import read_library
 from drx.reports.shapes import RunFacts, Word
-from drx.runner import run_drill
+from drx.runner.run import run_drill
 from drx.runner.verified import hash_of, result_of
 from tests.runner.project import Project
 

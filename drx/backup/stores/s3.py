@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drx.backup.stores.base import Entry, Found, S3Address, Store
+from drx.backup.stores.s3_client import make_s3_client
 from drx.backup.stores.s3_upload import S3Upload, checksum
 from drx.errors import DamagedError, DrxError, StoreError
 
@@ -44,20 +45,17 @@ class S3Store:
     """A store whose objects lie in a bucket below a prefix; see `Store`."""
 
     def __init__(self, address: S3Address) -> None:
-        import boto3
-
         self._address = address
         self.endpoint = address.server
         self._prefix = f"{address.prefix.strip('/')}/" if address.prefix.strip("/") else ""
         self.owner: _Owner = {"ExpectedBucketOwner": address.owner} if address.owner else {}
         with self.failures(""):
-            self.client: S3Client = boto3.session.Session().client(
-                "s3",
-                region_name=address.region,
-                endpoint_url=address.endpoint,
-                aws_access_key_id=address.access_key_id,
-                aws_secret_access_key=address.secret_access_key,
-                config=Config(
+            self.client: S3Client = make_s3_client(
+                address.region,
+                address.endpoint,
+                address.access_key_id,
+                address.secret_access_key,
+                Config(
                     retries={"mode": "standard", "total_max_attempts": 4},
                     connect_timeout=10,
                     read_timeout=60,

@@ -1,0 +1,146 @@
+"""Read what readiness is judged by: stores, servers, records. Nothing is written, and nothing is waited for long."""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, TypeVar
+
+from drx.config.target import Target
+from drx.errors import DrxError
+from drx.reports.readiness import Copies, Oplog, Stores, Versions
+
+if TYPE_CHECKING:
+    from drx.schedule.jobs import Job
+
+Read = TypeVar("Read")
+PATIENCE_SECONDS = 10.0
+"""How long a store or a server may take: whoever asks now wants an answer now."""
+_LOOKED_AT = 50
+"""How many of the newest records of a job are opened."""
+
+
+def aside(read: Callable[[], Read], failed: Callable[[str], Read]) -> Callable[[], Read]:
+    """Begin to read in a thread of its own; the result waits for it, up to a moment, and failure is a result too."""
+    answers: SimpleQueue[Read] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put(read())
+        except DrxError as error:
+            answers.put(failed(error.message))
+
+    threading.Thread(target=work, daemon=True).start()
+
+    def result() -> Read:
+        try:
+            return answers.get(timeout=PATIENCE_SECONDS)
+        except Empty:
+            return failed(f"no answer within {PATIENCE_SECONDS:g}s")
+
+    return result
+
+
+def read_stores(target: Target) -> Stores:
+    """Find out what the primary store restores; raises StoreError."""
+    from drx.actions.servers import address_of
+    from drx.backup.inventory import list_all, list_slices_of, moment_of
+    from drx.backup.retention import Rules, judge
+    from drx.backup.stores import open_store
+    from drx.backup.window import find_window, read_oplog
+
+    assert target.backups
+    assert target.mongo
+    store, database = open_store(address_of(target.backups.primary)), target.mongo.database
+    every = list_all(store, target.service)
+    backups = [each for each in every if each.facts is None or each.facts.database == database]
+    kept_since = judge(backups, Rules(target.backups.retention, datetime.now(UTC))).kept_since
+    found = find_window(backups, read_oplog(list_slices_of(store, target.service), database), kept_since)
+    if not found.spans:
+        return Stores()
+    newest = found.spans[-1]
+    gaps = sum(not gap.is_policy for gap in found.gaps)
+    return Stores(moment_of(newest.start), moment_of(newest.end), gaps)
+
+
+def read_copies(target: Target) -> Copies:
+    """Find out what every store holds; raises StoreError."""
+    from drx.actions.servers import address_of
+    from drx.backup.custody import sentence
+    from drx.backup.holdings import survey
+
+    assert target.backups
+    assert target.mongo
+    addresses = [address_of(store) for store in (target.backups.primary, *target.backups.copies)]
+    custody = survey(addresses, target.service, target.mongo.database)
+    return Copies(sentence(custody), custody.sound)
+
+
+def read_oplog_length(target: Target, interval: timedelta | None) -> Oplog:
+    """Ask the database server how far back its oplog reaches; raises StepError."""
+    from drx.backup.capture import oldest_position
+    from drx.backup.inventory import moment_of
+    from drx.cli.live import live_server
+
+    with live_server(target) as client:
+        assert client is not None
+        return Oplog(moment_of(oldest_position(client)), interval)
+
+
+def read_versions(target: Target) -> Versions:
+    """Ask the uploads bucket whether it keeps versions; raises StepError."""
+    from drx.actions.bucket import connected, keeps_versions
+    from drx.secrets import Masker
+
+    assert target.uploads
+    with connected(target.uploads, Masker(target.secrets()).mask) as uploads:
+        return Versions(keeps_versions(uploads))
+
+
+@dataclass(frozen=True)
+class Began:
+    """The newest run of a job that left a record here."""
+
+    at: datetime
+    outcome: str
+    """`succeeded`, `failed`, `aborted`; `unfinished` where it has not ended, or was killed."""
+
+
+def newest_run(records: Path, names: list[str], job: "Job") -> Began | None:
+    """Find the newest run of a job; `names` are the names of all records, newest first.
+
+    Names tell what was run and when: only the newest few of the job are opened, however many records there are.
+    """
+    subject = job.arguments[1]
+    mine = [name for name in names if name[17:-5] == subject]
+    for name in mine[:_LOOKED_AT]:
+        found = _read_report(records / name / "report.json")
+        if found is None:
+            return Began(_moment(name), "unfinished")
+        if not job.environment or found.get("environment") == job.environment:
+            return Began(_moment(name), str(found.get("outcome")))
+    return None
+
+
+def record_names(records: Path) -> list[str]:
+    """List the names of all records, newest first."""
+    try:
+        return sorted((path.name for path in records.iterdir() if path.name[:2] == "20"), reverse=True)
+    except OSError:
+        return []
+
+
+def _read_report(path: Path) -> dict[str, object] | None:
+    """Give what a report says of its run; None where the run is not over, or its report is damaged."""
+    try:
+        run = json.loads(path.read_bytes())["run"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return run if isinstance(run, dict) else None
+
+
+def _moment(name: str) -> datetime:
+    return datetime.strptime(name[:16], "%Y-%m-%dT%H%MZ").replace(tzinfo=UTC)

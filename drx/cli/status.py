@@ -1,0 +1,177 @@
+"""`drx` and `drx status`: could we recover, now? Gathers and prints; reports/readiness.py judges. Writes nothing."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from drx.cli.project import Project, load_project
+from drx.errors import DrxError, UsageError
+from drx.reports.readiness import (
+    GRACE,
+    Copies,
+    Due,
+    Level,
+    Line,
+    Objective,
+    Oplog,
+    Readiness,
+    Scenario,
+    Stores,
+    Versions,
+    judge_copies,
+    judge_jobs,
+    judge_oplog,
+    judge_rpo,
+    judge_scenario,
+    judge_versions,
+    judge_window,
+)
+from drx.runbook.load import RUNBOOKS, Library
+from drx.units import show_time
+
+if TYPE_CHECKING:
+    from drx.schedule.jobs import Job
+
+SLICE = "backup.slice"
+
+
+def status(environment: str | None, *, as_json: bool, sandbox: str = "default") -> int:
+    """Print how ready an environment is, and give what monitoring expects as exit code."""
+    readiness = look(load_project(sandbox), environment)
+    if as_json:
+        print(json.dumps(_as_json(readiness), indent=2, ensure_ascii=False))
+    else:
+        from drx.cli.status_text import print_readiness
+
+        print_readiness(readiness)
+    return int(readiness.level)
+
+
+def look(project: Project, environment: str | None) -> Readiness:
+    """Look at everything that decides whether an environment could be recovered now.
+
+    Raises UsageError for an environment that is none.
+    """
+    settings, library = project.config.settings, project.library("")
+    name = environment or _most_precious(project)
+    if name not in settings.environments:
+        raise UsageError(f"there is no environment '{name}'", f"Name one of {', '.join(settings.environments)}")
+    now, jobs = datetime.now(UTC), _jobs(project)
+    asked = _ask(project, name, library, [job for job in jobs if job.environment in ("", name)], now)
+    proven = [judge_scenario(each, now) for each in _scenarios(project, library)]
+    lines = [*asked(), *judge_jobs([_due(project, job, now) for job in jobs])]
+    objectives = [line for line in lines if isinstance(line, Objective)]
+    others = [line for line in lines if not isinstance(line, Objective)]
+    return Readiness(settings.service, name, now, (*objectives, *proven, *others))
+
+
+def _most_precious(project: Project) -> str:
+    """What has to be recovered: the protected environment, or the first one."""
+    environments = project.config.settings.environments
+    return next((name for name, found in environments.items() if found.protected), next(iter(environments)))
+
+
+def _ask(
+    project: Project, name: str, library: Library, jobs: "list[Job]", now: datetime
+) -> Callable[[], Iterator[Line]]:
+    """Ask stores and servers, side by side; what comes back waits for the answers and judges them."""
+    from drx.cli.readings import aside, read_copies, read_oplog_length, read_stores, read_versions
+
+    rpo = project.config.settings.objectives.rpo
+    slicing = next((job for job in jobs if _slices(library, job)), None)
+    slices = f"{slicing.arguments[1] if slicing else 'hourly-incremental'} --env {name}"
+    try:
+        target = project.resolve(project.config, name)
+    except DrxError as error:
+        unknown = judge_rpo(rpo, Stores(problem=error.message, remedy=error.remedy), now, slices=slices)
+        return lambda: iter((unknown,))
+    if target.mongo is None or target.backups is None:
+        lacking = "mongo" if target.mongo is None else "backups"
+        nothing = Objective("RPO", f"drx.yaml states no {lacking}", Level.CRITICAL, f"Add {lacking} to drx.yaml", rpo)
+        return lambda: iter((nothing,))
+    interval = _interval(slicing, now)
+    stores = aside(lambda: read_stores(target), lambda problem: Stores(problem=problem))
+    copies = aside(lambda: read_copies(target), lambda problem: Copies(problem, sound=False))
+    oplog = aside(lambda: read_oplog_length(target, interval), lambda problem: Oplog(None, interval, problem))
+    versions = aside(lambda: read_versions(target), lambda problem: Versions(None, problem)) if target.uploads else None
+
+    def judged() -> Iterator[Line]:
+        found = stores()
+        yield judge_rpo(rpo, found, now, slices=slices)
+        yield from judge_window(found)
+        yield judge_copies(copies())
+        yield judge_oplog(oplog(), now)
+        if versions:
+            yield judge_versions(versions())
+
+    return judged
+
+
+def _slices(library: Library, job: "Job") -> bool:
+    """Whether a job archives the oplog."""
+    from drx.runbook.model import ActionStep
+
+    if job.arguments[0] != "run":
+        return False
+    steps = library.runbook(job.arguments[1]).steps
+    return any(isinstance(step, ActionStep) and step.action == SLICE for step in steps)
+
+
+def _interval(job: "Job | None", now: datetime) -> timedelta | None:
+    from drx.schedule.cron import longest_pause
+
+    return longest_pause(job.cron, job.timezone, now) if job else None
+
+
+def _jobs(project: Project) -> "tuple[Job, ...]":
+    from drx.cli.schedule_jobs import read_jobs
+
+    return read_jobs(project) if project.config.settings.schedules else ()
+
+
+def _due(project: Project, job: "Job", now: datetime) -> Due:
+    from drx.cli.readings import newest_run, record_names
+    from drx.schedule.cron import last_before, moments
+
+    began = newest_run(project.records, record_names(project.records), job)
+    return Due(
+        " ".join(job.arguments[:2]),
+        next(moments(job.cron, job.timezone, now), None),
+        last_before(job.cron, job.timezone, now - GRACE),
+        began.at if began else None,
+        began.outcome if began else "succeeded",
+    )
+
+
+def _scenarios(project: Project, library: Library) -> Iterator[Scenario]:
+    from drx.runner.verified import hash_of, read_verified
+
+    proofs = read_verified(project.root)
+    for name in library.ids(RUNBOOKS):
+        runbook = library.runbook(name)
+        if runbook.kind == "scenario":
+            rto = (runbook.objectives or project.config.settings.objectives).rto
+            yield Scenario(name, rto, hash_of(library, name), proofs.get(name))
+
+
+def _as_json(readiness: Readiness) -> Mapping[str, object]:
+    return {
+        "service": readiness.service,
+        "environment": readiness.environment,
+        "at": show_time(readiness.at),
+        "level": readiness.level.name.lower(),
+        "lines": [_line(line) for line in readiness.lines],
+    }
+
+
+def _line(line: Line) -> Mapping[str, object]:
+    made = {**asdict(line), "level": line.level.name.lower()}
+    if isinstance(line, Objective):
+        del made["target"], made["actual"]
+        made |= {
+            "target_seconds": line.target.total_seconds(),
+            "actual_seconds": line.actual.total_seconds() if line.actual is not None else None,
+        }
+    return made

@@ -1,0 +1,237 @@
+"""Judge whether a service could be recovered now, out of what was read elsewhere. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+from drx.reports.plan.shapes import Verified
+from drx.units import show_duration
+
+
+class Level(IntEnum):
+    """How bad it is, as monitoring plug-ins say it with their exit codes."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+GRACE = timedelta(minutes=15)
+"""How late a job may begin before it counts as missed."""
+_INACCURATE = timedelta(minutes=2)
+"""Names of records tell the minute, and clocks differ."""
+_BY_WEIGHT = (Level.OK, Level.WARNING, Level.UNKNOWN, Level.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was looked at. A line that is not ok says what to do about it."""
+
+    subject: str
+    """`RPO`, `RTO db-drop`, `3-2-1`, `versions` ..."""
+    found: str
+    level: Level = Level.OK
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Objective(Line):
+    """A line about a promise: its target, what is actually so, and whether a drill has proven it."""
+
+    target: timedelta = timedelta(0)
+    actual: timedelta | None = None
+    state: str = ""
+    """`VERIFIED` or `NOT VERIFIED`, of a runbook."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A runbook that has to recover something."""
+
+    id: str
+    rto: timedelta
+    hash: str
+    """Of all that it runs now."""
+    proof: Verified | None
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What the primary store restores; `problem` says why nothing is known."""
+
+    begins: datetime | None = None
+    """From here on any second can be restored, up to `reaches`."""
+    reaches: datetime | None = None
+    gaps: int = 0
+    """Pieces of time in between that nothing restores and that no rule gave up."""
+    problem: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What was found of the rule 3-2-1, in one line."""
+
+    sentence: str
+    sound: bool
+
+
+@dataclass(frozen=True)
+class Oplog:
+    """How far the server's own oplog reaches back."""
+
+    since: datetime | None
+    interval: timedelta | None
+    """The longest time between two slices, by the schedule."""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Due:
+    """A scheduled job: when it comes next, when it was due last, and when it began last by the records here.
+
+    What was due less than GRACE ago may still begin, and is not asked for.
+    """
+
+    command: str
+    coming: datetime | None
+    last_due: datetime | None
+    last_began: datetime | None
+    last_outcome: str = "succeeded"
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Whether the uploads bucket keeps what is overwritten and deleted."""
+
+    enabled: bool | None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """The answer."""
+
+    service: str
+    environment: str
+    at: datetime
+    lines: tuple[Line, ...]
+
+    @property
+    def level(self) -> Level:
+        """The worst of all lines; what is not known weighs more than a warning, and less than what is critical."""
+        return max((line.level for line in self.lines), key=_BY_WEIGHT.index, default=Level.UNKNOWN)
+
+    @property
+    def troubles(self) -> tuple[Line, ...]:
+        """The lines that somebody should do something about, worst first."""
+        found = [line for line in self.lines if line.level is not Level.OK]
+        return tuple(sorted(found, key=lambda line: -_BY_WEIGHT.index(line.level)))
+
+
+def judge_rpo(rpo: timedelta, stores: Stores, now: datetime, *, slices: str) -> Objective:
+    """Hold what would be lost with the server now against the RPO. `slices` is the runbook that archives."""
+    if stores.problem:
+        remedy = stores.remedy or "Make the store readable, then look again"
+        return Objective("RPO", stores.problem, Level.UNKNOWN, remedy, rpo)
+    if stores.reaches is None:
+        return Objective("RPO", "there is no backup", Level.CRITICAL, "drx run nightly-backup", rpo)
+    actual = max(now - stores.reaches, timedelta(0))
+    chain = f"any second since {stores.begins:%Y-%m-%d %H:%M}" if stores.begins != stores.reaches else "no slice since"
+    found = f"restores up to {stores.reaches:%Y-%m-%d %H:%M}, {chain}"
+    if actual > rpo:
+        return Objective("RPO", found, Level.CRITICAL, f"drx run {slices}", rpo, actual)
+    return Objective("RPO", found, target=rpo, actual=actual)
+
+
+def judge_scenario(scenario: Scenario, now: datetime) -> Objective:
+    """Say whether a drill has proven a runbook, and whether it still does."""
+    subject, proof = f"RTO {scenario.id}", scenario.proof
+    remedy = f"drx drill {scenario.id} --record"
+    if proof is None:
+        return Objective(subject, "never drilled", Level.WARNING, remedy, scenario.rto, None, "NOT VERIFIED")
+    actual = timedelta(seconds=proof.rta_seconds)
+    drilled = f"drill {proof.at:%Y-%m-%d}"
+    reason = ""
+    if proof.hash != scenario.hash:
+        reason = f"{drilled}; it has changed since"
+    elif now > proof.valid_until:
+        reason = f"{drilled}; that was valid until {proof.valid_until:%Y-%m-%d}"
+    if reason:
+        return Objective(subject, reason, Level.WARNING, remedy, scenario.rto, actual, "NOT VERIFIED")
+    found = f"{drilled} in {proof.environment}, unchanged since"
+    if actual > scenario.rto:
+        remedy = f"See what took so long: drx plan --what-if rto={show_duration(scenario.rto).replace(' ', '')}"
+        return Objective(subject, found, Level.CRITICAL, remedy, scenario.rto, actual, "VERIFIED")
+    return Objective(subject, found, Level.OK, "", scenario.rto, actual, "VERIFIED")
+
+
+def judge_window(stores: Stores) -> Iterator[Line]:
+    """Say which moments can be restored."""
+    if stores.reaches is None or stores.begins is None:
+        return
+    found = f"any second from {stores.begins:%Y-%m-%d %H:%M:%S} to {stores.reaches:%Y-%m-%d %H:%M:%S}"
+    if stores.begins == stores.reaches:
+        found = f"{stores.reaches:%Y-%m-%d %H:%M:%S}, that moment only"
+    if stores.gaps:
+        found += f"; before that {stores.gaps} {'gap' if stores.gaps == 1 else 'gaps'}"
+        yield Line("restore to", found, Level.WARNING, "drx backups window names every gap and its cause")
+    else:
+        yield Line("restore to", found)
+
+
+def judge_copies(copies: Copies) -> Line:
+    """Say whether the rule 3-2-1 is kept."""
+    if copies.sound:
+        return Line("3-2-1", copies.sentence)
+    return Line("3-2-1", copies.sentence, Level.WARNING, "drx backups copies says what is lacking")
+
+
+def judge_oplog(oplog: Oplog, now: datetime) -> Line:
+    """Hold the length of the server's oplog against the time between two slices: what it drops first is lost."""
+    if oplog.problem or oplog.since is None:
+        return Line("oplog", oplog.problem or "not read", Level.UNKNOWN, "Let drx reach the server, then look again")
+    length = max(now - oplog.since, timedelta(0))
+    found = f"the server keeps {show_duration(length)}"
+    if oplog.interval is None:
+        return Line("oplog", found)
+    found += f", slices come every {show_duration(oplog.interval)}"
+    if length < oplog.interval:
+        return Line("oplog", found, Level.CRITICAL, "Enlarge the oplog, or archive it more often: slices leave gaps")
+    if length < 2 * oplog.interval:
+        return Line("oplog", found, Level.WARNING, "Enlarge the oplog: one missed slice leaves a gap")
+    return Line("oplog", found)
+
+
+def judge_versions(versions: Versions) -> Line:
+    """Say whether a deleted object could be brought back from the bucket itself."""
+    if versions.enabled is None:
+        return Line("versions", versions.problem, Level.UNKNOWN, "Let drx read the bucket's configuration")
+    if versions.enabled:
+        return Line("versions", "the uploads bucket keeps them")
+    remedy = "aws s3api put-bucket-versioning --versioning-configuration Status=Enabled --bucket ..."
+    return Line("versions", "the uploads bucket keeps none: what is deleted there is gone", Level.WARNING, remedy)
+
+
+_ENDED = {"failed": "failed", "aborted": "was aborted"}
+
+
+def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
+    """Name what comes next, and what should have run here and has not.
+
+    A job without any record here runs elsewhere, or never did: the stores' own figures tell the difference.
+    """
+    coming = sorted((job.coming, job.command) for job in jobs if job.coming)
+    if coming:
+        yield Line("next", " · ".join(f"{command} {moment:%Y-%m-%d %H:%M}" for moment, command in coming))
+    for job in jobs:
+        if job.last_began is None or job.last_due is None:
+            continue
+        if job.last_began < job.last_due - _INACCURATE:
+            found = f"{job.command} was due {job.last_due:%Y-%m-%d %H:%M}, and ran last {job.last_began:%Y-%m-%d %H:%M}"
+            yield Line("missed", found, Level.WARNING, "Look at what should have started it: drx schedule show")
+        elif job.last_outcome in ("failed", "aborted"):
+            found = f"{job.command} began {job.last_began:%Y-%m-%d %H:%M} and {_ENDED[job.last_outcome]}"
+            yield Line("failed", found, Level.WARNING, "Read the report of that run, in drills/records")

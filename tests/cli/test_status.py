@@ -1,0 +1,100 @@
+"""`drx status`: from real files and a real store; what cannot be asked is unknown, never fine."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from drx.backup.stores import open_store
+from drx.backup.stores.base import DirectoryAddress
+from drx.cli.app import run
+from tests.backup.pieces import SERVICE, put_base, put_slice
+
+Capture = pytest.CaptureFixture[str]
+CONFIG = f"""
+service: {SERVICE}
+objectives: {{rto: 1h, rpo: 1h}}
+environments:
+  production: {{protected: true, mongo: {{uri: "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100", database: db}}}}
+  other: {{mongo: {{uri: "${{NOT_SET}}", database: db}}}}
+backups: {{primary: {{directory: store}}}}
+schedules: [{{run: slices, environment: production, cron: "*/30 * * * *"}}]
+"""
+OUTAGE = "runbook: outage\ntitle: It is down\nsteps: [{id: a, action: mongo.ping, expect: 1s, recovered: true}]\n"
+SLICES = "runbook: slices\nkind: operation\ntitle: Slices\nsteps: [{id: a, action: backup.slice, expect: 1s}]\n"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "store").mkdir()
+    (tmp_path / "drx.yaml").write_text(CONFIG)
+    (tmp_path / "runbooks" / "outage.yaml").write_text(OUTAGE)
+    (tmp_path / "runbooks" / "slices.yaml").write_text(SLICES)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def looked(capsys: Capture, *arguments: str) -> tuple[int, dict[str, dict[str, object]]]:
+    """Exit code and the lines by subject."""
+    code = run(["status", "--json", *arguments])
+    return code, {line["subject"]: line for line in json.loads(capsys.readouterr().out)["lines"]}
+
+
+def test_the_stores_say_what_would_be_lost(project: Path, capsys: Capture) -> None:
+    store = open_store(DirectoryAddress(project / "store"))
+    begin = int((datetime.now(UTC) - timedelta(minutes=40)).timestamp())
+    put_base(store, "b1", begin, {"dump/oplog.bson": b"o"})
+    put_slice(store, begin, begin + 600)
+    code, lines = looked(capsys)
+    assert code == 3  # the server does not answer: nobody knows its oplog
+    assert lines["RPO"]["level"] == "ok"
+    actual = lines["RPO"]["actual_seconds"]
+    assert isinstance(actual, float)
+    assert 29 * 60 < actual < 32 * 60
+    assert lines["oplog"]["level"] == "unknown"
+    assert lines["3-2-1"]["level"] == "warning"
+    assert lines["RTO outage"]["state"] == "NOT VERIFIED"
+    assert str(lines["next"]["found"]).startswith("run slices ")
+
+
+def test_without_a_backup_it_is_critical(capsys: Capture) -> None:
+    code, lines = looked(capsys)
+    assert code == 2
+    assert lines["RPO"] == {
+        "subject": "RPO", "found": "there is no backup", "level": "critical", "remedy": "drx run nightly-backup",
+        "state": "", "target_seconds": 3600.0, "actual_seconds": None,
+    }  # fmt: skip
+
+
+def test_a_variable_that_is_not_set_is_unknown_and_the_rest_is_shown(capsys: Capture) -> None:
+    code, lines = looked(capsys, "--env", "other")
+    assert code == 3
+    assert "NOT_SET" in str(lines["RPO"]["found"])
+    assert "RTO outage" in lines
+
+
+def test_a_job_that_was_missed_here(project: Path, capsys: Capture) -> None:
+    long_ago = datetime.now(UTC) - timedelta(hours=5)
+    record = project / "drills" / "records" / f"{long_ago:%Y-%m-%dT%H%MZ}-slices-7f3a"
+    record.mkdir(parents=True)
+    (record / "report.json").write_text('{"run": {"environment": "production", "outcome": "succeeded"}}')
+    _, lines = looked(capsys)
+    assert lines["missed"]["level"] == "warning"
+
+
+def test_alone_it_is_the_same_and_an_error_is_unknown(
+    project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run([]) == 2
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{SERVICE}, production: NOT READY")
+    assert "To do:" in shown
+    assert run(["status", "--env", "nowhere"]) == 3
+    assert run(["status", "--nothing"]) == 3
+    (project / "drx.yaml").write_text("service: [")
+    assert run([]) == 3
+    monkeypatch.chdir("/")
+    assert run([]) == 0
+    assert "Usage: drx" in capsys.readouterr().out

@@ -1,0 +1,124 @@
+"""How readiness is judged: every line at its level, each trouble with what to do about it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from drx.reports.plan.shapes import Verified
+from drx.reports.readiness import (
+    Copies,
+    Due,
+    Level,
+    Line,
+    Oplog,
+    Readiness,
+    Scenario,
+    Stores,
+    Versions,
+    judge_copies,
+    judge_jobs,
+    judge_oplog,
+    judge_rpo,
+    judge_scenario,
+    judge_versions,
+    judge_window,
+)
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+PROOF = Verified("db-drop", "r", "sandbox", NOW - 24 * HOUR, NOW + 24 * HOUR, "same", 60.0, 1.0, "j")
+
+
+def ago(**span: float) -> datetime:
+    return NOW - timedelta(**span)
+
+
+@pytest.mark.parametrize(
+    ("stores", "level", "actual"),
+    [
+        (Stores(ago(days=3), ago(minutes=22)), Level.OK, timedelta(minutes=22)),
+        (Stores(ago(days=3), ago(minutes=60)), Level.OK, HOUR),
+        (Stores(ago(days=3), ago(minutes=61)), Level.CRITICAL, timedelta(minutes=61)),
+        (Stores(ago(days=3), NOW + HOUR), Level.OK, timedelta(0)),  # another machine's clock is ahead
+        (Stores(), Level.CRITICAL, None),
+        (Stores(problem="the bucket says: AccessDenied"), Level.UNKNOWN, None),
+    ],
+)
+def test_rpo(stores: Stores, level: Level, actual: timedelta | None) -> None:
+    line = judge_rpo(HOUR, stores, NOW, slices="hourly")
+    assert (line.level, line.actual, line.target) == (level, actual, HOUR)
+    assert bool(line.remedy) == (level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("proof", "hashed", "rto", "now", "level", "state", "found"),
+    [
+        (PROOF, "same", HOUR, NOW, Level.OK, "VERIFIED", "unchanged since"),
+        (PROOF, "edited", HOUR, NOW, Level.WARNING, "NOT VERIFIED", "it has changed since"),
+        (PROOF, "same", HOUR, NOW + 25 * HOUR, Level.WARNING, "NOT VERIFIED", "valid until 2026-11-27"),
+        (PROOF, "same", timedelta(seconds=59), NOW, Level.CRITICAL, "VERIFIED", "unchanged since"),
+        (None, "same", HOUR, NOW, Level.WARNING, "NOT VERIFIED", "never drilled"),
+    ],
+)
+def test_scenarios(
+    proof: Verified | None, hashed: str, rto: timedelta, now: datetime, level: Level, state: str, found: str
+) -> None:
+    line = judge_scenario(Scenario("db-drop", rto, hashed, proof), now)
+    assert (line.level, line.state) == (level, state)
+    assert found in line.found
+    assert bool(line.remedy) == (level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("oplog", "level"),
+    [
+        (Oplog(ago(hours=26), timedelta(minutes=30)), Level.OK),
+        (Oplog(ago(minutes=45), timedelta(minutes=30)), Level.WARNING),
+        (Oplog(ago(minutes=20), timedelta(minutes=30)), Level.CRITICAL),
+        (Oplog(ago(minutes=20), None), Level.OK),
+        (Oplog(None, None, "the MongoDB server does not answer"), Level.UNKNOWN),
+    ],
+)
+def test_oplog(oplog: Oplog, level: Level) -> None:
+    assert judge_oplog(oplog, NOW).level is level
+
+
+def test_window_copies_and_versions() -> None:
+    (whole,) = judge_window(Stores(ago(days=1), NOW))
+    assert whole == Line("restore to", "any second from 2026-11-25 12:00:00 to 2026-11-26 12:00:00")
+    (broken,) = judge_window(Stores(ago(days=1), NOW, gaps=2))
+    assert (broken.level, broken.found[-6:]) == (Level.WARNING, "2 gaps")
+    (point,) = judge_window(Stores(NOW, NOW))
+    assert point.found.endswith("that moment only")
+    assert list(judge_window(Stores())) == []
+    assert judge_copies(Copies("1 copy: no", sound=False)).level is Level.WARNING
+    assert judge_versions(Versions(False)).level is Level.WARNING
+    assert judge_versions(Versions(None, "no answer")).level is Level.UNKNOWN
+
+
+def test_jobs_that_were_missed_or_failed() -> None:
+    tomorrow = NOW + 24 * HOUR
+    due = [
+        Due("run in-time", tomorrow, ago(hours=1), ago(hours=1)),
+        Due("run a-minute-early", tomorrow, ago(hours=1), ago(minutes=61)),
+        Due("run missed", tomorrow, ago(hours=1), ago(hours=25)),
+        Due("run failed", tomorrow, ago(hours=2), ago(hours=2), "failed"),
+        Due("run elsewhere", NOW + HOUR, ago(hours=1), None),
+    ]
+    lines = list(judge_jobs(due))
+    assert lines[0].found.startswith("run elsewhere 2026-11-26 13:00 · ")
+    assert [(line.subject, line.found.split()[1]) for line in lines[1:]] == [("missed", "missed"), ("failed", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("levels", "worst"),
+    [
+        ([Level.OK, Level.OK], Level.OK),
+        ([Level.OK, Level.WARNING, Level.UNKNOWN], Level.UNKNOWN),
+        ([Level.UNKNOWN, Level.CRITICAL], Level.CRITICAL),
+        ([], Level.UNKNOWN),
+    ],
+)
+def test_the_worst_line_counts(levels: list[Level], worst: Level) -> None:
+    lines = tuple(Line(str(number), "", level, "do it") for number, level in enumerate(levels))
+    assert Readiness("s", "e", NOW, lines).level is worst
