@@ -205,23 +205,26 @@ def drop_created(params: DropDatabase, context: Context) -> Result:
     effect="write",
     repeatable=True,
     targets=("mongo",),
-    outputs={"dropped": "Names of the databases."},
+    outputs={"dropped": "Names of the databases.", "others": "Scratch databases that other runs left; they stay."},
     by_hand=lambda _: f"# drop the databases whose names begin with {SCRATCH}, once nobody needs them",
 )
 def drop_scratch(params: Params, context: Context) -> Result:
     """Drop the scratch databases that this run created: those whose names begin with `drx_scratch_`.
 
-    A database restored under another name stays: it may be the one in use by now.
+    A database restored under another name stays: it may be the one in use by now. Those of other runs stay, too, and
+    are named: they are in use, or their run was killed, and `drx resume` of it drops them.
     """
     names = sorted(name for target, name in context.created if target == "mongo" and name.startswith(SCRATCH))
 
-    def drop_all(client: "MongoClient[dict[str, Any]]") -> None:
+    def drop_all(client: "MongoClient[dict[str, Any]]") -> list[str]:
         for name in names:
             context.check()
             client.drop_database(name)
+        return sorted(name for name in client.list_database_names() if name.startswith(SCRATCH) and name not in names)
 
-    with_mongo(context, drop_all, long=True)
-    return Result({"dropped": list(names)}, tuple(f"dropped {name}" for name in names))
+    others = with_mongo(context, drop_all, long=True)
+    lines = (*(f"dropped {name}" for name in names), *(f"another run's, and left: {name}" for name in others))
+    return Result({"dropped": list(names), "others": list(others)}, lines)
 
 
 class DropCollection(Params):

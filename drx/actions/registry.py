@@ -19,6 +19,8 @@ _FAMILIES = {
         "drx.actions.copies",
         "drx.actions.differential",
         "drx.actions.events",
+        "drx.actions.restore_notes",
+        "drx.actions.restore_test",
         "drx.actions.retention",
         "drx.actions.verification",
     ),

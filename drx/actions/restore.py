@@ -1,5 +1,7 @@
 """Restore a database beside the damaged one, and prove it: `mongo.restore`, `mongo.verify`. Drivers load in use."""
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
@@ -7,6 +9,7 @@ from drx.actions.points import BeforeOperation, Point, show_point
 from drx.actions.proof import claim, prove, silent
 from drx.actions.servers import backup_store, mongo_target, user_database, with_mongo
 from drx.config import Target
+from drx.config.target import PRIMARY
 from drx.errors import PermanentError
 from drx.fields import Text
 
@@ -39,6 +42,8 @@ class Selection(Params):
     environment's own."""
     source: Text | None = None
     """The database that the backups are of; without it, the environment's own."""
+    store: Text = PRIMARY
+    """Where the backups are read: `primary`, `copy`, `copy-2`, or the name of a bucket or directory."""
 
 
 class Restore(Selection):
@@ -79,7 +84,7 @@ def _mongorestore(params: Restore) -> str:
     targets=("mongo",),
     resource=_into,
     destroys=lambda params: params.replace,
-    outputs=OUTPUTS,
+    outputs={**OUTPUTS, "seconds": "How long it took, not reading back; null where it went on with an earlier try."},
     by_hand=_mongorestore,
 )
 def restore(params: Restore, context: Context) -> Result:
@@ -97,10 +102,12 @@ def restore(params: Restore, context: Context) -> Result:
     into, origin, store = (
         _target(params, context),
         origin_of(context, params.service, params.source),
-        backup_store(context),
+        backup_store(context, params.store),
     )
 
-    def work(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored"]:
+    began = time.monotonic()
+
+    def work(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored", float | None]:
         recovery = plan_recovery(store, origin, params.at, context).only(params.only)
         if params.replace:
             _check_whole(store, recovery.manifest, context)
@@ -109,14 +116,17 @@ def restore(params: Restore, context: Context) -> Result:
             client, store, recovery.manifest, into=into, plan=recovery.plans, resumed=resumed,
             beside=bool(params.only and params.replace), progress=context.progress, cancelled=context.cancelled,
         )  # fmt: skip
+        seconds = None if resumed else time.monotonic() - began
         if params.read_back:
             found = verify_restored(
                 client, restored, alone=not params.only, progress=silent, cancelled=context.cancelled
             )
             prove(found, into)
-        return recovery, restored
+        return recovery, restored, seconds
 
-    return _result(*with_mongo(context, work, long=True), proven=params.read_back)
+    recovery, restored, seconds = with_mongo(context, work, long=True)
+    result = _result(recovery, restored, proven=params.read_back)
+    return replace(result, outputs={**result.outputs, "seconds": None if seconds is None else round(seconds, 3)})
 
 
 def _target(params: Restore, context: Context) -> str:
@@ -170,7 +180,7 @@ def verify(params: Verify, context: Context) -> Result:
     from drx.actions.recovery import expected, plan_recovery
     from drx.backup.verify import verify_restored
 
-    store, origin = backup_store(context), origin_of(context, params.service, params.source)
+    store, origin = backup_store(context, params.store), origin_of(context, params.service, params.source)
 
     def work(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored"]:
         recovery = plan_recovery(store, origin, params.at, context).only(params.only)

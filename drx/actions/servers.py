@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from drx.actions.base import Context
 from drx.actions.blocking import call_blocking
 from drx.config import MongoTarget
-from drx.config.target import BucketStore, StoreTarget
-from drx.errors import StepError
+from drx.config.target import PRIMARY, BackupTarget, BucketStore, StoreTarget
+from drx.errors import PermanentError, StepError, UsageError
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
@@ -90,16 +90,27 @@ def _hosts(uri: str) -> str:
     return match[1] if match else "of this environment"
 
 
-def backup_store(context: Context) -> "Store":
-    """Open the store that backups are written to and restored from.
+def backup_store(context: Context, name: str = PRIMARY) -> "Store":
+    """Open the store that backups are written to and restored from, or the copy of it that is named.
 
-    Raises StepError where the environment has none.
+    Raises StepError where the environment has none, or none of that name.
     """
     from drx.backup.stores import open_store
 
+    try:
+        return open_store(address_of(backup_stores(context).find(name)[1]))
+    except UsageError as error:
+        raise PermanentError(error.message, error.remedy) from None
+
+
+def backup_stores(context: Context) -> BackupTarget:
+    """Give the stores of the environment.
+
+    Raises StepError where it has none.
+    """
     if context.target.backups is None:
         raise StepError(f"'{context.target.name}' has no backup store", "State backups.primary in drx.yaml")
-    return open_store(address_of(context.target.backups.primary))
+    return context.target.backups
 
 
 def address_of(store: StoreTarget) -> "S3Address | DirectoryAddress":

@@ -15,6 +15,7 @@ from bson import Timestamp
 
 from drx.backup.manifest import Manifest, SliceManifest, parse_timestamp
 from drx.backup.pieces import Listed, list_backups, list_oplog, open_piece
+from drx.backup.restore_tests import RestoreTest, read_tests
 from drx.backup.stores.base import Store
 from drx.errors import DamagedError
 
@@ -68,6 +69,13 @@ class Backup:
     """When something was last written to it, by the store's clock."""
     facts: Facts | None = None
     """None where its manifest is not there, or cannot be read."""
+    tests: tuple[RestoreTest, ...] = ()
+    """What restore tests came to, the newest last."""
+
+    @property
+    def verified(self) -> bool:
+        """Whether the newest restore test of it passed: only then is it proven that it restores."""
+        return bool(self.tests) and self.tests[-1].passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +149,7 @@ def _unfinished(listed: Listed, service: str) -> Backup:
     area, _, backup_id = listed.name.removeprefix(f"{service}/").rstrip("/").partition("/")
     return Backup(
         listed.name, backup_id, "full" if area == "base" else "differential", "incomplete", "it was never finished",
-        len(listed.sizes), listed.size_bytes, written_at=listed.written_at,
+        len(listed.sizes), listed.size_bytes, written_at=listed.written_at, tests=read_tests(listed.tests),
     )  # fmt: skip
 
 

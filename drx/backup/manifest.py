@@ -256,7 +256,7 @@ def from_json(kind: type[_M], data: bytes, name: str) -> _M:
     Raises DamagedError when a single byte is not as it was written, or with every problem found.
     """
     try:
-        manifest: _M = _ADAPTERS[kind].validate_json(_unsealed(data, name))
+        manifest: _M = _ADAPTERS[kind].validate_json(unsealed(data, name))
     except ValidationError as error:
         found = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'text'}: {problem['msg']}"
@@ -276,7 +276,11 @@ def _seal(body: bytes) -> bytes:
     return f',\n "sha256": "{sha256(body).hexdigest()}"\n}}\n'.encode()
 
 
-def _unsealed(data: bytes, name: str) -> bytes:
+def unsealed(data: bytes, name: str) -> bytes:
+    """Give the object of JSON that was sealed, proven to be as it was written.
+
+    Raises DamagedError.
+    """
     body = data[: -len(_seal(b""))]
     if data != body + _seal(body):
         raise DamagedError(f"{name} is damaged: it is not as it was written", "Use another copy or another backup")

@@ -11,6 +11,7 @@ from itertools import groupby
 
 from drx.backup.catalog import MANIFEST, is_slice_key
 from drx.backup.manifest import Manifest, SliceManifest, from_json
+from drx.backup.restore_tests import is_test_key
 from drx.backup.stores.base import Entry, Store
 
 _BACKUPS, _SLICES = ("base", "diff"), "oplog"
@@ -29,6 +30,8 @@ class Listed:
     """Bytes of each object, by key."""
     written_at: datetime | None = field(default=None, compare=False)
     """When the newest of them was written, by the store's clock."""
+    tests: tuple[str, ...] = field(default=(), compare=False)
+    """Keys of what restore tests noted beside it; no part of it."""
 
     @property
     def size_bytes(self) -> int:
@@ -143,6 +146,8 @@ def read_sha256(store: Store, key: str) -> str:
 
 def _grouped(named: Iterator[tuple[str, Entry]]) -> Iterator[Listed]:
     for name, group in groupby(named, key=lambda pair: pair[0]):
-        entries = [entry for _, entry in group]
-        newest = max((entry.written_at for entry in entries if entry.written_at), default=None)
-        yield Listed(name, {entry.key: entry.size_bytes for entry in entries}, newest)
+        everything = [entry for _, entry in group]
+        tests = tuple(entry.key for entry in everything if is_test_key(entry.key))
+        entries = [entry for entry in everything if entry.key not in tests]
+        newest = max((entry.written_at for entry in entries or everything if entry.written_at), default=None)
+        yield Listed(name, {entry.key: entry.size_bytes for entry in entries}, newest, tests)

@@ -198,6 +198,8 @@ class _Group:
         for found, _ in self.bases[: max(self.rules.policy.minimum, 1)]:
             self._keep(found, f"one of the newest {self.rules.policy.minimum}" if self.rules.policy.minimum > 1
                        else "the last good one")  # fmt: skip
+        for found, _ in [pair for pair in self.bases if pair[0].verified][:1]:
+            self._keep(found, "the newest that a restore test has proven")
 
     def _keep_last_of_each(self, period: str, count: int) -> None:
         last = ""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from drx.backup.window import Oplog
 
 _NONE = "-"
+_TESTS = 5
 _KINDS = {"full": "full", "differential": "diff"}
 
 
@@ -87,6 +88,10 @@ def as_dict(found: "Backup") -> dict[str, object]:
         "files": found.files,
         "unfinished_uploads": found.uploads,
         "parent": facts.parent if facts else None,
+        "verified": found.verified,
+        "restore_tests": [
+            {"run": test.run, "at": moment(test.at), "passed": test.passed, "store": test.store} for test in found.tests
+        ],
     }
 
 
@@ -111,8 +116,8 @@ def _print_list(opened: Opened, backups: "tuple[Backup, ...]", oplog: "Oplog") -
     print(opened.heading)
     if backups:
         print()
-        headings = ("consistent at (UTC)", "kind", "documents", "size", "stored", "id")
-        print_table(headings, [_row(found) for found in backups], right=(2, 3, 4))
+        headings = ("consistent at (UTC)", "kind", "documents", "size", "restore test", "id")
+        print_table(headings, [_row(found) for found in backups], right=(2, 3))
     print()
     if not backups:
         print("no base: nothing can be restored")
@@ -130,12 +135,16 @@ def _print_list(opened: Opened, backups: "tuple[Backup, ...]", oplog: "Oplog") -
 def _row(found: "Backup") -> tuple[str, ...]:
     kind = _KINDS[found.kind]
     if found.facts is None:
-        return (found.state, kind, _NONE, _NONE, show_size(found.stored_bytes), found.id)
+        return (found.state, kind, _NONE, _NONE, _NONE, found.id)
     at = clock(found.facts.end) if found.state == "whole" else f"{found.state} {clock(found.facts.end)}"
-    return (
-        at, kind, f"{found.facts.documents:,}", show_size(found.facts.size_bytes), show_size(found.stored_bytes),
-        found.id,
-    )  # fmt: skip
+    return (at, kind, f"{found.facts.documents:,}", show_size(found.facts.size_bytes), _tested(found), found.id)
+
+
+def _tested(found: "Backup") -> str:
+    """Say in a word or two what the newest restore test came to; nobody tests differentials by themselves."""
+    if not found.tests:
+        return _NONE
+    return f"{'VERIFIED' if found.verified else 'FAILED'} {found.tests[-1].at:%m-%d %H:%M}"
 
 
 def _uploads(found: "Backup") -> str:
@@ -180,6 +189,11 @@ def _print_backup(found: "Backup", manifest: "Manifest | None") -> None:
         print(f"  continues      {facts.parent}")
     print(f"  holds          {facts.documents:,} documents, {show_size(facts.size_bytes)}")
     print(f"  own oplog      {facts.oplog_entries:,} entries")
+    for test in reversed(found.tests[-_TESTS:]):
+        word = "passed" if test.passed else "FAILED"
+        print(f"  restore test   {word} {test.at:%Y-%m-%d %H:%M} UTC, from {test.store}, run {test.run}")
+    if not found.tests and found.kind == "full":
+        print("  restore test   never: nobody knows that it restores (drx run restore-test)")
     if manifest.collections:
         print()
         rows = [

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from drx.cli.project import choose_environment, load_project
-from drx.config.target import BucketStore, StoreTarget, Target
+from drx.config.target import PRIMARY, BackupTarget, StoreTarget, Target
 from drx.errors import UsageError
 from drx.units import show_time
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from bson import Timestamp
 
     from drx.backup.stores.base import Store
-
-PRIMARY, COPY = "primary", "copy"
 
 
 @dataclass(frozen=True)
@@ -49,19 +47,15 @@ def open_one(environment: str | None, name: str | None, sandbox: str) -> Opened:
 
     Raises UsageError for a name that is none.
     """
-    found = _labelled(_target(environment, sandbox))
-    wanted = name or PRIMARY
-    for label, target, stated in found:
-        if wanted in (label, _own_name(stated)) or (wanted == COPY and label == f"{COPY}-1"):
-            return _open(label, target, stated)
-    known = ", ".join(f"{label} ({_own_name(stated)})" for label, _, stated in found)
-    raise UsageError(f"there is no store '{wanted}'", f"Use one of: {known}")
+    target = _target(environment, sandbox)
+    return _open(target, *_stores(target).find(name or PRIMARY))
 
 
 def open_all(environment: str | None, sandbox: str) -> Iterator[Opened]:
     """Open the primary store and each copy."""
-    for label, target, stated in _labelled(_target(environment, sandbox)):
-        yield _open(label, target, stated)
+    target = _target(environment, sandbox)
+    for label, stated in _stores(target).labelled:
+        yield _open(target, label, stated)
 
 
 def moment(value: "Timestamp | datetime | None") -> str | None:
@@ -89,18 +83,13 @@ def _target(environment: str | None, sandbox: str) -> Target:
     return project.resolve(project.config, name)
 
 
-def _labelled(target: Target) -> list[tuple[str, Target, StoreTarget]]:
+def _stores(target: Target) -> BackupTarget:
     if target.backups is None:
         raise UsageError(f"'{target.name}' has no backup store", "State backups.primary in drx.yaml")
-    copies = enumerate(target.backups.copies, 1)
-    return [(PRIMARY, target, target.backups.primary), *((f"{COPY}-{n}", target, copy) for n, copy in copies)]
+    return target.backups
 
 
-def _own_name(stated: StoreTarget) -> str:
-    return stated.bucket if isinstance(stated, BucketStore) else stated.path.name
-
-
-def _open(label: str, target: Target, stated: StoreTarget) -> Opened:
+def _open(target: Target, label: str, stated: StoreTarget) -> Opened:
     from drx.actions.servers import address_of
     from drx.backup.stores import open_store
 

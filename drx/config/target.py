@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 
+from drx.errors import UsageError
 from drx.secrets import HIDDEN, Secret, secrets_of
 
 
@@ -56,6 +57,7 @@ class DirectoryStore:
 
 
 StoreTarget = BucketStore | DirectoryStore
+PRIMARY, COPY = "primary", "copy"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,27 @@ class BackupTarget:
     primary: StoreTarget
     copies: tuple[StoreTarget, ...]
     retention: Retention
+
+    @property
+    def labelled(self) -> tuple[tuple[str, StoreTarget], ...]:
+        """Every store with its label: `primary`, `copy-1` and so on."""
+        return ((PRIMARY, self.primary), *((f"{COPY}-{number}", copy) for number, copy in enumerate(self.copies, 1)))
+
+    def find(self, name: str) -> tuple[str, StoreTarget]:
+        """Find a store by its label, `copy` being the first copy, or by the name of its bucket or directory.
+
+        Raises UsageError for a name that is none.
+        """
+        for label, store in self.labelled:
+            if name in (label, own_name(store)) or (name == COPY and label == f"{COPY}-1"):
+                return label, store
+        known = ", ".join(f"{label} ({own_name(store)})" for label, store in self.labelled)
+        raise UsageError(f"there is no store '{name}'", f"Use one of: {known}")
+
+
+def own_name(store: StoreTarget) -> str:
+    """Give the name of a store's bucket or directory."""
+    return store.bucket if isinstance(store, BucketStore) else store.path.name
 
 
 @dataclass(frozen=True)

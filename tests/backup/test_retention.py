@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drx.backup.inventory import Backup, Facts, Kind, Slice, State
+from drx.backup.restore_tests import RestoreTest
 from drx.backup.retention import Judgement, Rules, judge
 from drx.backup.window import find_window, read_oplog
 from drx.config import Retention
@@ -219,3 +220,16 @@ def test_nothing_goes_while_the_newest_is_unfit(found: list[Backup], policy: Ret
     judgement = decide([*found, unfinished(max(at, newest + timedelta(seconds=1)))], policy)
     assert judgement.hold
     assert not judgement.doomed
+
+
+def test_the_newest_base_that_was_proven_to_restore_stays() -> None:
+    found = bases("2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04")
+    proven = RestoreTest("r", datetime(2026, 1, 5, tzinfo=UTC), True, "primary")
+    failed = replace(proven, passed=False, at=proven.at + timedelta(days=1))
+    tested = [
+        *(replace(each, tests=(proven,)) for each in found[:2]), replace(found[2], tests=(proven, failed)), found[3],
+    ]  # fmt: skip
+    policy = Retention(timedelta(0), 0, 0, 0, 0, 1)
+    verdicts = {verdict.backup.id: verdict for verdict in decide(tested, policy).verdicts if verdict.keep}
+    assert list(verdicts) == [found[1].id, found[3].id]
+    assert verdicts[found[1].id].reasons == ("the newest that a restore test has proven",)

@@ -146,7 +146,7 @@ def test_people_read_tables(project: Path, database: Documents, capsys: Capture)
     assert run("nightly-backup") == ExitCode.OK
     capsys.readouterr()
     assert drx("backups", "list") == ExitCode.OK
-    row = r"\d\d:\d\d:\d\d +full +300 +\S+ kB +\S+ k?B +\S+nightly-backup-\w{4}\.base\n"
+    row = r"\d\d:\d\d:\d\d +full +300 +\S+ kB +- +\S+nightly-backup-\w{4}\.base\n"
     assert re.search(row, capsys.readouterr().out)
     assert drx("backups", "show", "base") == ExitCode.OK
     assert re.search(r"images +collection +300 ", capsys.readouterr().out)
