@@ -156,6 +156,7 @@ def test_a_backup_is_verified_only_after_it(project: Path, database: Documents, 
     assert re.search(r"full +21 +\S+ \S+ +VERIFIED \d\d-\d\d \d\d:\d\d +\S+\.base\n", capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_of_a_date_the_newest_backup_before_it_is_tested(project: Path, capsys: Capture) -> None:
     (base,) = list_bases(open_store(DirectoryAddress(project / "primary")), "svc-lab")
     assert restore_test(f"date={show_time(datetime.now(UTC))}") == ExitCode.OK, failures(project)
