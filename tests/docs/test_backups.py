@@ -18,8 +18,9 @@ from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
 from drx.backup.window import find_window, read_oplog
 from drx.cli import backups_events, backups_list, backups_prune, backups_window
-from drx.cli.stores import PRIMARY, Opened
+from drx.cli.stores import Opened
 from drx.config import BackupTarget, DirectoryStore, Retention, Target
+from drx.config.target import PRIMARY
 from tests.backup.pieces import SERVICE, put_base, put_slice
 from tests.backup.test_manifest import MANIFEST
 
