@@ -14,6 +14,7 @@ _SAMPLES: Mapping[str, object] = {"integer": 1, "number": 1, "true or false": "t
 _SAMPLES_OF_NAMES: Mapping[str, object] = {
     "actual": '"{{ steps.count.outputs.count }}"',
     "at": '"2026-11-21T08:00:00Z"',
+    "base": '"{{ steps.choose.outputs.base }}"',
     "collection": "images",
     "command": "[systemctl, restart, pixelcraft]",
     "database": "pixelcraft_recovered",
@@ -22,6 +23,7 @@ _SAMPLES_OF_NAMES: Mapping[str, object] = {
     "name": "DATABASE_URL",
     "path": "/backups/dump",
     "since": '"{{ inputs.incident_time }}"',
+    "store": '"{{ steps.choose.outputs.store }}"',
     "url": '"{{ target.health_url }}"',
     "within": "5m",
 }
