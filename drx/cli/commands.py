@@ -122,6 +122,9 @@ def plan(
     output: Output = None,
     check: Check = False,
     form: Annotated[str, typer.Option("--format", help="md or html.")] = "md",
+    what_if: Annotated[
+        str | None, typer.Option("--what-if", help="What another objective would take, such as rpo=5m or rto=30m.")
+    ] = None,
 ) -> int:
     """Print the disaster recovery plan.
 
@@ -129,6 +132,10 @@ def plan(
 
     Example: drx plan --output docs/disaster-recovery.md
     """
+    if what_if is not None:
+        from drx.cli.what_if import what_if as answer
+
+        return answer(environment, what_if)
     from drx.cli.plan import plan as write
 
     return write(environment, output, form, check=check)
