@@ -14,6 +14,7 @@ Sandbox = Annotated[str, typer.Option("--sandbox", help="Which sandbox stands in
 Unattended = Annotated[bool, typer.Option("--unattended", help="Nobody is there: never wait for an answer.")]
 Output = Annotated[str | None, typer.Option("--output", help="Write the committed document there.")]
 Check = Annotated[bool, typer.Option("--check", help="Say whether the committed document is stale.")]
+Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there, for CI.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("drill", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 130))(drill)
     app.command("approve", epilog=exit_codes(0, 2, 4))(approve)
     app.command("note", epilog=exit_codes(0, 2, 4))(note)
+    app.command("review", epilog=exit_codes(0, 2, 4, 6, 8))(review)
     app.command("check", epilog=exit_codes(0, 2, 3))(check)
     sandbox.register(app)
     backups.register(app)
@@ -117,6 +119,28 @@ def note(
     return write(words)
 
 
+def review(
+    run_name: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="Id of the run, or its end; the newest that has finished.")
+    ] = None,
+    item: Annotated[str, typer.Option("--item", help="Add an action item, without any questions.")] = "",
+    owner: Annotated[str, typer.Option("--owner", help="Who does it; you, unless named.")] = "",
+    due: Annotated[str, typer.Option("--due", help="Until when: 2026-12-01, or 14d.")] = "",
+    close: Annotated[int | None, typer.Option("--close", metavar="ITEM", help="Close an action item.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is closed.")] = "",
+) -> int:
+    """Ask what a run has taught, and what is to be done about it.
+
+    Answers and action items stand in the report; open ones are shown before the next run of the same runbook, and by
+    `drx report --open-items`.
+
+    Example: drx review 7f3a --close 2 --reason "the alert is live"
+    """
+    from drx.cli.review import review as ask
+
+    return ask(run_name, item=item, owner=owner, due=due, close=close, reason=reason)
+
+
 def plan(
     environment: Environment = None,
     output: Output = None,
@@ -151,8 +175,9 @@ def report(
     trend: Annotated[
         str | None, typer.Option("--trend", metavar="RUNBOOK", help="All drills of a runbook, beside each other.")
     ] = None,
+    open_items: Annotated[bool, typer.Option("--open-items", help="What is to be done, over all runs.")] = False,
 ) -> int:
-    """Show the report of a run again, or the trend of a runbook.
+    """Show the report of a run again, the trend of a runbook, or what is to be done.
 
     A run that has not finished has one too: what is known of it so far.
 
@@ -160,7 +185,7 @@ def report(
     """
     from drx.cli.report import choose
 
-    return choose(run_name, trend, form, output, show=show)
+    return choose(run_name, trend, form, output, open_items=open_items, show=show)
 
 
 def status(environment: Environment = None, as_json: Json = False, sandbox: Sandbox = "default") -> int:
@@ -246,6 +271,7 @@ def run(
     unattended: Unattended = False,
     as_json: Json = False,
     sandbox: Sandbox = "default",
+    junit: Junit = None,
 ) -> int:
     """Walk through a runbook, for real.
 
@@ -253,7 +279,9 @@ def run(
     """
     from drx.cli.run import run as begin
 
-    return begin(runbook, environment, values or [], unattended=unattended, as_json=as_json, sandbox=sandbox)
+    return begin(
+        runbook, environment, values or [], unattended=unattended, as_json=as_json, sandbox=sandbox, junit=junit
+    )
 
 
 def resume(
@@ -280,6 +308,7 @@ def drill(
     sandbox: Sandbox = "default",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running, to look at it.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Note a pass in drills/verified.json.")] = False,
+    junit: Junit = None,
 ) -> int:
     """Practise a disaster against the clock.
 
@@ -289,4 +318,4 @@ def drill(
     """
     from drx.cli.run import drill as practise
 
-    return practise(drill_name, environment, as_json=as_json, sandbox=sandbox, keep=keep, record=record)
+    return practise(drill_name, environment, as_json=as_json, sandbox=sandbox, keep=keep, record=record, junit=junit)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "In an incident": ("run", "resume", "approve", "note"),
+    "In an incident": ("run", "resume", "approve", "note", "review"),
     "Practise": ("drill", "sandbox"),
     "Backups": ("backups", "mongo"),
     "Write and check": ("check", "actions", "schema", "trust"),

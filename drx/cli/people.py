@@ -89,9 +89,9 @@ def note(words: Sequence[str]) -> int:
     record = find_record(project.records, run) if run is not None else newest_unfinished(project.records)
     fact = NoteAdded(text.strip())
     if has_finished(record):
-        from drx.runner.run import annotate
+        from drx.runner.afterwards import annotate
 
-        annotate(record, fact, project.setting(unattended=True))
+        annotate(record, [fact], project.setting(unattended=True))
     else:
         _place(record, fact)
     print(f"noted for {record.name}")

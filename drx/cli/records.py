@@ -46,6 +46,17 @@ def newest_unfinished(records: Path) -> Path:
     raise UsageError("no run is unfinished", "Begin one with `drx run`, or name the run you mean")
 
 
+def newest_finished(records: Path) -> Path:
+    """Give the record of the newest run that has finished.
+
+    Raises UsageError where none has.
+    """
+    for record in reversed(all_records(records)):
+        if has_finished(record):
+            return record
+    raise UsageError("no run has finished yet", "Begin one with `drx run`")
+
+
 def has_finished(record: Path) -> bool:
     """Whether the run of a record has come to its end."""
     from drx.engine.events import RunFinished

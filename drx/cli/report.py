@@ -18,11 +18,15 @@ RUN_FORMS = ("md", "html", "json", "junit")
 FORMS = ("md", "html", "json")
 
 
-def choose(run: str | None, runbook: str | None, form: str | None, output: str | None, *, show: bool) -> int:
+def choose(
+    run: str | None, runbook: str | None, form: str | None, output: str | None, *, open_items: bool, show: bool
+) -> int:
     """Render the one thing that was asked for; raises UsageError where that is none, or more than one."""
-    if (run is None) is (runbook is None):
-        raise UsageError("name one run, or --trend RUNBOOK", "See: drx report --help")
+    if [run is not None, runbook is not None, open_items].count(True) != 1:
+        raise UsageError("name one run, or --trend RUNBOOK, or --open-items", "See: drx report --help")
     form = form or ("html" if show else "md")
+    if open_items:
+        return lessons(form, output, show=show)
     if run is not None:
         return report(run, form, output, show=show)
     assert runbook is not None, "one of the two is given"
@@ -81,6 +85,23 @@ def _trend(project: Project, reference: str) -> "Trend":
     stated = runbook.objectives or project.config.settings.objectives
     drills = sorted(newest_drills(project.records, runbook.runbook), key=lambda past: (past.at, past.run))
     return Trend(runbook.runbook, stated.rto, stated.rpo, tuple(drills))
+
+
+def lessons(form: str, output: str | None, *, show: bool) -> int:
+    """Tell what is still to be done over all runs, the most urgent first; raises as `report` does."""
+    from drx.cli.review import today
+    from drx.reports.lessons import lessons_html, lessons_json, lessons_markdown
+    from drx.runner.open_items import open_items
+
+    _require(form, FORMS)
+    found = open_items(load_project().records)
+    for problem in found.unreadable:
+        print(f"not looked at: {problem}", file=sys.stderr)
+    if form == "json":
+        text = lessons_json(found.items)
+    else:
+        text = (lessons_html if form == "html" else lessons_markdown)(found.items, today())
+    return _deliver(text, f"open-items.{form}", output, show=show)
 
 
 def _require(form: str, forms: tuple[str, ...]) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drx.cli.around import Around
 from drx.cli.project import Project, choose_environment, load_project, operator, require_a_person
 from drx.cli.sandbox import hold
 from drx.errors import UsageError
@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 
 
 def run(
-    runbook: str, environment: str | None, values: Sequence[str], *, unattended: bool, as_json: bool, sandbox: str
+    runbook: str,
+    environment: str | None,
+    values: Sequence[str],
+    *,
+    unattended: bool,
+    as_json: bool,
+    sandbox: str,
+    junit: Path | None = None,
 ) -> int:
     """Walk through a runbook for real."""
     inputs = inputs_of(values)
     project = load_project(sandbox)
     library = project.library(runbook)
-    return walk(project, library, runbook, environment, inputs, unattended=unattended, as_json=as_json)
+    return walk(project, library, runbook, environment, inputs, unattended=unattended, as_json=as_json, junit=junit)
 
 
 def walk(
@@ -34,6 +41,7 @@ def walk(
     *,
     unattended: bool,
     as_json: bool,
+    junit: Path | None = None,
 ) -> int:
     """Run a runbook of the library, once it is sound and somebody is there."""
     from drx.cli.sound import require_sound
@@ -44,13 +52,24 @@ def walk(
     environment = choose_environment(project.config, environment, unattended=unattended)
     settings = project.config.settings.environments.get(environment)
     uses = hold(project.sandbox, alone=False) if settings and settings.sandbox else nullcontext()
+    around = Around(project, talks=not as_json, asks=not unattended and not as_json, junit=junit)
     with uses:
         setting = project.setting(unattended=unattended, as_json=as_json)
-        return run_runbook(library, project.config, runbook, environment, setting, inputs)
+        setting = around.before(library.runbook(runbook).runbook, setting)
+        code = run_runbook(library, project.config, runbook, environment, setting, inputs)
+    around.after()
+    return code
 
 
 def drill(
-    drill_name: str, environment: str | None, *, as_json: bool, sandbox: str, keep: bool, record: bool = False
+    drill_name: str,
+    environment: str | None,
+    *,
+    as_json: bool,
+    sandbox: str,
+    keep: bool,
+    record: bool = False,
+    junit: Path | None = None,
 ) -> int:
     """Practise a disaster: set-up, fault, recovery, verdict. Nobody has to be there. `record` notes a pass."""
     from drx.cli.sound import require_sound_drill
@@ -62,11 +81,15 @@ def drill(
     environment = environment or library.drill(drill_name).environment
     refuse_protected(project.config.settings, environment)
     require_sound_drill(library, project.config, drill_name)
+    around = Around(project, talks=not as_json, junit=junit)
     with sandbox_for(project, environment, keep=keep):
         setting = project.setting(unattended=True, as_json=as_json)
-        if record:
-            setting = replace(setting, finished=lambda facts: _note(project, library, facts))
-        return run_drill(library, project.config, drill_name, environment, setting)
+        setting = around.before(library.drill(drill_name).runbook, setting)
+        code = run_drill(library, project.config, drill_name, environment, setting)
+    for facts in around.ended if record else ():
+        _note(project, library, facts)
+    around.after()
+    return code
 
 
 def _note(project: Project, library: "Library", facts: "RunFacts") -> None:
@@ -90,8 +113,11 @@ def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: st
     _require_free(record)
     unattended = unattended or begun.drill is not None
     require_a_person(unattended=unattended)
+    around = Around(project, talks=False, asks=not unattended and not as_json)
     with sandbox_for(project, begun.environment, keep=True):
-        return go_on(record, project.setting(unattended=unattended, as_json=as_json))
+        code = go_on(record, around.before(begun.runbook, project.setting(unattended=unattended, as_json=as_json)))
+    around.after()
+    return code
 
 
 def inputs_of(values: Sequence[str]) -> Mapping[str, str]:

@@ -2,6 +2,8 @@
 
 from drx.engine.events import (
     AbortRequested,
+    ActionItemAdded,
+    ActionItemClosed,
     Answered,
     AttemptEnded,
     Author,
@@ -35,8 +37,10 @@ def admit(plan: Plan, state: State, fact: Fact, by: Author) -> str | None:
 
     Facts that decide() concludes need no check; everything from workers, prompts, signals and the inbox does.
     """
-    if isinstance(fact, NoteAdded | ReviewAnswered | ReportWritten):
+    if isinstance(fact, NoteAdded | ReviewAnswered | ActionItemAdded | ReportWritten):
         return None
+    if isinstance(fact, ActionItemClosed):
+        return None if fact.item in state.open_items else f"it has no open action item {fact.item}"
     if state.outcome is not None:
         return "the run has finished"
     match fact:

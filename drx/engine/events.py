@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from drx.engine.terms import Choice, FailureKind, Mode, Outcome, Part, QuestionKind
@@ -266,6 +266,27 @@ class ReviewAnswered:
 
 
 @dataclass(frozen=True)
+class ActionItemAdded:
+    """Something is to be done, by somebody, until a day. The first one of a run is its item 1, and so on."""
+
+    text: str
+    owner: str
+    due: date
+    question: str = ""
+    """The question of the review that it answers."""
+    type: Literal["ActionItemAdded"] = "ActionItemAdded"
+
+
+@dataclass(frozen=True)
+class ActionItemClosed:
+    """An action item is done, or will not be done; the reason says which."""
+
+    item: int
+    reason: str
+    type: Literal["ActionItemClosed"] = "ActionItemClosed"
+
+
+@dataclass(frozen=True)
 class ReportWritten:
     """Seals the record again: the SHA-256 of every file in it."""
 
@@ -300,6 +321,8 @@ Fact = (
     | TargetLost
     | NoteAdded
     | ReviewAnswered
+    | ActionItemAdded
+    | ActionItemClosed
     | ReportWritten
 )
 

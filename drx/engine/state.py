@@ -7,6 +7,8 @@ from typing import assert_never
 
 from drx.engine.events import (
     AbortRequested,
+    ActionItemAdded,
+    ActionItemClosed,
     Answered,
     ClockDiverged,
     ClockStarted,
@@ -71,6 +73,9 @@ class State:
     """What the disaster took."""
     named: frozenset[str] = frozenset()
     """What a person named by typing it."""
+    items: int = 0
+    """How many action items there are; each is known by its place."""
+    open_items: frozenset[int] = frozenset()
 
     def latest(self, step: str) -> Visit | None:
         """The newest visit of a step."""
@@ -125,14 +130,28 @@ def evolve(plan: Plan, state: State, event: Event) -> State:
             return replace(state, inputs={**state.inputs, fact.name: fact.value})
         case ClockStarted() as fact:
             return replace(state, clock=fact)
-        case TargetCreated() as fact:
-            return replace(state, created=state.created | {(fact.target, fact.resource)})
-        case TargetLost() as fact:
-            return replace(state, lost=state.lost | {(fact.target, fact.resource)})
+        case TargetCreated() | TargetLost() as fact:
+            return _with_target(state, fact)
+        case ActionItemAdded() | ActionItemClosed() as fact:
+            return _with_items(state, fact)
         case RunPaused() | ClockDiverged() | TargetIdentified() | NoteAdded() | ReviewAnswered() | ReportWritten():
             return state
         case _:
             assert_never(event.fact)
+
+
+def _with_target(state: State, fact: TargetCreated | TargetLost) -> State:
+    known = frozenset({(fact.target, fact.resource)})
+    if isinstance(fact, TargetCreated):
+        return replace(state, created=state.created | known)
+    return replace(state, lost=state.lost | known)
+
+
+def _with_items(state: State, fact: ActionItemAdded | ActionItemClosed) -> State:
+    if isinstance(fact, ActionItemClosed):
+        return replace(state, open_items=state.open_items - {fact.item})
+    number = state.items + 1
+    return replace(state, items=number, open_items=state.open_items | {number})
 
 
 def _evolve_step(plan: Plan, state: State, fact: StepFact, event: Event) -> State:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
@@ -24,7 +24,9 @@ Kind = TypeVar("Kind")
 
 FACT_TYPES: Mapping[str, Callable[..., Fact]] = {kind.__name__: kind for kind in get_args(Fact)}
 
-_FREE_TEXT = frozenset(("parameters", "outputs", "value", "lines", "error", "remedy", "reason", "text", "answer"))
+_FREE_TEXT = frozenset(
+    ("parameters", "outputs", "value", "lines", "error", "remedy", "reason", "text", "answer", "owner")
+)
 """Fields that hold what came from outside, in which a secret may stand."""
 
 
@@ -45,6 +47,8 @@ def as_json(value: object, mask: Mask | None = None, depth: int = 0) -> Json:
             return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
         case datetime():
             return show_time(value)
+        case date():
+            return value.isoformat()
         case Mapping() if depth < _MOST_NESTED:
             return {str(as_json(str(key))): as_json(item, mask, depth + 1) for key, item in value.items()}
         case list() | tuple() if depth < _MOST_NESTED:
@@ -135,7 +139,7 @@ def _model(kind: Any) -> "type[BaseModel]":
 
 
 def _plain(value: object) -> Json:
-    return value.isoformat() if isinstance(value, datetime) else as_json(value)
+    return value.isoformat() if isinstance(value, date) else as_json(value)
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain)

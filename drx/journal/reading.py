@@ -3,11 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from drx.engine.events import Event, Fact, NoteAdded, ReportWritten, ReviewAnswered, RunFinished, RunStarted
+from drx.engine.events import (
+    ActionItemAdded,
+    ActionItemClosed,
+    Event,
+    Fact,
+    NoteAdded,
+    ReportWritten,
+    ReviewAnswered,
+    RunFinished,
+    RunStarted,
+)
 from drx.errors import JournalError
 from drx.journal.line import GENESIS, read_line
 
-AFTER_THE_END = (NoteAdded, ReviewAnswered, ReportWritten)
+AFTER_THE_END = (NoteAdded, ReviewAnswered, ActionItemAdded, ActionItemClosed, ReportWritten)
 """What may still follow once RunFinished has sealed the run."""
 
 _REMEDY = "Nothing after this line can be trusted. Keep the file as evidence and restore it from a copy"

@@ -88,6 +88,7 @@ def _told(start: RunStarted, events: Sequence[Event], measured: _Measured, journ
         notes=happenings.notes(events),
         approvals=happenings.approvals(plan, events),
         reviews=happenings.reviews(events),
+        action_items=happenings.action_items(events),
         evidence=happenings.evidence(events, journal_head),
     )
 

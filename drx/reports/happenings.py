@@ -1,11 +1,13 @@
 """Single things that happened: failures, notes, approvals, reviews, and who and what took part. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
 from drx.engine.events import (
     AbortRequested,
+    ActionItemAdded,
+    ActionItemClosed,
     Answered,
     Event,
     NoteAdded,
@@ -22,7 +24,7 @@ from drx.engine.events import (
 from drx.engine.plan import Human, Phase, Plan
 from drx.engine.terms import Choice, FailureKind, Part, QuestionKind
 from drx.engine.visit import BROKEN
-from drx.reports.shapes import Approval, Digest, Evidence, Failure, Note, Review, StepTiming, Target
+from drx.reports.shapes import ActionItem, Approval, Digest, Evidence, Failure, Note, Review, StepTiming, Target
 from drx.reports.text import title_of
 from drx.units import show_duration
 
@@ -107,6 +109,22 @@ def reviews(events: Sequence[Event]) -> tuple[Review, ...]:
         for event in events
         if isinstance(event.fact, ReviewAnswered)
     )
+
+
+def action_items(events: Iterable[Event]) -> tuple[ActionItem, ...]:
+    """What is to be done, in the order in which it was written down, and what has been closed."""
+    found: list[ActionItem] = []
+    for event in events:
+        match event.fact:
+            case ActionItemAdded() as fact:
+                number, by = len(found) + 1, event.by.user
+                found.append(ActionItem(number, fact.text, fact.owner, fact.due, by, event.at, fact.question))
+            case ActionItemClosed() as fact if 0 < fact.item <= len(found):
+                item = found[fact.item - 1]
+                found[fact.item - 1] = replace(item, closed_at=event.at, closed_by=event.by.user, reason=fact.reason)
+            case _:
+                pass
+    return tuple(found)
 
 
 def approvals(plan: Plan, events: Sequence[Event]) -> tuple[Approval, ...]:

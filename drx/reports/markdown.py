@@ -45,6 +45,7 @@ def _environment() -> Environment:
             "figures": figures,
             "gantt": pictures.gantt,
             "hash_lines": phrases.hash_lines,
+            "item_table": _item_table,
             "moment": show_moment,
             "objective_table": _objective_table,
             "parameters": _parameters,
@@ -80,6 +81,10 @@ def _objective_table(facts: RunFacts) -> safe.Markdown:
 
 def _step_table(facts: RunFacts) -> safe.Markdown:
     return safe.table(phrases.STEP_HEADER, phrases.step_rows(facts, safe.code), right=(3, 4))
+
+
+def _item_table(facts: RunFacts) -> safe.Markdown:
+    return safe.table(phrases.ITEM_HEADER, phrases.item_rows(facts.action_items), right=(0,))
 
 
 def _trend_table(trend: Trend) -> safe.Markdown:

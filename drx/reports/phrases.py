@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 from drx.engine.terms import Part
-from drx.reports.shapes import Clock, Digest, Failure, Objective, RunFacts, StepTiming
+from drx.reports.shapes import ActionItem, Clock, Digest, Failure, Objective, RunFacts, StepTiming
 from drx.reports.text import one_line, plural, show_measured, show_target
 from drx.reports.trend import Trend
 from drx.units import show_clock, show_duration, show_time
@@ -16,6 +16,7 @@ Row = tuple[object, ...]
 
 STEP_HEADER = ("at (UTC)", "step", "what", "expected", "actual", "result")
 OBJECTIVE_HEADER = ("objective", "target", "actual", "met")
+ITEM_HEADER = ("item", "what is to be done", "owner", "due", "state")
 TREND_HEADER = ("drill (UTC)", "run", "in", "verdict", "RTA", "RPA")
 
 
@@ -90,6 +91,15 @@ def trend_rows(trend: Trend, code: Form) -> Iterator[Row]:
     for past in trend.drills:
         rta, rpa = ("not measured" if value is None else show_measured(value) for value in (past.rta, past.rpa))
         yield f"{past.at:%Y-%m-%d %H:%M}", code(past.run), code(past.environment), past.word.value, rta, rpa
+
+
+def item_rows(items: Iterable[ActionItem]) -> Iterator[Row]:
+    """What is to be done about what a run has shown."""
+    for item in items:
+        state = "open"
+        if item.closed_at is not None:
+            state = f"closed {item.closed_at:%Y-%m-%d} by {item.closed_by}: {item.reason}"
+        yield item.number, item.text, item.owner, f"{item.due}", state
 
 
 def evidence_rows(facts: RunFacts, code: Form) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from drx.engine.plan import Phase
@@ -207,6 +207,26 @@ class Review:
 
 
 @dataclass(frozen=True)
+class ActionItem:
+    """What somebody is to do about what a run has shown."""
+
+    number: int
+    """Its place among the run's items, from 1."""
+    text: str
+    owner: str
+    due: date
+    by: str
+    """Who wrote it down."""
+    at: datetime
+    question: str = ""
+    """The question of the review that it answers."""
+    closed_at: datetime | None = None
+    closed_by: str = ""
+    reason: str = ""
+    """Why it was closed."""
+
+
+@dataclass(frozen=True)
 class Check:
     """A step that judges the result, and what it counted."""
 
@@ -293,4 +313,5 @@ class RunFacts:
     notes: tuple[Note, ...]
     approvals: tuple[Approval, ...]
     reviews: tuple[Review, ...]
+    action_items: tuple[ActionItem, ...]
     evidence: Evidence

@@ -56,6 +56,7 @@ def _environment() -> Environment:
             "figures": figures,
             "gantt": drawing.gantt,
             "hash_lines": phrases.hash_lines,
+            "item_rows": phrases.item_rows,
             "moment": show_moment,
             "objective_rows": lambda facts: phrases.objective_rows(facts, _strong),
             "plural": plural,
@@ -69,6 +70,7 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "chart_steps": pictures.CHART_STEPS,
+        "item_header": phrases.ITEM_HEADER,
         "objective_header": phrases.OBJECTIVE_HEADER,
         "step_header": phrases.STEP_HEADER,
         "table": _table,

@@ -53,5 +53,11 @@ def facts_of(record: Path) -> RunFacts:
 
     Raises JournalError for a record that is damaged.
     """
+    return facts_and_plan(record)[0]
+
+
+def facts_and_plan(record: Path) -> tuple[RunFacts, Plan]:
+    """Give what reports say of a run, and the plan it followed; raises as `facts_of` does."""
     recorded = read_recorded(record / JOURNAL)
-    return gather(begun(record, recorded.events).plan(), recorded.events, recorded.head)
+    plan = begun(record, recorded.events).plan()
+    return gather(plan, recorded.events, recorded.head), plan

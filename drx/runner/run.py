@@ -1,18 +1,17 @@
 """Start, resume and finish runs: everything around the loop. The outermost layer of a run; it decides no steps."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from drx import __version__
 from drx.config import Config, Target
-from drx.engine.events import Author, Fact, NoteAdded, ReviewAnswered, RunResumed, RunStarted
+from drx.engine.events import Author, Fact, RunResumed, RunStarted
 from drx.engine.plan import Plan
 from drx.engine.state import State, replay
 from drx.engine.terms import Mode
-from drx.errors import DrxError, ExitCode, HumanNeeded
+from drx.errors import ExitCode, HumanNeeded
 from drx.guard import Guard, Trust, is_protected, refuse_protected
 from drx.journal import JOURNAL, Journal
 from drx.reports.plan.shapes import Verified
@@ -100,24 +99,7 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         plan = found.plan(target)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         loop = Loop(plan, replay(plan, journal.events), journal, _gear(record, target, masker, guard, setting))
-        return _go_on(plan, loop, journal, record, setting, _looking_back(found.library, config, setting))
-
-
-def annotate(record: Path, fact: NoteAdded | ReviewAnswered, setting: Setting) -> None:
-    """Add a note or the answer to a review question to a run that has finished; its report is written anew and sealed.
-
-    Raises as `resume`. The run's servers need not answer any more.
-    """
-    masker = Masker()
-    with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
-        found = begun(record, journal.events)
-        with suppress(DrxError):  # whoever adds a note afterwards may not have the environment's secrets at all
-            for secret in setting.resolve(found.config, found.started.environment).secrets():
-                masker.add(secret)
-        journal.append(fact, setting.operator)
-        journal.sync()
-        looking_back = _looking_back(found.library, found.config, setting)
-        seal(found.plan(), journal, record, setting.operator, looking_back)
+        return _go_on(plan, loop, journal, record, setting, looking_back(found.library, config, setting))
 
 
 def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str, setting: Setting) -> None:
@@ -158,10 +140,11 @@ def _begin(
         facts: list[Fact] = [started, *map(identified, identities), *values]
         for fact in facts:
             loop.record(fact)
-        return _drive(plan, loop, journal, record, setting, _looking_back(Library(files), config, setting))
+        return _drive(plan, loop, journal, record, setting, looking_back(Library(files), config, setting))
 
 
-def _looking_back(library: Library, config: Config, setting: Setting) -> LookBack:
+def looking_back(library: Library, config: Config, setting: Setting) -> LookBack:
+    """Give what says, once a run has ended, what came before it."""
     valid_for = config.settings.verified_for
     return lambda facts: look_back(facts, setting.records, library, setting.proven, valid_for)
 

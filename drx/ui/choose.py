@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from drx.engine.events import Event
 from drx.ui.plain import PlainUi
 from drx.ui.port import Ui
-from drx.ui.prompts import LinePrompts, RichPrompts
+from drx.ui.prompts import LinePrompts, Prompts, RichPrompts
 from drx.ui.terminal import TerminalUi
 
 
@@ -29,4 +29,9 @@ def choose_ui(
     colour = shown and not dumb and not environ.get("NO_COLOR")
     if unattended or not (shown and sys.stdin.isatty()):
         return PlainUi(colour=colour)
-    return TerminalUi(LinePrompts if dumb else RichPrompts, colour=colour)
+    return TerminalUi(choose_prompts(environ), colour=colour)
+
+
+def choose_prompts(environ: Mapping[str, str] = os.environ) -> Callable[[], Prompts]:
+    """Give what asks a person at this terminal."""
+    return LinePrompts if environ.get("TERM", "dumb") == "dumb" else RichPrompts

@@ -7,6 +7,8 @@ from textwrap import wrap
 
 from drx.engine.events import (
     AbortRequested,
+    ActionItemAdded,
+    ActionItemClosed,
     Answered,
     AttemptEnded,
     ClockDiverged,
@@ -229,5 +231,9 @@ def _about_what_is_known(event: Event) -> Iterator[Line]:
             yield Line(OTHER, f"note by {one_line(event.by.user)}: {one_line(fact.text)}")
         case ReviewAnswered() as fact:
             yield Line(OTHER, f"{one_line(fact.question)} {one_line(fact.answer)}")
+        case ActionItemAdded() as fact:
+            yield Line(OTHER, f"to do: {one_line(fact.text)} ({one_line(fact.owner)}, until {fact.due})")
+        case ActionItemClosed() as fact:
+            yield Line(OTHER, f"action item {fact.item} is closed: {one_line(fact.reason)}")
         case _:
             return

@@ -109,7 +109,7 @@ def test_a_damaged_neighbour_stops_no_report(record: Path) -> None:
 
 def test_what_cannot_be_shown_is_said_in_a_sentence(record: Path, capsys: Capture) -> None:
     for arguments, words in (
-        (["report"], "name one run"),
+        (["report"], "name one run, or --trend"),
         (["report", record.name, "--trend", "story"], "name one run"),
         (["report", "none"], "there is no run 'none'"),
         (["report", record.name, "--format", "pdf"], "'pdf' is no format"),

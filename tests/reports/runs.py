@@ -1,15 +1,18 @@
 """Whole runs as tests of reports use them: a drill that passes, drills that fail, an eventful incident."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from drx.engine.events import (
     AbortRequested,
+    ActionItemAdded,
+    ActionItemClosed,
     ClockDiverged,
     ClockStarted,
     InputGiven,
     NoteAdded,
     PauseRequested,
+    ReportWritten,
     RetryScheduled,
     ReviewAnswered,
     RunFinished,
@@ -28,7 +31,7 @@ from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import Word
 from drx.reports.trend import History, Past
-from tests.reports.builder import BEN, START, Journal, automated, drill_plan, group, human, incident_plan, seconds
+from tests.reports.builder import ANNA, BEN, START, Journal, automated, drill_plan, group, human, incident_plan, seconds
 
 DRILL = replace(
     drill_plan(
@@ -178,6 +181,9 @@ def incident() -> Journal:
     journal.start("healthy", visit=2).after(8).ends("healthy", visit=2)
     journal.start("tidy").after(1).fails("tidy", "disk is read-only").add(RunFinished(Outcome.SUCCEEDED))
     journal.after(300).add(NoteAdded("Told marketing."), ReviewAnswered("What went wrong?", "The first | guess."))
+    journal.add(ActionItemAdded("Show | every drop, not the first", "anna", date(2026, 12, 5), "What went wrong?"))
+    journal.add(ActionItemAdded("Remount /tmp", "ben", date(2026, 11, 22)), ReportWritten({}))
+    journal.after(3600).add(ActionItemClosed(2, "done, it was full"), by=ANNA)
     return journal
 
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as some
 
 from drx.engine.events import (
     AbortRequested,
+    ActionItemAdded,
+    ActionItemClosed,
     Answered,
     Author,
     ClockDiverged,
@@ -20,6 +22,7 @@ from drx.engine.events import (
     NoteAdded,
     PauseRequested,
     RetryScheduled,
+    ReviewAnswered,
     RunFinished,
     RunPaused,
     RunResumed,
@@ -96,6 +99,9 @@ def facts() -> some.SearchStrategy[Fact]:
             some.just("first"), WORDS, some.booleans(),
         ),
         some.builds(NoteAdded, WORDS),
+        some.builds(ReviewAnswered, WORDS, WORDS),
+        some.builds(ActionItemAdded, WORDS, WORDS, some.dates()),
+        some.builds(ActionItemClosed, some.integers(-1, 3), WORDS),
     ]  # fmt: skip
     return some.one_of(made)
 

@@ -12,10 +12,10 @@ import pytest
 from drx.engine.events import NoteAdded
 from drx.errors import UsageError
 from drx.journal import JOURNAL, Journal
+from drx.runner.afterwards import annotate
 from drx.runner.archive import pack, unpacked
 from drx.runner.audit import audit
 from drx.runner.record import SIGNATURE
-from drx.runner.run import annotate
 from drx.runner.signature import sign
 from tests.runner.project import OPERATOR, Project, steps_yaml
 
@@ -127,7 +127,7 @@ def test_another_versions_reports_are_held_against_the_seal_only(record: Path, m
 
 
 def test_a_note_after_the_end_is_sealed_again(project: Project, record: Path) -> None:
-    annotate(record, NoteAdded("customers were told"), project.setting())
+    annotate(record, [NoteAdded("customers were told")], project.setting())
     assert audit(record).intact
 
     with Journal.open(record / JOURNAL, OPERATOR, lambda text: text) as journal:

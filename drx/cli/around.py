@@ -1,0 +1,67 @@
+"""What stands around a run at the command line: open items before it, JUnit XML and the review's questions after it."""
+
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drx.cli.project import Project
+from drx.errors import UsageError
+
+if TYPE_CHECKING:
+    from drx.reports.shapes import RunFacts
+    from drx.runner.run import Setting
+
+
+@dataclass
+class Around:
+    """Before and after one run. `talks` says that a person reads along, `asks` that one can answer."""
+
+    project: Project
+    talks: bool = True
+    asks: bool = False
+    junit: Path | None = None
+    ended: "list[RunFacts]" = field(default_factory=list)
+    """The figures of the run, once it has come to its end."""
+
+    def before(self, runbook: str, setting: "Setting") -> "Setting":
+        """Tell what earlier runs left to do, and see that JUnit XML can be written; gives the setting to run in.
+
+        Raises UsageError where it cannot be.
+        """
+        if self.junit is not None:
+            _make_room(self.junit)
+        if self.talks:
+            _tell_open_items(self.project, runbook)
+        return replace(setting, finished=self.ended.append)
+
+    def after(self) -> None:
+        """Write JUnit XML, and ask the review's questions; a run that was paused has neither yet."""
+        from drx.cli.plan import write
+        from drx.cli.review import ask
+        from drx.reports.junit import report_junit
+
+        for facts in self.ended:
+            if self.junit is not None:
+                write(self.junit, report_junit(facts))
+            if self.asks and not facts.reviews:
+                ask(self.project, self.project.records / facts.run)
+
+
+def _tell_open_items(project: Project, runbook: str) -> None:
+    from drx.cli.review import today
+    from drx.reports.lessons import lesson_lines
+    from drx.runner.open_items import open_items
+
+    lines = list(lesson_lines(open_items(project.records, runbook).items, today()))
+    if lines:
+        print(f"Still to be done since earlier runs of {runbook}:")
+        print("\n".join(f"  - {line}" for line in lines))
+
+
+def _make_room(path: Path) -> None:
+    """An older result must not stand for this run, whatever becomes of it."""
+    folder = path.absolute().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
+        raise UsageError(f"{path} cannot be written", "Name a file in a folder of yours")
+    path.unlink(missing_ok=True)

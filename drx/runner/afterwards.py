@@ -1,0 +1,44 @@
+"""Add to a run that has finished: notes, answers of its review, action items. The run itself never changes again."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from drx.engine.admit import admit
+from drx.engine.events import ActionItemAdded, ActionItemClosed, NoteAdded, ReviewAnswered
+from drx.engine.state import evolve, replay
+from drx.errors import DrxError, UsageError
+from drx.journal import JOURNAL, Journal
+from drx.reports.shapes import RunFacts
+from drx.runner.finish import seal
+from drx.runner.rereading import begun
+from drx.runner.run import Setting, looking_back
+from drx.secrets import Masker
+
+Afterthought = NoteAdded | ReviewAnswered | ActionItemAdded | ActionItemClosed
+"""What may be said about a run once it is over."""
+
+
+def annotate(record: Path, facts: Sequence[Afterthought], setting: Setting) -> RunFacts:
+    """Add what somebody says; the reports are written anew and sealed. The run's servers need not answer any more.
+
+    Raises UsageError for what cannot be said, such as to close what is not open; LockedError where another process has
+    the record, JournalError where it is damaged.
+    """
+    masker = Masker()
+    with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
+        found = begun(record, journal.events)
+        with suppress(DrxError):  # whoever adds a note afterwards may not have the environment's secrets at all
+            for secret in setting.resolve(found.config, found.started.environment).secrets():
+                masker.add(secret)
+        plan = found.plan()
+        state = replay(plan, journal.events)
+        if state.outcome is None:
+            raise UsageError(f"{record.name} has not finished", f"Go on with it first: drx resume {record.name}")
+        for fact in facts:
+            refusal = admit(plan, state, fact, setting.operator)
+            if refusal is not None:
+                raise UsageError(f"{record.name}: {refusal}", f"See what is open: drx report {record.name}")
+            state = evolve(plan, state, journal.append(fact, setting.operator))
+        journal.sync()
+        return seal(plan, journal, record, setting.operator, looking_back(found.library, found.config, setting))
