@@ -177,7 +177,7 @@ def report(
     ] = None,
     open_items: Annotated[bool, typer.Option("--open-items", help="What is to be done, over all runs.")] = False,
 ) -> int:
-    """Show the report of a run again, the trend of a runbook, or what is to be done.
+    """Show the report of a run, or a trend, or what is to be done.
 
     A run that has not finished has one too: what is known of it so far.
 
