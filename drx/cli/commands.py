@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("run", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 8, 10, 130))(run)
     app.command("resume", epilog=exit_codes(0, 2, 4, 5, 6, 7, 8, 10, 130))(resume)
     app.command("drill", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 130))(drill)
+    app.command("show", epilog=exit_codes(0, 2, 3, 4, 130))(show)
     app.command("approve", epilog=exit_codes(0, 2, 4))(approve)
     app.command("note", epilog=exit_codes(0, 2, 4))(note)
     app.command("review", epilog=exit_codes(0, 2, 4, 6, 8))(review)
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
     app.command("plan", epilog=exit_codes(0, 2, 3, 9))(plan)
     app.command("report", epilog=exit_codes(0, 2, 3, 4))(report)
+    app.command("runs", epilog=exit_codes(0, 2, 3))(runs)
     app.command("status", epilog="Exit codes: 0 ok · 1 warning · 2 critical · 3 unknown, or any error")(status)
     app.command("audit", epilog=exit_codes(0, 2, 4))(audit)
     app.command("export", epilog=exit_codes(0, 2, 4))(export)
@@ -186,6 +188,34 @@ def report(
     from drx.cli.report import choose
 
     return choose(run_name, trend, form, output, open_items=open_items, show=show)
+
+
+def runs(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20, as_json: Json = False
+) -> int:
+    """List what was run here, newest first.
+
+    Example: drx runs --limit 100
+    """
+    from drx.cli.runs import runs as look
+
+    return look(limit, as_json=as_json)
+
+
+def show(
+    run_name: Annotated[str | None, typer.Argument(metavar="RUN", help="Id of the run, its end; the newest.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the run has ended.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the events as JSON lines.")] = False,
+) -> int:
+    """Look at a run, also while somebody else is at it.
+
+    It reads only: Ctrl-C ends the looking, not the run.
+
+    Example: drx show --follow
+    """
+    from drx.cli.show import show as look
+
+    return look(run_name, follow=follow, as_json=as_json)
 
 
 def status(environment: Environment = None, as_json: Json = False, sandbox: Sandbox = "default") -> int:

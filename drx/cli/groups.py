@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "In an incident": ("run", "resume", "approve", "note", "review"),
+    "In an incident": ("run", "resume", "show", "approve", "note", "review"),
     "Practise": ("drill", "sandbox"),
     "Backups": ("backups", "mongo"),
     "Write and check": ("check", "actions", "schema", "trust"),
-    "Evidence": ("status", "report", "plan", "audit", "export", "sign"),
+    "Evidence": ("status", "runs", "report", "plan", "audit", "export", "sign"),
     "By itself": ("schedule",),
 }
 """Commands by what a person is doing, in this order."""

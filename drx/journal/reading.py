@@ -58,22 +58,40 @@ def read_recorded(path: Path) -> Recorded:
             f"{path}: the journal cannot be read: {error.strerror}", "Check the path and its owner"
         ) from None
     *lines, tail = data.split(b"\n")
+    chain = Chain(path)
     events: list[Event] = []
     hashes: list[str] = []
-    head = GENESIS
-    order = Order()
-    for number, line in enumerate(lines, start=1):
-        try:
-            event, head = read_line(line, number, head)
-            order.admit(event.fact)
-        except ValueError as error:
-            raise JournalError(f"{path}:{number}: the journal is damaged: {error}", _REMEDY) from None
-        events.append(event)
-        hashes.append(head)
-    if tail and _is_whole(tail[:-1], len(events) + 1, head):
+    for line in lines:
+        events.append(chain.follow(line))
+        hashes.append(chain.head)
+    if tail and _is_whole(tail[:-1], len(events) + 1, chain.head):
         # A process that dies leaves less than a line, never a whole one with something else in place of the newline.
         raise JournalError(f"{path}:{len(events) + 1}: the journal is damaged: the line does not end", _REMEDY)
     return Recorded(tuple(events), len(data) - len(tail), len(tail), tuple(hashes))
+
+
+class Chain:
+    """Proves the lines of a journal one after the other, as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._number = 0
+        self._order = Order()
+        self.head = GENESIS
+        """Hash of the last line that was proven."""
+
+    def follow(self, line: bytes) -> Event:
+        """Give the event of the next line, without its newline.
+
+        Raises JournalError with the line number where it does not follow, or was changed.
+        """
+        self._number += 1
+        try:
+            event, self.head = read_line(line, self._number, self.head)
+            self._order.admit(event.fact)
+        except ValueError as error:
+            raise JournalError(f"{self._path}:{self._number}: the journal is damaged: {error}", _REMEDY) from None
+        return event
 
 
 def _is_whole(line: bytes, seq: int, previous: str) -> bool:

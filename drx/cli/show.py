@@ -1,0 +1,64 @@
+"""`drx show`: look at a run, also while another process goes on with it. Reads only."""
+
+import time
+from pathlib import Path
+
+from drx.cli.project import load_project
+from drx.cli.records import all_records, find_record
+from drx.engine.events import Event, RunFinished
+from drx.errors import ExitCode, UsageError
+from drx.journal import JOURNAL, encode_event
+from drx.journal.following import Following
+from drx.journal.lock import holder_of
+from drx.runner.rereading import begun, facts_of
+from drx.ui.choose import choose_ui
+from drx.ui.port import Ui
+
+_LOOK_SECONDS = 0.25
+
+
+def show(run: str | None, *, follow: bool, as_json: bool) -> int:
+    """Show the events of a run as they were shown to whoever ran it; with `follow`, those that come, to its end.
+
+    Raises UsageError where there is no such run, JournalError for a damaged record.
+    """
+    records = load_project().records
+    record = find_record(records, run) if run else _newest(records)
+    ui = choose_ui(unattended=True, encode=encode_event if as_json else None)
+    journal = Following(record / JOURNAL)
+    events = journal.events()
+    ui.begin(begun(record, events).plan())
+    _show(ui, events)
+    while follow and not _ended(events):
+        time.sleep(_LOOK_SECONDS)
+        new = journal.events()
+        _show(ui, new)
+        events += new
+    if _ended(events):
+        _verdict(ui, record)
+    elif not as_json:
+        holder = holder_of((record / JOURNAL).with_suffix(".lock"))
+        ui.say(f"goes on: {holder}" if holder else f"nobody is at it. Go on with: drx resume {record.name}")
+    return ExitCode.OK
+
+
+def _newest(records: Path) -> Path:
+    found = all_records(records)
+    if not found:
+        raise UsageError(f"there is no run in {records}", "Begin one with `drx run`, or practise with `drx drill`")
+    return found[-1]
+
+
+def _show(ui: Ui, events: list[Event]) -> None:
+    for event in events:
+        ui.show(event)
+
+
+def _ended(events: list[Event]) -> bool:
+    return any(isinstance(event.fact, RunFinished) for event in events)
+
+
+def _verdict(ui: Ui, record: Path) -> None:
+    from drx.runner.finish import show_verdict
+
+    show_verdict(facts_of(record), record, ui)

@@ -1,0 +1,112 @@
+"""`drx runs` and `drx show`: runs of this and of another process, finished or not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drx.cli import app
+from drx.errors import ExitCode
+
+Capture = pytest.CaptureFixture[str]
+DRX = str(Path(sys.executable).with_name("drx"))
+CONFIG = "service: x\nobjectives: {rto: 1h, rpo: 1h}\nenvironments: {lab: {}}\n"
+QUICK = """
+runbook: quick
+kind: operation
+title: Q
+steps: [{id: a, title: Say it, action: shell.run, with: {command: [echo, hello]}, expect: 1s}]
+"""
+WAITS = """
+runbook: waits
+kind: operation
+title: W
+steps:
+  - id: wait
+    title: Wait for the file
+    action: shell.run
+    with: {shell: true, command: "until [ -e go ]; do sleep 0.1; done"}
+    expect: 1s
+"""
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "drx.yaml").write_text(CONFIG)
+    (tmp_path / "runbooks" / "quick.yaml").write_text(QUICK)
+    (tmp_path / "runbooks" / "waits.yaml").write_text(WAITS)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def listed(capsys: Capture, *arguments: str) -> list[dict[str, str]]:
+    assert app.run(["runs", "--json", *arguments]) == ExitCode.OK
+    found = json.loads(capsys.readouterr().out)
+    assert isinstance(found, list)
+    return found
+
+
+def test_nothing_was_run_here_yet(capsys: Capture) -> None:
+    assert app.run(["runs"]) == ExitCode.OK
+    assert "nothing was run here yet" in capsys.readouterr().out
+    assert app.run(["show"]) == ExitCode.USAGE
+
+
+def test_a_finished_run(project: Path, capsys: Capture) -> None:
+    assert app.run(["run", "quick", "--env", "lab", "--unattended"]) == ExitCode.OK
+    ran = capsys.readouterr().out
+    assert app.run(["show"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert [line for line in ran.splitlines() if "✓" in line] == [line for line in shown.splitlines() if "✓" in line]
+    assert "SUCCEEDED" in shown
+    (run,) = listed(capsys)
+    assert (run["subject"], run["environment"], run["state"]) == ("quick", "lab", "SUCCEEDED")
+
+
+def test_a_run_that_goes_on_elsewhere_is_followed_to_its_end(project: Path, capsys: Capture) -> None:
+    command = [DRX, "run", "waits", "--env", "lab", "--unattended"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as other:
+        _until(lambda: any(project.glob("drills/records/*/journal.jsonl")))
+        _until(lambda: listed(capsys)[0]["state"] == "running")
+        with subprocess.Popen([DRX, "show", "--follow"], stdout=subprocess.PIPE, text=True) as follower:
+            assert follower.stdout
+            while "waits" not in follower.stdout.readline():
+                assert follower.poll() is None
+            (project / "go").touch()
+            shown, _ = follower.communicate(timeout=30)
+        assert other.wait(timeout=30) == ExitCode.OK
+    assert follower.returncode == ExitCode.OK
+    assert "SUCCEEDED" in shown
+
+
+def test_a_killed_run_is_unfinished_and_a_damaged_one_hides_no_other(project: Path, capsys: Capture) -> None:
+    command = [DRX, "run", "waits", "--env", "lab", "--unattended"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as other:
+        _until(lambda: any(b"StepStarted" in path.read_bytes() for path in project.glob("drills/records/*/*.jsonl")))
+        os.killpg(other.pid, signal.SIGKILL)
+    (project / "go").touch()  # whatever it started ends
+    assert listed(capsys)[0]["state"] == "unfinished"
+    assert app.run(["show"]) == ExitCode.OK
+    assert "nobody is at it. Go on with: drx resume" in capsys.readouterr().out
+    assert app.run(["run", "quick", "--env", "lab", "--unattended"]) == ExitCode.OK
+    killed = next(project.glob("drills/records/*-waits-*"))
+    (killed / "journal.jsonl").write_bytes(b"{}\n")
+    capsys.readouterr()
+    assert sorted(run["state"] for run in listed(capsys)) == ["SUCCEEDED", "damaged"]
+    assert len(listed(capsys, "--limit", "1")) == 1
+    assert app.run(["show", killed.name]) == ExitCode.FAILED
+    assert "the journal is damaged" in capsys.readouterr().err
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
