@@ -67,6 +67,10 @@ class PermanentError(StepError):
     """A step failed for a reason that trying again does not change: the engine does not retry it by itself."""
 
 
+class LockedByAnother(StepError):
+    """Somebody else does the same work right now; trying again later may succeed."""
+
+
 class Cancelled(StepError):
     """An action stopped because the run asked it to, before it was done."""
 

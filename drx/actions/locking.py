@@ -10,7 +10,7 @@ from getpass import getuser
 from typing import TYPE_CHECKING
 
 from drx.actions.base import Context
-from drx.errors import PermanentError, StoreError
+from drx.errors import LockedByAnother, PermanentError, StoreError
 
 if TYPE_CHECKING:
     from drx.backup.locks import Held, LockName
@@ -57,8 +57,6 @@ def _take(stack: ExitStack, context: Context, store: "Store", name: "LockName") 
 
 
 def _take_urgently(stack: ExitStack, context: Context, store: "Store", name: "LockName") -> StepLock:
-    from drx.backup.locks import LockedByAnother
-
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 
 from drx.backup.stores.base import Found, Store
-from drx.errors import Cancelled, PermanentError, StepError, StoreError
+from drx.errors import Cancelled, LockedByAnother, PermanentError, StepError, StoreError
 
 LockName = Literal["base", "slice"]
 """One for bases and all that removes or copies them, one for slices: a long base never starves the slices."""
@@ -78,10 +78,6 @@ class Lock:
         if found.age is None:
             return self.expires_at - now
         return timedelta(seconds=self.seconds) + _TICK - found.age
-
-
-class LockedByAnother(StepError):
-    """Somebody else does the same work right now; trying again later may succeed."""
 
 
 @contextmanager

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drx.runner.run import Setting
 
 RECORDS = Path("drills") / "records"
+JOBS = Path(".drx") / "jobs"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,14 @@ class Project:
         ui = choose_ui(unattended=unattended, encode=encode_event if as_json else None)
         trust = read_trust(self.root)
         return Setting(
-            self.records, ui, operator(), trust, self.resolve, unattended, proven=lambda: read_verified(self.root)
+            self.records,
+            ui,
+            operator(),
+            trust,
+            self.resolve,
+            unattended,
+            jobs=self.root / JOBS,
+            proven=lambda: read_verified(self.root),
         )
 
     def resolve(self, config: Config, environment: str) -> Target:

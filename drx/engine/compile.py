@@ -46,6 +46,8 @@ class Compiler:
             inputs=self._inputs(runbook, ""),
             rto=objectives.rto if objectives else None,
             rpo=objectives.rpo if objectives else None,
+            timeout=runbook.timeout,
+            grace=runbook.grace,
             constants=constants,
             review=runbook.review,
         )

@@ -11,8 +11,8 @@ from drx.engine.questions import failure_text
 from drx.engine.state import State
 from drx.engine.terms import FailureKind, Mode, Outcome, Part
 from drx.engine.visit import BROKEN, Status, Undo, Visit
-from drx.engine.walk import Walk, give_up
-from drx.units import parse_time
+from drx.engine.walk import Walk, ends, give_up
+from drx.units import parse_time, show_duration
 
 
 def decide(plan: Plan, state: State, now: datetime) -> Decision:
@@ -28,6 +28,9 @@ def decide(plan: Plan, state: State, now: datetime) -> Decision:
     _start_clock(here)
     if state.abort is not None:
         progress = _undo(here)
+    elif _out_of_time(here):
+        assert plan.timeout is not None, "only then time can be over"
+        progress = here.draft.record(give_up(f"the run was not done after {show_duration(plan.timeout)}, its timeout"))
     else:
         progress = advance(here, MAIN, plan.main, owner=0)
         if progress is Progress.FAILED:
@@ -37,6 +40,17 @@ def decide(plan: Plan, state: State, now: datetime) -> Decision:
     if progress is not Progress.DONE or here.draft.facts:
         return here.draft.next()
     return _finish(plan, state)
+
+
+def _out_of_time(here: Walk) -> bool:
+    """Whether the time of a run that nobody attends is over before its steps are done; else look again then."""
+    ends_at = ends(here.plan, here.state)
+    if ends_at is None or here.state.cleaning:
+        return False
+    if here.draft.now < ends_at:
+        here.draft.wake(ends_at)
+        return False
+    return True
 
 
 def _start_clock(here: Walk) -> None:

@@ -46,7 +46,7 @@ def _retry_due(step: PlannedStep, visit: Visit) -> RetryScheduled | None:
     if not isinstance(step.work, Automated) or visit.attempt >= step.work.retry.attempts or visit.ended_at is None:
         return None
     match visit.failure:
-        case StepFailed(kind=FailureKind.EFFECT) | StepTimedOut(abandoned=False):
+        case StepFailed(kind=FailureKind.EFFECT | FailureKind.BUSY) | StepTimedOut(abandoned=False):
             wait = wait_after(visit.attempt, step.work.retry.wait, step.work.retry.backoff)
             return RetryScheduled(step.id, visit.number, visit.ended_at + wait)
         case _:

@@ -154,6 +154,10 @@ class Plan:
     """A drill's scripted answers, by step id or input name; may hold expressions."""
     rto: timedelta | None = None
     rpo: timedelta | None = None
+    timeout: timedelta | None = None
+    """How long a run that nobody attends may take in all."""
+    grace: timedelta = timedelta(minutes=1)
+    """How long its rollback and cleanup may take once it has to end."""
     drill: str | None = None
     constants: Mapping[str, object] = field(default_factory=dict)
     """`target` (secrets masked), `contacts` and `run`, as expressions see them."""

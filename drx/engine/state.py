@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from drx.engine.events import (
@@ -118,7 +118,9 @@ def evolve(plan: Plan, state: State, event: Event) -> State:
                 started_at=event.at,
                 operators=frozenset({event.by.user}),
             )
-        case RunResumed() as fact:
+        case RunResumed() | ClockDiverged() as fact:
+            if isinstance(fact, ClockDiverged):
+                return _shifted(state, timedelta(seconds=fact.seconds))
             return _resumed(state, fact, event)
         case PauseRequested():
             return replace(state, pausing=True, stopping_since=event.at)
@@ -134,7 +136,7 @@ def evolve(plan: Plan, state: State, event: Event) -> State:
             return _with_target(state, fact)
         case ActionItemAdded() | ActionItemClosed() as fact:
             return _with_items(state, fact)
-        case RunPaused() | ClockDiverged() | TargetIdentified() | NoteAdded() | ReviewAnswered() | ReportWritten():
+        case RunPaused() | TargetIdentified() | NoteAdded() | ReviewAnswered() | ReportWritten():
             return state
         case _:
             assert_never(event.fact)
@@ -193,6 +195,23 @@ def _resumed(state: State, fact: RunResumed, event: Event) -> State:
         stopping_since=None,
         in_flight=frozenset(),
         visits={step: tuple(interrupt(visit) for visit in visits) for step, visits in state.visits.items()},
+    )
+
+
+def _shifted(state: State, by: timedelta) -> State:
+    """Move every moment that something waits from along with the wall clock: a wait stays as long as it was."""
+
+    def moved(at: datetime | None) -> datetime | None:
+        return at + by if at else None
+
+    return replace(
+        state,
+        started_at=moved(state.started_at),
+        stopping_since=moved(state.stopping_since),
+        visits={
+            step: tuple(replace(v, began_at=moved(v.began_at), retry_at=moved(v.retry_at)) for v in visits)
+            for step, visits in state.visits.items()
+        },
     )
 
 

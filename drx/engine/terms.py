@@ -35,6 +35,8 @@ class FailureKind(StrEnum):
     """The action did not achieve its effect."""
     PERMANENT = "permanent"
     """The action did not achieve its effect, and trying again by itself does not help."""
+    BUSY = "busy"
+    """Somebody else does the same work; trying again later may help."""
     EXPRESSION = "expression"
     """An expression of the step could not be evaluated."""
     REFUSED = "refused"

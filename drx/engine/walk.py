@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from drx.engine.draft import Draft
 from drx.engine.events import AbortRequested, StepFailed
@@ -34,3 +35,10 @@ def failed(visit: Visit, error: DrxError, kind: FailureKind) -> StepFailed:
 def give_up(reason: str) -> AbortRequested:
     """The fact that the runbook's own rules end the run."""
     return AbortRequested(reason, source="policy")
+
+
+def ends(plan: Plan, state: State) -> datetime | None:
+    """When the time of a run is over; None where a person attends it, or it may take as long as it likes."""
+    if plan.timeout is None or state.started_at is None or not state.unattended:
+        return None
+    return state.started_at + plan.timeout

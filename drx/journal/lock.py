@@ -13,12 +13,12 @@ _REMEDY = "Wait for it to end; meanwhile it takes notes by `drx note` and approv
 
 
 class Lock:
-    """An advisory lock on a file, let go by the kernel when its holder dies.
+    """An advisory lock on a file, let go by the kernel when its holder dies; `what` is locked, or else its record.
 
     Raises LockedError where another process has it, JournalError where the file cannot be opened.
     """
 
-    def __init__(self, path: Path, holder: Author, since: str) -> None:
+    def __init__(self, path: Path, holder: Author, since: str, what: str = "") -> None:
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
@@ -30,7 +30,7 @@ class Lock:
             text = os.pread(self._descriptor, _TEXT_LIMIT_BYTES, 0)
             os.close(self._descriptor)
             raise LockedError(
-                f"{path.parent} is in use by {_describe(text)}",
+                f"{what or path.parent} is {'being run' if what else 'in use'} by {_describe(text)}",
                 _REMEDY,
             ) from None
         self._say(holder, since)

@@ -212,6 +212,10 @@ class Runbook(Model):
     """The team that keeps this runbook right."""
     objectives: Objectives | None = None
     """RTO and RPO; without them those of drx.yaml hold."""
+    timeout: Duration | None = None
+    """Where nobody is there, end the whole run as failed after this long: roll back, clean up, report."""
+    grace: Duration = Field(default="1m", validate_default=True)
+    """How long rollback and cleanup may take after that, or after a signal ended an unattended run."""
     inputs: dict[Name, Input] = Field(default_factory=dict)
     """Values asked for before the run starts."""
     prechecks: tuple[Step, ...] = ()

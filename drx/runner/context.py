@@ -11,6 +11,7 @@ from drx.config import Target
 from drx.engine.commands import CancelReason, Start
 from drx.engine.events import Author, Fact, TargetCreated, TargetLost
 from drx.errors import Cancelled, StepError
+from drx.files import make_private
 from drx.runner.messages import Progressed, Queue, Said
 from drx.runner.parameters import read_parameters
 from drx.runner.record import ARTIFACTS
@@ -65,7 +66,7 @@ class Attempt:
     @property
     def artifacts(self) -> Path:
         path = self._record / self.folder
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path)
         return path
 
     @property

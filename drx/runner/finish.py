@@ -90,4 +90,6 @@ def exit_code(plan: Plan, state: State, facts: RunFacts) -> ExitCode:
     }
     if FailureKind.HUMAN_NEEDED in kinds:
         return ExitCode.HUMAN_NEEDED
-    return ExitCode.REFUSED if FailureKind.REFUSED in kinds else ExitCode.FAILED
+    if FailureKind.REFUSED in kinds:
+        return ExitCode.REFUSED
+    return ExitCode.LOCKED if FailureKind.BUSY in kinds else ExitCode.FAILED

@@ -24,6 +24,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Plan
 from drx.engine.state import State, evolve
+from drx.engine.walk import ends
 from drx.errors import JournalError
 from drx.journal import Delivery, Journal, Rejected, take
 from drx.runner.inputs import typed
@@ -34,8 +35,6 @@ from drx.ui.port import GoOn, Interrupted, Reply, StopSteps
 _INBOX_SECONDS = 1.0
 _TWICE_SECONDS = 2.0
 _AGAIN_SECONDS = 1.0
-_GRACE_SECONDS = 60.0
-"""How long rollback and cleanup may take after a signal that ends a run which nobody attends."""
 _PATIENCE_SECONDS = 10.0
 """How long a run that nobody attends waits for a disk that refuses the journal."""
 
@@ -205,8 +204,15 @@ class Loop:
             self._inbox_at = now + _INBOX_SECONDS
             for letter in take(self._gear.record):
                 self.queue.put(letter)
+            ends_at = ends(self._plan, self._state)
+            if ends_at is not None and self._journal.clock.now() >= ends_at:
+                self._begin_grace(now)
             if now >= self._grace_ends:
                 self.queue.put(StopSteps())
+
+    def _begin_grace(self, now: float) -> None:
+        """Rollback and cleanup of a run that nobody attends may take so long from now on, and no longer."""
+        self._grace_ends = min(self._grace_ends, now + self._plan.grace.total_seconds())
 
     def _take(self, message: Message) -> None:
         match message:
@@ -249,7 +255,7 @@ class Loop:
         fact: PauseRequested | AbortRequested = PauseRequested(name)
         if not self._gear.ui.attended:
             fact = AbortRequested(name, source="signal")
-            self._grace_ends = min(self._grace_ends, time.monotonic() + _GRACE_SECONDS)
+            self._begin_grace(time.monotonic())
         self._offer(Said(fact, by), by, silent=False)
 
     def _stop_at_once(self) -> NoReturn:

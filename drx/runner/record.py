@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from drx.errors import DrxError, JournalError, UsageError
-from drx.files import sync_directory, write_atomically
+from drx.files import make_private, sync_directory, write_atomically
 from drx.journal import JOURNAL
 
 FROZEN = "frozen"
@@ -50,6 +50,7 @@ def freeze(record: Path, files: Mapping[str, bytes]) -> dict[str, str]:
     """
     try:
         for name, data in files.items():
+            make_private((record / FROZEN / name).parent)
             write_atomically(record / FROZEN / name, data, mode=0o400)
     except OSError as error:
         raise UsageError(

@@ -25,14 +25,16 @@ class Begun:
     config: Config
     user: str
 
+    @property
+    def what(self) -> What:
+        """What is run, where, and by whom."""
+        run = self.started
+        return What(run.run, run.mode, run.runbook, run.environment, self.user, run.drill)
+
     def plan(self, target: Target | None = None) -> Plan:
         """Compile its plan; without a target, as far as that is possible without the servers' addresses."""
-        what = What(
-            self.started.run, self.started.mode, self.started.runbook, self.started.environment, self.user,
-            self.started.drill,
-        )  # fmt: skip
         nowhere = Target(name=self.started.environment, service=self.config.settings.service)
-        return plan_of(self.library, self.config, what, target or nowhere)
+        return plan_of(self.library, self.config, self.what, target or nowhere)
 
 
 def begun(record: Path, events: Sequence[Event], user: str = "") -> Begun:

@@ -24,6 +24,7 @@ from drx.runner.history import look_back
 from drx.runner.inputs import given
 from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
+from drx.runner.overlap import alone
 from drx.runner.record import create_record, freeze, run_id
 from drx.runner.rereading import begun
 from drx.runner.signals import signals_to
@@ -46,6 +47,8 @@ class Setting:
     unattended: bool = False
     finished: Callable[[RunFacts], None] = lambda facts: None
     """Told the figures of a run that has come to its end."""
+    jobs: Path | None = None
+    """The folder with the locks of jobs, so that none runs twice at once; without it, they may."""
     proven: Callable[[], Mapping[str, Verified]] = dict
     """Reads what recorded drills have proven, by runbook; may raise InvalidInput."""
 
@@ -64,7 +67,8 @@ def run_runbook(
     target = setting.resolve(config, environment)
     what = What(run_id(runbook.runbook, _now()), mode, runbook.runbook, environment, setting.operator.user)
     frozen = replace(library, files=files_of(library, config, reference, None))
-    return _begin(frozen, config, what, target, setting, inputs)
+    with alone(setting.jobs, what, setting.operator):
+        return _begin(frozen, config, what, target, setting, inputs)
 
 
 def run_drill(library: Library, config: Config, reference: str, environment: str, setting: Setting) -> ExitCode:
@@ -79,7 +83,8 @@ def run_drill(library: Library, config: Config, reference: str, environment: str
     run = run_id(drill.drill, _now())
     what = What(run, Mode.DRILL, drill.runbook, environment, setting.operator.user, drill.drill)
     frozen = replace(library, files=files_of(library, config, drill.runbook, reference))
-    return _begin(frozen, config, what, target, setting, {})
+    with alone(setting.jobs, what, setting.operator):
+        return _begin(frozen, config, what, target, setting, {})
 
 
 def resume(record: Path, setting: Setting) -> ExitCode:
@@ -98,8 +103,9 @@ def resume(record: Path, setting: Setting) -> ExitCode:
             masker.add(secret)
         plan = found.plan(target)
         guard = Guard(target, config.settings, setting.trust, started.mode)
-        loop = Loop(plan, replay(plan, journal.events), journal, _gear(record, target, masker, guard, setting))
-        return _go_on(plan, loop, journal, record, setting, looking_back(found.library, config, setting))
+        with alone(setting.jobs, found.what, setting.operator):
+            loop = Loop(plan, replay(plan, journal.events), journal, _gear(record, target, masker, guard, setting))
+            return _go_on(plan, loop, journal, record, setting, looking_back(found.library, config, setting))
 
 
 def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str, setting: Setting) -> None:

@@ -3,13 +3,14 @@
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from queue import SimpleQueue
 
 from drx.actions.base import Action, Params, Result
 from drx.engine.commands import CancelReason
 from drx.engine.events import AttemptEnded, StepCancelled, StepFailed, StepSucceeded, StepTimedOut
 from drx.engine.terms import FailureKind
-from drx.errors import Cancelled, DamagedError, DrxError, PermanentError, RefusedError, StepError
+from drx.errors import Cancelled, DamagedError, DrxError, LockedByAnother, PermanentError, RefusedError, StepError
 from drx.files import write_atomically
 from drx.guard import NameNeeded
 from drx.journal.codec import as_json
@@ -75,6 +76,8 @@ def perform(action: Action, params: Params, attempt: Attempt) -> AttemptEnded:
 
 
 def _kind(error: DrxError) -> FailureKind:
+    if isinstance(error, LockedByAnother):
+        return FailureKind.BUSY
     return FailureKind.PERMANENT if isinstance(error, PermanentError | DamagedError) else FailureKind.EFFECT
 
 
@@ -110,4 +113,8 @@ def _bug(attempt: Attempt, error: BaseException) -> StepFailed:
 
 
 def _artifacts(attempt: Attempt, names: Iterable[str]) -> tuple[str, ...]:
+    """Name the files that an attempt left, from the record; from now on, their owner alone reads them."""
+    for name in names:
+        with suppress(OSError):
+            (attempt.artifacts / name).chmod(0o600)
     return tuple(f"{attempt.folder}/{name}" for name in names)

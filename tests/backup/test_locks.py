@@ -14,21 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from drx.backup.locks import Holder, Lock, LockedByAnother, holding
+from drx.backup.locks import Holder, Lock, holding
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Found, S3Address, Store
 from drx.backup.stores.directory import DirectoryStore
-from drx.errors import Cancelled, PermanentError, StepError, StoreError
+from drx.errors import Cancelled, LockedByAnother, PermanentError, StepError, StoreError
 
 ME = Holder("ada", "db1", 11, "run-1")
 OTHER = Holder("kay", "db2", 22, "run-2")
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from drx.backup.locks import Holder, LockedByAnother, holding
+from drx.backup.locks import Holder, holding
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address
-from drx.errors import StepError
+from drx.errors import LockedByAnother, StepError
 
 kind, where, bucket, run, seconds, work = sys.argv[1:]
 address = S3Address(bucket, "p", endpoint=where, access_key_id="test", secret_access_key="test")

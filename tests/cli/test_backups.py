@@ -16,6 +16,7 @@ from pymongo.database import Database
 
 from drx.backup import capture
 from drx.backup.catalog import slice_keys
+from drx.backup.locks import Holder, holding
 from drx.backup.manifest import Manifest, SliceManifest, to_json
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
@@ -256,6 +257,15 @@ def test_an_oplog_that_rolled_over_is_a_gap_with_its_cause(
         assert found["gaps"][0]["to"] == found["spans"][1]["from"]
     assert drx("backups", "events", "--since", "1h") == ExitCode.OK
     assert "live     not read: " in capsys.readouterr().out
+
+
+def test_two_hosts_at_once_make_one_backup(project: Path, capsys: Capture) -> None:
+    store = open_store(DirectoryAddress(project / "primary"))
+    with holding(store, "svc-lab", "base", Holder("kay", "db2", 22, "another-run")):
+        assert run("nightly-backup") == ExitCode.LOCKED
+    assert "kay" in capsys.readouterr().out
+    assert read(capsys, "list")["backups"] == []
+    assert run("nightly-backup") == ExitCode.OK
 
 
 def test_the_shipped_runbooks_are_sound(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -22,7 +22,6 @@ from drx.engine.events import (
 from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, place, read_journal
-from drx.runner import loop
 from tests.runner.project import Project, steps_yaml
 from tests.runner.test_terminal import Terminal
 
@@ -70,13 +69,13 @@ def test_a_signal_aborts_rolls_back_and_cleans_up(project: Project, number: sign
     assert (project.record / "report.md").exists()
 
 
-def test_a_cleanup_that_hangs_is_cut_short_after_the_grace(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_GRACE_SECONDS", 1.0)
+def test_a_cleanup_that_hangs_is_cut_short_after_the_grace(project: Project) -> None:
     file = project.root / "tally"
     undo = "rollback: {action: test.slow, with: {seconds: 60s}}"
     first = _tally(file, "a").removesuffix("}") + f", {undo}}}"
     hanging = SLOW.replace("slow,", "hangs,", 1)
-    project.write(steps_yaml(first, SLOW) + f"cleanup:\n  - {hanging}\n  - {_tally(file, 'tidy')}\n")
+    steps = steps_yaml(first, SLOW, head="grace: 1s")
+    project.write(steps + f"cleanup:\n  - {hanging}\n  - {_tally(file, 'tidy')}\n")
     timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
     began = time.monotonic()
     timer.start()

@@ -50,6 +50,7 @@ def check_runbook(
     flow.check_effects(review, runbook)
     nested.check(review, runbook)
     times.check_expected(review, sections)
+    times.check_timeout(review, runbook)
     times.check_objective(review, runbook)
     return review.found()
 

@@ -24,6 +24,16 @@ def check_expected(review: Review, sections: Sections) -> None:
                 review.error((*place, "timeout"), message, "Make `timeout` longer than `expect`")
 
 
+def check_timeout(review: Review, runbook: Runbook) -> None:
+    """A run is not ended before the time that it should take."""
+    if runbook.timeout is None or review.is_unsure(("timeout",)):
+        return
+    expected = critical_path(runbook, review.runbook).expected
+    if runbook.timeout < expected:
+        message = f"the run is ended after {show_duration(runbook.timeout)}, but should take {show_duration(expected)}"
+        review.error(("timeout",), message, "Make `timeout` longer than its steps")
+
+
 def check_objective(review: Review, runbook: Runbook) -> None:
     """Hold the critical path of a scenario against its RTO."""
     objectives = runbook.objectives or review.surroundings.objectives
