@@ -118,14 +118,12 @@ def evolve(plan: Plan, state: State, event: Event) -> State:
                 started_at=event.at,
                 operators=frozenset({event.by.user}),
             )
-        case RunResumed() | ClockDiverged() as fact:
-            if isinstance(fact, ClockDiverged):
-                return _shifted(state, timedelta(seconds=fact.seconds))
+        case RunResumed() as fact:
             return _resumed(state, fact, event)
-        case PauseRequested():
-            return replace(state, pausing=True, stopping_since=event.at)
-        case AbortRequested() as fact:
-            return replace(state, abort=fact, stopping_since=event.at, visits=_cancel_idle(state.visits))
+        case ClockDiverged() as fact:
+            return _shifted(state, timedelta(seconds=fact.seconds))
+        case PauseRequested() | AbortRequested() as fact:
+            return _stopping(state, fact, event)
         case RunFinished() as fact:
             return replace(state, outcome=fact.outcome)
         case InputGiven() as fact:
@@ -184,6 +182,12 @@ def _named(state: State, fact: StepFact) -> frozenset[str]:
     if isinstance(fact, Answered) and fact.question is QuestionKind.NAME and fact.choice is Choice.NAMED:
         return state.named | {str(fact.value)}
     return state.named
+
+
+def _stopping(state: State, fact: PauseRequested | AbortRequested, event: Event) -> State:
+    if isinstance(fact, PauseRequested):
+        return replace(state, pausing=True, stopping_since=event.at)
+    return replace(state, abort=fact, stopping_since=event.at, visits=_cancel_idle(state.visits))
 
 
 def _resumed(state: State, fact: RunResumed, event: Event) -> State:
