@@ -295,9 +295,14 @@ def trust(
 
 
 def run(
-    runbook: Annotated[str, typer.Argument(help="Id or path of a runbook, such as db-drop.")],
+    runbook: Annotated[
+        str | None, typer.Argument(help="Id or path of a runbook, such as db-drop; without it, choose by symptom.")
+    ] = None,
     environment: Environment = None,
     values: Annotated[list[str] | None, typer.Option("--input", help="A value as NAME=VALUE; may be repeated.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show every step, run the prechecks, write nothing.")
+    ] = False,
     unattended: Unattended = False,
     as_json: Json = False,
     sandbox: Sandbox = "default",
@@ -305,13 +310,15 @@ def run(
 ) -> int:
     """Walk through a runbook, for real.
 
+    Without a name, it lists the scenarios by what one sees.
+
     Example: drx run db-drop --env production
     """
+    from drx.cli.run import Way
     from drx.cli.run import run as begin
 
-    return begin(
-        runbook, environment, values or [], unattended=unattended, as_json=as_json, sandbox=sandbox, junit=junit
-    )
+    way = Way(unattended=unattended, as_json=as_json, dry=dry_run, junit=junit)
+    return begin(runbook, environment, values or [], way, sandbox)
 
 
 def resume(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from drx.cli.project import load_project
-from drx.cli.run import walk
+from drx.cli.run import Way, walk
 from drx.runbook.load import RUNBOOKS
 
 
@@ -35,7 +35,7 @@ def operate(operation: Operation, environment: str | None, *, unattended: bool, 
     own = f"{RUNBOOKS}/{operation.name}.yaml"
     library = project.library(operation.name)
     library = replace(library, files={**library.files, own: operation.runbook()})
-    return walk(project, library, operation.name, environment, {}, unattended=unattended, as_json=as_json)
+    return walk(project, library, operation.name, environment, {}, Way(unattended=unattended, as_json=as_json))
 
 
 def _literal(value: object) -> object:

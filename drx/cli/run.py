@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,21 +16,34 @@ if TYPE_CHECKING:
     from drx.runbook.load import Library
 
 
-def run(
-    runbook: str,
-    environment: str | None,
-    values: Sequence[str],
-    *,
-    unattended: bool,
-    as_json: bool,
-    sandbox: str,
-    junit: Path | None = None,
-) -> int:
-    """Walk through a runbook for real."""
+@dataclass(frozen=True)
+class Way:
+    """How a runbook is walked through."""
+
+    unattended: bool = False
+    as_json: bool = False
+    dry: bool = False
+    """Only show what would be done, and run the prechecks."""
+    junit: Path | None = None
+    """Write JUnit XML there."""
+
+
+def run(runbook: str | None, environment: str | None, values: Sequence[str], way: Way, sandbox: str) -> int:
+    """Walk through a runbook, for real or dry; without a name, through the one that is chosen by its symptoms."""
+    if way.dry and way.as_json:
+        raise UsageError("--dry-run is for reading, and has no --json", "Leave one of them out")
     inputs = inputs_of(values)
     project = load_project(sandbox)
-    library = project.library(runbook)
-    return walk(project, library, runbook, environment, inputs, unattended=unattended, as_json=as_json, junit=junit)
+    library = project.library(runbook or "")
+    if runbook is None:
+        from drx.cli.choose import choose_scenario
+
+        runbook = choose_scenario(library, unattended=way.unattended or way.as_json)
+    if way.dry:
+        from drx.cli.dry_run import dry_run
+
+        return dry_run(project, library, runbook, environment, inputs, unattended=way.unattended)
+    return walk(project, library, runbook, environment, inputs, way)
 
 
 def walk(
@@ -38,23 +52,20 @@ def walk(
     runbook: str,
     environment: str | None,
     inputs: Mapping[str, str],
-    *,
-    unattended: bool,
-    as_json: bool,
-    junit: Path | None = None,
+    way: Way,
 ) -> int:
     """Run a runbook of the library, once it is sound and somebody is there."""
     from drx.cli.sound import require_sound
     from drx.runner.run import run_runbook
 
     require_sound(library, project.config, runbook)
-    require_a_person(unattended=unattended)
-    environment = choose_environment(project.config, environment, unattended=unattended)
+    require_a_person(unattended=way.unattended)
+    environment = choose_environment(project.config, environment, unattended=way.unattended)
     settings = project.config.settings.environments.get(environment)
     uses = hold(project.sandbox, alone=False) if settings and settings.sandbox else nullcontext()
-    around = Around(project, talks=not as_json, asks=not unattended and not as_json, junit=junit)
+    around = Around(project, talks=not way.as_json, asks=not way.unattended and not way.as_json, junit=way.junit)
     with uses:
-        setting = project.setting(unattended=unattended, as_json=as_json)
+        setting = project.setting(unattended=way.unattended, as_json=way.as_json)
         setting = around.before(library.runbook(runbook).runbook, setting)
         code = run_runbook(library, project.config, runbook, environment, setting, inputs)
     around.after()

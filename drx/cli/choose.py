@@ -1,0 +1,78 @@
+"""`drx run` without a name: choose a scenario by what one sees. Reads runbooks only."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drx.errors import HumanNeeded, InvalidInput, UsageError
+from drx.reports.text import one_line
+from drx.runbook.load import RUNBOOKS
+
+if TYPE_CHECKING:
+    from drx.runbook.load import Library
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """What somebody may see, and the scenario that it means."""
+
+    runbook: str
+    text: str
+
+
+def choose_scenario(library: "Library", *, unattended: bool) -> str:
+    """Give the id of the scenario that a person chooses.
+
+    Raises UsageError unattended, HumanNeeded where there is no terminal, each with the list.
+    """
+    symptoms = list(symptoms_of(library))
+    if not symptoms:
+        raise UsageError("no runbook is named, and there is no scenario to choose", "`drx init` writes a first one")
+    if unattended or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        known = "\n".join(f"  {line}" for line in _rows(symptoms))
+        message = f"no runbook is named. These are the scenarios:\n{known}"
+        if unattended:
+            raise UsageError(message, "Name one: drx run NAME --env ENVIRONMENT")
+        raise HumanNeeded(message, "Choose at a terminal, or name one: drx run NAME --env ENVIRONMENT")
+    return symptoms[_ask(_rows(symptoms))].runbook
+
+
+def symptoms_of(library: "Library") -> Iterator[Symptom]:
+    """List the symptoms of all scenarios, the gravest first; a runbook that cannot be read is passed over."""
+    order = ("critical", "high", "medium", "low")
+    found = []
+    for name in library.ids(RUNBOOKS):
+        try:
+            runbook = library.runbook(name)
+        except InvalidInput:
+            continue  # `drx check` says what is wrong with it; the others must remain within reach
+        if runbook.kind == "scenario":
+            found.append((order.index(runbook.severity), name, runbook))
+    for _, name, runbook in sorted(found, key=lambda each: each[:2]):
+        for text in [symptom.text for symptom in runbook.symptoms] or [runbook.title]:
+            yield Symptom(name, one_line(text))
+
+
+def _rows(symptoms: Sequence[Symptom]) -> list[str]:
+    width = max(len(symptom.runbook) for symptom in symptoms)
+    return [f"{symptom.runbook:<{width}}  {symptom.text}" for symptom in symptoms]
+
+
+def _ask(rows: Sequence[str]) -> int:
+    question = "What do you see?"
+    if os.environ.get("TERM", "dumb") == "dumb":
+        from drx.ui.prompts import LinePrompts
+
+        return LinePrompts().choose(question, rows)
+    import questionary
+
+    choices = [questionary.Choice(row, value=index) for index, row in enumerate(rows)]
+    answer = questionary.select(
+        question, choices, qmark="?", instruction="(type to search, arrow keys, Enter)", use_search_filter=True,
+        use_jk_keys=False,
+    ).ask()  # fmt: skip
+    if answer is None:
+        raise KeyboardInterrupt
+    return int(answer)

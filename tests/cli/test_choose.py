@@ -1,0 +1,83 @@
+"""`drx run` without a name: scenarios by what one sees, searched as one types."""
+
+from pathlib import Path
+
+import pytest
+
+from drx.cli import app
+from drx.errors import ExitCode
+from tests.cli.screens import Terminal
+
+Capture = pytest.CaptureFixture[str]
+ENTER = "\r"
+
+
+def write(folder: Path, name: str, severity: str, *symptoms: str, kind: str = "scenario") -> None:
+    """Write a runbook whose only step is something that a person confirms."""
+    seen = "".join(f"  - {{text: {text}}}\n" for text in symptoms)
+    (folder / "runbooks" / f"{name}.yaml").write_text(
+        f"runbook: {name}\nkind: {kind}\ntitle: The {name} runbook\nseverity: {severity}\n"
+        + (f"symptoms:\n{seen}" if seen else "")
+        + "steps: [{id: a, confirm: 'Mend it', expect: 1m, recovered: true}]\n"
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "drx.yaml").write_text("service: x\nobjectives: {rto: 1h, rpo: 1h}\nenvironments: {lab: {}}\n")
+    (tmp_path / "runbooks").mkdir()
+    write(tmp_path, "slow", "medium", "Pages take longer than ten seconds")
+    write(tmp_path, "gone", "critical", "The gallery is empty", "Logins fail")
+    write(tmp_path, "bare", "low")
+    write(tmp_path, "nightly", "low", "never listed", kind="operation")
+    (tmp_path / "runbooks" / "broken.yaml").write_text("runbook: [")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [([], ExitCode.HUMAN_NEEDED), (["--unattended"], ExitCode.USAGE), (["--json"], ExitCode.USAGE)],
+)
+def test_without_a_person_the_list_is_all_there_is(
+    project: Path, capsys: Capture, arguments: list[str], code: ExitCode
+) -> None:
+    assert app.run(["run", *arguments]) == code
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1:5] == [
+        "  gone  The gallery is empty",
+        "  gone  Logins fail",
+        "  slow  Pages take longer than ten seconds",
+        "  bare  The bare runbook",
+    ]
+    assert "never listed" not in "".join(lines)
+    assert not (project / "drills").exists()
+
+
+def test_without_a_scenario_it_says_how_to_get_one(project: Path, capsys: Capture) -> None:
+    for path in (project / "runbooks").iterdir():
+        path.unlink()
+    assert app.run(["run"]) == ExitCode.USAGE
+    assert "there is no scenario to choose" in capsys.readouterr().err
+
+
+def test_typing_searches_and_enter_runs(project: Path) -> None:
+    terminal = Terminal(project, "run", "--env", "lab")
+    terminal.see("What do you see?")
+    terminal.see("gone  The gallery is empty")
+    terminal.type("l", "o", "g", "i")
+    terminal.see_no_more("The gallery is empty")
+    terminal.type(ENTER)
+    terminal.see("Mend it")
+    terminal.type(ENTER)
+    assert terminal.end() == ExitCode.OK
+    (record,) = (project / "drills" / "records").iterdir()
+    assert "-gone-" in record.name
+
+
+def test_a_dumb_terminal_gets_numbers(project: Path) -> None:
+    terminal = Terminal(project, "run", "--env", "lab", term="dumb")
+    terminal.see("3) slow  Pages take longer")
+    terminal.type("\x03")
+    assert terminal.end() == ExitCode.INTERRUPTED
+    assert not (project / "drills").exists()

@@ -1,0 +1,126 @@
+"""`drx run NAME --dry-run`: what would be done, with real prechecks, and nothing written anywhere."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from drx.cli import app
+from drx.errors import ExitCode
+
+Capture = pytest.CaptureFixture[str]
+CONFIG = """
+service: x
+objectives: {rto: 1h, rpo: 1h}
+environments: {lab: {mongo: {uri: "${LAB_URI}", database: shop}}, production: {protected: true}}
+contacts: {channel: "#ops"}
+"""
+RUNBOOK = """
+runbook: story
+title: A story
+inputs:
+  since: {type: datetime, ask: When did it start?, starts_clock: true}
+  copies: {type: integer, default: 2}
+prechecks:
+  - {id: there, title: The file is there, action: shell.run, with: {command: [touch, there]}, expect: 1s}
+  - {id: server, title: The server answers, action: mongo.ping, expect: 1s}
+  - {id: base, action: backup.has_base, with: {before: "{{ inputs.since }}"}, expect: 1s}
+steps:
+  - {id: tell, confirm: "Tell {{ contacts.channel }}: it began {{ inputs.since }}", expect: 1m}
+  - {id: inner, runbook: inner, inputs: {many: "{{ inputs.copies }}"}}
+  - id: use
+    title: Use it
+    when: steps.inner.outputs.found
+    action: shell.run
+    with: {command: [touch, "{{ steps.inner.outputs.found }}"], env: {URI: "{{ target.mongo.uri }}"}}
+    expect: 1s
+    rollback: {action: shell.run, with: {command: [rm, x]}}
+  - id: agree
+    approve: Go on with {{ steps.inner.outputs.found }}? The server runs {{ steps.server.outputs.version }}.
+    approvers: {min: 2, not_operator: true}
+    expect: 1m
+    recovered: true
+cleanup:
+  - {id: tidy, action: shell.run, with: {command: [touch, tidied]}, expect: 1s}
+"""
+INNER = """
+runbook: inner
+kind: operation
+title: An inner one
+inputs: {many: {type: integer}}
+steps:
+  - {id: make, action: shell.run, with: {command: [touch, "made-{{ inputs.many }}"]}, expect: 1s}
+outputs: {found: "{{ steps.make.outputs.exit_code }}"}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mongo_server: str) -> Path:
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "drx.yaml").write_text(CONFIG)
+    (tmp_path / "runbooks" / "story.yaml").write_text(RUNBOOK)
+    (tmp_path / "runbooks" / "inner.yaml").write_text(INNER)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAB_URI", mongo_server)
+    return tmp_path
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def drx(*arguments: str) -> int:
+    return app.run(["run", "story", "--env", "lab", "--dry-run", *arguments])
+
+
+@pytest.fixture
+def unharmed(project: Path) -> Iterator[Path]:
+    """The project, of which nothing may change."""
+    before = everything(project)
+    yield project
+    assert everything(project) == before
+
+
+def test_everything_is_shown_and_nothing_is_written(
+    unharmed: Path, capsys: Capture, golden: Callable[[str, str], None]
+) -> None:
+    assert drx() == ExitCode.OK
+    golden("dry_run.txt", re.sub(r"The server runs [\d.]+", "The server runs VERSION", capsys.readouterr().out))
+
+
+def test_a_precheck_that_does_not_hold_is_found(
+    unharmed: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_URI", "mongodb://ann:tops3cret@127.0.0.1:9/?serverSelectionTimeoutMS=100")
+    assert drx("--input", "since=2026-11-21T08:00:00Z") == ExitCode.FAILED
+    shown = capsys.readouterr().out
+    assert "!! server" in shown
+    assert "!! base" in shown, "there is no store"
+    assert "2 prechecks failed: the runbook would stop there" in shown
+    assert "it began 2026-11-21T08:00:00Z" in shown
+    assert "tops3cret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--input", "sinse=1"], "has no input 'sinse'"),
+        (["--input", "since=yesterday"], "input since"),
+        (["--json"], "--dry-run is for reading"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(unharmed: Path, capsys: Capture, arguments: list[str], said: str) -> None:
+    assert drx(*arguments) == ExitCode.USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_a_step_that_cannot_be_run_as_written_is_found(
+    project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project / "runbooks" / "story.yaml"
+    path.write_text(path.read_text().replace("touch, tidied]", "touch, tidied], cwd: '{{ inputs.copies }}'"))
+    assert drx() == ExitCode.FAILED
+    shown = capsys.readouterr().out
+    assert "!! tidy" in shown
+    assert "1 step cannot be run as written" in shown
