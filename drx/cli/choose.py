@@ -29,7 +29,7 @@ def choose_scenario(library: "Library", *, unattended: bool) -> str:
     """
     symptoms = list(symptoms_of(library))
     if not symptoms:
-        raise UsageError("no runbook is named, and there is no scenario to choose", "Write one: docs/first-runbook.md shows how")
+        raise UsageError("no runbook is named, and there is no scenario to choose", "Write one, or name an operation")
     if unattended or not (sys.stdin.isatty() and sys.stdout.isatty()):
         known = "\n".join(f"  {line}" for line in _rows(symptoms))
         message = f"no runbook is named. These are the scenarios:\n{known}"
