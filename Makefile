@@ -48,6 +48,7 @@ bench: $(READY) ## measure, print, assert nothing
 	@$(BIN)/python -m compileall -q drx
 	@$(BIN)/python -m tests.bench.startup
 	@$(BIN)/python -m tests.bench.engine
+	@$(BIN)/python -m tests.bench.reports
 	@$(BIN)/python -m tests.bench.dump_restore
 	@$(BIN)/python -m tests.bench.events
 	@$(BIN)/python -m tests.bench.against_stand_in

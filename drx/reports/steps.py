@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
@@ -23,6 +23,7 @@ from drx.engine.events import (
     StepWaiting,
 )
 from drx.engine.plan import Phase, Plan
+from drx.engine.replacing import replace
 from drx.engine.terms import Part, QuestionKind
 from drx.engine.visit import Status, StepFact, Visit, evolve_visit, interrupt
 from drx.reports.shapes import Check, Scalar, StepTiming

@@ -1,12 +1,16 @@
 """A small journal that every test may damage."""
 
+from datetime import date
 from pathlib import Path
 
 from drx.engine.events import (
+    ActionItemAdded,
+    ActionItemClosed,
     Author,
     Fact,
     NoteAdded,
     ReportWritten,
+    ReviewAnswered,
     RunFinished,
     RunStarted,
     StepFailed,
@@ -27,6 +31,9 @@ FACTS: tuple[Fact, ...] = (
     StepSucceeded("restore", 1, 2, Part.WORK, {"documents": 50_000, "ratio": 0.5, "nested": [{"a": None}]}),
     RunFinished(Outcome.SUCCEEDED),
     NoteAdded("it was the cron job"),
+    ReviewAnswered("What went wrong?", "the cron job"),
+    ActionItemAdded("Move the cron job", "ben", date(2026, 12, 1), "What went wrong?"),
+    ActionItemClosed(1, "moved"),
     ReportWritten({"report.md": "cd"}),
 )
 

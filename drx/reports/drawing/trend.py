@@ -13,7 +13,7 @@ from drx.reports.trend import Past, Trend
 from drx.units import show_duration
 
 _PANEL, _LEFT, _RIGHT, _TOP, _BOTTOM = 190, 70, 30, 34, 30
-_MOST_LABELS = 8
+_MOST_LABELS = 7
 _MARKS = tuple(
     timedelta(seconds=seconds) for seconds in (0.1, 1, 10, 60, 600, 3600, 6 * 3600, 86400, 7 * 86400, 70 * 86400)
 )
@@ -68,7 +68,7 @@ def _panel(
     every = -(-len(points) // _MOST_LABELS)
     for index, (past, value, x) in enumerate(placed):
         if (len(points) - 1 - index) % every == 0:
-            canvas.text(f"{past.at:%Y-%m-%d}", x, top + _PANEL - 10, "soft", "middle")
+            canvas.text(f"{past.at:%Y-%m-%d %H:%M}", x, top + _PANEL - 10, "soft", "middle")
         if past.word is not Word.PASSED:
             canvas.text(past.word.value, x, top + _PANEL - _BOTTOM - 6, "halo broken", "middle")
         if value is not None:
