@@ -1,12 +1,13 @@
 """What stands around a run at the command line: open items before it, JUnit XML and the review's questions after it."""
 
 import os
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.project import Project
-from drx.errors import UsageError
+from drx.errors import DrxError, UsageError
 
 if TYPE_CHECKING:
     from drx.reports.shapes import RunFacts
@@ -36,16 +37,25 @@ class Around:
         return replace(setting, finished=self.ended.append)
 
     def after(self) -> None:
-        """Write JUnit XML, and ask the review's questions; a run that was paused has neither yet."""
+        """Write JUnit XML, and ask the review's questions; a run that was paused has neither yet.
+
+        The run is over and its exit code stands: what goes wrong here is only said.
+        """
+        for facts in self.ended:
+            try:
+                self._follow(facts)
+            except DrxError as error:
+                print(f"drx: {error}", file=sys.stderr)
+
+    def _follow(self, facts: "RunFacts") -> None:
         from drx.cli.plan import write
         from drx.cli.review import ask
         from drx.reports.junit import report_junit
 
-        for facts in self.ended:
-            if self.junit is not None:
-                write(self.junit, report_junit(facts))
-            if self.asks and not facts.reviews:
-                ask(self.project, self.project.records / facts.run)
+        if self.junit is not None:
+            write(self.junit, report_junit(facts))
+        if self.asks and not facts.reviews:
+            ask(self.project, self.project.records / facts.run)
 
 
 def _tell_open_items(project: Project, runbook: str) -> None:

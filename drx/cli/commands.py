@@ -167,8 +167,16 @@ def plan(
     return write(environment, output, form, check=check)
 
 
+RunOrArchive = Annotated[
+    str, typer.Argument(metavar="RUN", help="Id of the run, its end, or the path of its record or archive.")
+]
+
+
 def report(
-    run_name: Annotated[str | None, typer.Argument(metavar="RUN", help="Id of the run, or its end.")] = None,
+    run_name: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="Id of the run, its end, or the path of its record or archive."),
+    ] = None,
     form: Annotated[
         str | None, typer.Option("--format", help="md, html, json or, of a run, junit; with --open, html.")
     ] = None,
@@ -228,11 +236,6 @@ def status(environment: Environment = None, as_json: Json = False, sandbox: Sand
     from drx.cli.status import status as look
 
     return look(environment, as_json=as_json, sandbox=sandbox)
-
-
-RunOrArchive = Annotated[
-    str, typer.Argument(metavar="RUN", help="Id of the run, its end, or the path of its record or archive.")
-]
 
 
 def audit(

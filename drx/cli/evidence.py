@@ -22,7 +22,7 @@ def audit(run: str, *, as_json: bool, signers: Path | None) -> int:
     """
     from drx.runner.audit import audit as examine
 
-    with _record(run) as record:
+    with opened_record(run) as record:
         found = examine(record, signers or _signers())
         if as_json:
             said = {"run": record.name, "intact": found.intact, "held": found.held, "problems": found.problems}
@@ -44,7 +44,7 @@ def export(run: str, archive: Path) -> int:
     from drx.runner.archive import pack
     from drx.runner.audit import audit as examine
 
-    with _record(run) as record:
+    with opened_record(run) as record:
         found = examine(record, _signers())
         if not found.intact:
             raise DrxError(f"{record.name} is not intact: {found.problems[0]}", f"See all: drx audit {record.name}")
@@ -72,7 +72,11 @@ def sign(run: str, key: Path) -> int:
 
 
 @contextmanager
-def _record(run: str) -> Iterator[Path]:
+def opened_record(run: str) -> Iterator[Path]:
+    """Give a record by the id of its run, its path, or the path of its archive; only an id needs a drx.yaml.
+
+    Raises UsageError where there is none.
+    """
     from drx.runner.archive import unpacked
 
     if Path(run).is_file():

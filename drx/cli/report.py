@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drx.cli.evidence import opened_record
 from drx.cli.plan import write
 from drx.cli.project import Project, load_project
-from drx.cli.records import find_record
 from drx.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ def report(run: str, form: str, output: str | None, *, show: bool) -> int:
     Raises UsageError where there is no such run or format, JournalError for a damaged record.
     """
     _require(form, RUN_FORMS)
-    record = find_record(load_project().records, run)
-    return _deliver(render(record, form), f"{record.name}.{form}", output, show=show)
+    with opened_record(run) as record:
+        text, name = render(record, form), f"{record.name}.{'xml' if form == 'junit' else form}"
+    return _deliver(text, name, output, show=show)
 
 
 def render(record: Path, form: str) -> str:

@@ -63,10 +63,13 @@ def walk(
     environment = choose_environment(project.config, environment, unattended=way.unattended)
     settings = project.config.settings.environments.get(environment)
     uses = hold(project.sandbox, alone=False) if settings and settings.sandbox else nullcontext()
-    around = Around(project, talks=not way.as_json, asks=not way.unattended and not way.as_json, junit=way.junit)
+    model = library.runbook(runbook)
+    read = not way.unattended or model.kind != "operation"  # nobody reads along while backups run by themselves
+    around = Around(
+        project, talks=read and not way.as_json, asks=not way.unattended and not way.as_json, junit=way.junit
+    )
+    setting = around.before(model.runbook, project.setting(unattended=way.unattended, as_json=way.as_json))
     with uses:
-        setting = project.setting(unattended=way.unattended, as_json=way.as_json)
-        setting = around.before(library.runbook(runbook).runbook, setting)
         code = run_runbook(library, project.config, runbook, environment, setting, inputs)
     around.after()
     return code
@@ -93,9 +96,8 @@ def drill(
     refuse_protected(project.config.settings, environment)
     require_sound_drill(library, project.config, drill_name)
     around = Around(project, talks=not as_json, junit=junit)
+    setting = around.before(library.drill(drill_name).runbook, project.setting(unattended=True, as_json=as_json))
     with sandbox_for(project, environment, keep=keep):
-        setting = project.setting(unattended=True, as_json=as_json)
-        setting = around.before(library.drill(drill_name).runbook, setting)
         code = run_drill(library, project.config, drill_name, environment, setting)
     for facts in around.ended if record else ():
         _note(project, library, facts)

@@ -5,12 +5,13 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+from drx.engine.terms import Mode
 from drx.errors import InvalidInput
 from drx.journal import JOURNAL
 from drx.reports.document import read_past
 from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts
-from drx.reports.trend import LONGEST, History, Past
+from drx.reports.trend import LONGEST, NO_HISTORY, History, Past
 from drx.runbook.load import Library
 from drx.runner.finish import REPORT_JSON
 from drx.runner.verified import hash_of
@@ -21,7 +22,12 @@ _HEAD_BYTES = 64 * 1024
 def look_back(
     facts: RunFacts, records: Path, library: Library, proven: Callable[[], Mapping[str, Verified]], valid_for: timedelta
 ) -> History:
-    """Say what came before a run, as far as it can be read: what is damaged elsewhere never stops a report."""
+    """Say what came before a run, as far as it can be read: what is damaged elsewhere never stops a report.
+
+    Operations have no drills to be compared with, and run so often that nobody looks for them.
+    """
+    if facts.mode is Mode.OPERATION:
+        return NO_HISTORY
     hashed, verified = "", None
     with suppress(InvalidInput):
         hashed = hash_of(library, facts.runbook)

@@ -61,6 +61,17 @@ def test_a_run_is_told_in_four_forms_as_it_was_sealed(record: Path, capsys: Capt
     assert suite.get("failures") == "2", "the RPA, and the verdict"
 
 
+def test_an_archive_has_its_report_too_and_needs_no_project(
+    record: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "evidence.tar.gz"
+    assert run(["export", record.name, str(archive)]) == ExitCode.OK
+    (tmp_path / "drx.yaml").unlink()
+    capsys.readouterr()
+    assert run(["report", str(archive)]) == ExitCode.OK
+    assert record.name in capsys.readouterr().out
+
+
 def test_reports_lie_in_files_and_are_opened(
     record: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
