@@ -4,9 +4,8 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from drx.actions.base import Context
 from drx.errors import Cancelled
 
 _T = TypeVar("_T")
@@ -14,8 +13,15 @@ _LOOK_SECONDS = 0.2
 _GRACE_SECONDS = 0.5
 
 
+class Stoppable(Protocol):
+    """Whoever waits: a step's context, or the guard."""
+
+    def check(self) -> None:
+        """Raise Cancelled if the work has to stop."""
+
+
 def call_blocking(
-    context: Context, function: Callable[[], _T], stop: Callable[[], None], seconds: float = math.inf
+    context: Stoppable, function: Callable[[], _T], stop: Callable[[], None], seconds: float = math.inf
 ) -> _T:
     """Give what the function gives, or raise what it raises.
 

@@ -14,6 +14,7 @@ ENTRY_POINTS = "drx.actions"
 
 _FAMILIES = {
     "assert": ("drx.actions.asserts",),
+    "atlas": ("drx.actions.atlas",),
     "backup": (
         "drx.actions.backup",
         "drx.actions.copies",
@@ -24,11 +25,13 @@ _FAMILIES = {
         "drx.actions.retention",
         "drx.actions.verification",
     ),
+    "github": ("drx.actions.github",),
     "host": ("drx.actions.host",),
     "http": ("drx.actions.http",),
     "mongo": ("drx.actions.mongo", "drx.actions.restore", "drx.actions.dumps"),
     "s3": ("drx.actions.s3",),
     "sandbox": ("drx.sandbox.actions",),
+    "secrets": ("drx.actions.secrets",),
     "shell": ("drx.actions.shell",),
     "verify": ("drx.actions.verify",),
     "wait": ("drx.actions.wait",),

@@ -29,7 +29,13 @@ class Reply:
     sha256: str
     start: bytes
     """The first KEPT_BYTES of the body."""
-    content_type: str
+    headers: Mapping[str, str]
+    """Names in small letters."""
+
+    @property
+    def content_type(self) -> str:
+        """What kind of body it says it is."""
+        return self.headers.get("content-type", "")
 
 
 @dataclass
@@ -154,8 +160,8 @@ def _read(response: http.client.HTTPResponse, url: str) -> Reply:
             start += data[: KEPT_BYTES - len(start)]
     if response.length:
         raise http.client.IncompleteRead(b"", response.length)
-    content_type = response.getheader("Content-Type") or ""
-    return Reply(url, response.status, response.reason, size, digest.hexdigest(), start, content_type)
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Reply(url, response.status, response.reason, size, digest.hexdigest(), start, headers)
 
 
 def _kind(error: http.client.HTTPException) -> str:

@@ -4,10 +4,12 @@ from drx.config.load import Config, find_config, load_config, read_config
 from drx.config.model import Settings
 from drx.config.resolve import SandboxAddresses, resolve_target
 from drx.config.target import (
+    AtlasTarget,
     BackupTarget,
     BucketStore,
     BucketTarget,
     DirectoryStore,
+    GithubTarget,
     HostTarget,
     MongoTarget,
     Retention,
@@ -17,11 +19,13 @@ from drx.config.target import (
 )
 
 __all__ = [
+    "AtlasTarget",
     "BackupTarget",
     "BucketStore",
     "BucketTarget",
     "Config",
     "DirectoryStore",
+    "GithubTarget",
     "HostTarget",
     "MongoTarget",
     "Retention",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from drx.config.model import FILE, REFERENCE, Settings
+from drx.config.model import COMMAND, FILE, REFERENCE, Settings
 from drx.errors import InvalidInput, UsageError
 from drx.files import read_regular
 from drx.secrets import secrets_of
@@ -15,7 +15,9 @@ from drx.yaml_source.document import MAX_BYTES
 
 FILE_NAME = "drx.yaml"
 REFERENCING = ("environments", "backups", "notify", "records")
-"""The parts in which `${NAME}` and `file:` are references."""
+"""The parts in which `${NAME}`, `file:` and `secret:` are references."""
+_SECRETS = frozenset(("secret_access_key", "client_secret", "private_key", "token"))
+"""Settings that are secrets as a whole."""
 
 ValuePath = tuple[str | int, ...]
 
@@ -38,10 +40,8 @@ class Config:
         data = copy.deepcopy(self.document.data)
         for key in ("notify", "schedules", "records"):
             data.pop(key, None)
-        return {
-            key: _anchored(value, key, self.directory) if key in ("environments", "backups") else value
-            for key, value in data.items()
-        }
+        anchored = ("environments", "backups", "secret_command")
+        return {key: _anchored(value, key, self.directory) if key in anchored else value for key, value in data.items()}
 
 
 def find_config(start: Path) -> Path:
@@ -107,17 +107,22 @@ def _check_references(document: Document) -> Iterator[Problem]:
         for path, text in texts(document.data.get(part), (part,)):
             if "${" in REFERENCE.sub("", text):
                 yield document.problem(path, "a reference is not complete", "Write it like ${DATABASE_URL}")
+            elif text == COMMAND or (text.startswith(COMMAND) and not document.data.get("secret_command")):
+                remedy = "Write secret:NAME, and state secret_command: [COMMAND, ARGUMENT, ...]"
+                yield document.problem(path, "nothing says how to read this secret", remedy)
             elif text == FILE:
                 yield document.problem(path, "the name of the file is missing", "Write it like file:secrets/database")
             elif _holds_secret(path[-1], text):
                 message = f"'{_name(path)}' holds a secret"
-                yield document.problem(path, message, "Keep it out of this file: write ${NAME} or file:PATH instead")
+                yield document.problem(
+                    path, message, "Keep it out of this file: write ${NAME}, file:PATH or secret:NAME instead"
+                )
 
 
 def _holds_secret(name: str | int, text: str) -> bool:
     """Whether a secret is written out here, references aside."""
-    written = "" if text.startswith(FILE) else REFERENCE.sub("", text)
-    return bool(written) if name == "secret_access_key" else name == "uri" and len(secrets_of(written)) > 1
+    written = "" if text.startswith((FILE, COMMAND)) else REFERENCE.sub("", text)
+    return bool(written) if name in _SECRETS else name == "uri" and len(secrets_of(written)) > 1
 
 
 def _name(path: ValuePath) -> str:
@@ -152,6 +157,8 @@ def _anchored(value: object, key: str, directory: Path) -> object:
             return [_anchored(part, key, directory) for part in value]
         case str() if value.startswith(FILE):
             return FILE + str(directory / value.removeprefix(FILE))
+        case str() if key == "secret_command" and value.startswith(("./", "../")):
+            return str(directory / value)
         case str() if key == "directory" and not value.startswith("${"):
             return str(directory / value)
         case _:

@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -11,11 +12,13 @@ REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """`${NAME}`: the value of an environment variable, anywhere in a text."""
 FILE = "file:"
 """A text that begins so is the content of that file."""
+COMMAND = "secret:"
+"""A text that begins so is what `secret_command` prints for the name that follows."""
 
 
 def is_reference(value: str) -> bool:
     """Whether the value stands somewhere else: in the environment or in a file."""
-    return value.startswith(FILE) or "${" in value
+    return value.startswith((FILE, COMMAND)) or "${" in value
 
 
 def _check_mongo_uri(value: str) -> str:
@@ -36,6 +39,16 @@ def _check_url(value: str) -> str:
     if not is_reference(value) and not value.startswith(("http://", "https://")):
         raise ValueError("this is no web address. It begins with http:// or https://")
     return value
+
+
+def _check_api(value: str) -> str:
+    if is_reference(value):
+        return value
+    address = urlsplit(value)
+    loopback = address.hostname in ("127.0.0.1", "::1", "localhost")
+    if not address.hostname or not (address.scheme == "https" or (address.scheme == "http" and loopback)):
+        raise ValueError("credentials are sent there, so it begins with https://. Plain http is for this machine only")
+    return value.rstrip("/")
 
 
 def _check_cron(value: str) -> str:
@@ -66,6 +79,7 @@ def _check_zone(value: str) -> str:
 
 MongoUri = Annotated[Text, AfterValidator(_check_mongo_uri)]
 Database = Annotated[Text, AfterValidator(_check_database)]
+Api = Annotated[Text, AfterValidator(_check_api)]
 Url = Annotated[Text, AfterValidator(_check_url)]
 Cron = Annotated[Text, AfterValidator(_check_cron)]
 Zone = Annotated[Text, AfterValidator(_check_zone)]
@@ -145,6 +159,48 @@ class Host(Model):
     """Directory of the application, relative to drx.yaml."""
 
 
+class Atlas(Model):
+    """The cluster of the database at MongoDB Atlas, as its Administration API knows it."""
+
+    project: Text = Field(pattern=r"^([0-9a-f]{24}|\$\{.*|file:.*|secret:.*)$")
+    """Id of the project: 24 hexadecimal digits."""
+    cluster: Text
+    """Name of the cluster."""
+    restore_into: tuple[Text, ...] = ()
+    """Clusters that a restore may wipe and fill, besides `cluster`: a name, or PROJECT_ID/NAME in another project."""
+    client_id: Text | None = None
+    """Id of the service account."""
+    client_secret: Text | None = None
+    """The secret that belongs to `client_id`."""
+    public_key: Text | None = None
+    """Public part of an API key, the older kind of credentials."""
+    private_key: Text | None = None
+    """The secret that belongs to `public_key`."""
+    api: Api = "https://cloud.mongodb.com"
+    """Address of the API."""
+
+    @model_validator(mode="after")
+    def _one_kind_of_credentials(self) -> Self:
+        account = (self.client_id is not None, self.client_secret is not None)
+        key = (self.public_key is not None, self.private_key is not None)
+        if (account, key) not in (((True, True), (False, False)), ((False, False), (True, True))):
+            raise ValueError("write client_id and client_secret of a service account, or public_key and private_key")
+        return self
+
+
+class Github(Model):
+    """The repository that the application is deployed from."""
+
+    repository: Text = Field(pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+|\$\{.*|file:.*|secret:.*)$")
+    """OWNER/NAME."""
+    token: Text
+    """A token; docs/providers.md says which rights it needs."""
+    workflows: tuple[Text, ...] = ()
+    """File names of the workflows that may be started from this environment: `[deploy-staging.yml]`."""
+    api: Api = "https://api.github.com"
+    """Address of the API; GitHub Enterprise Server has its own."""
+
+
 class Environment(Model):
     """The servers of production, of staging, or of the sandbox."""
 
@@ -158,6 +214,10 @@ class Environment(Model):
     """The files that documents refer to."""
     host: Host | None = None
     """Where the application runs."""
+    atlas: Atlas | None = None
+    """The database's cluster at MongoDB Atlas."""
+    github: Github | None = None
+    """Where the application's code lies."""
     health_url: Url | None = None
     """Answers 2xx only while the service works."""
     app_url: Url | None = None
@@ -244,6 +304,8 @@ class Settings(Model):
     """Named places where the service runs."""
     backups: Backups | None = None
     """Where backups lie and how long they are kept."""
+    secret_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    """A command and its arguments that prints a secret, given its name: `[pass, show]` makes `secret:shop/db` work."""
     contacts: dict[Name, Text | dict[Name, Text]] = Field(default_factory=dict)
     """Names, numbers and channels that runbooks use as `contacts.<name>`."""
     notify: Notify = Field(default_factory=Notify)

@@ -1,17 +1,20 @@
-"""Make one environment of drx.yaml ready for use: references read, the sandbox's addresses put in. Connects nowhere."""
+"""Make one environment of drx.yaml ready for use: references read, the sandbox's addresses in. Connects nowhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
+from drx.config.commands import SecretCommand, UnreadSecret
 from drx.config.load import Config, ValuePath, suggest_environment
-from drx.config.model import FILE, REFERENCE, Backups, Bucket, Environment, Store
+from drx.config.model import COMMAND, FILE, REFERENCE, Atlas, Backups, Bucket, Environment, Github, Store
 from drx.config.target import (
+    AtlasTarget,
     BackupTarget,
     BucketStore,
     BucketTarget,
     DirectoryStore,
+    GithubTarget,
     HostTarget,
     MongoTarget,
     Retention,
@@ -50,10 +53,10 @@ class SandboxAddresses:
 def resolve_target(
     config: Config, environment: str, environ: Mapping[str, str], sandbox: SandboxAddresses | None = None
 ) -> Target:
-    """Read the references of an environment and of the stores, from `environ` and from files.
+    """Read the references of an environment and of the stores, from `environ`, from files and by `secret_command`.
 
     Raises UsageError for an unknown environment, or one that needs a running sandbox; InvalidDocument with every
-    variable and file that is missing.
+    variable, file and secret that is missing.
     """
     settings = config.settings
     if environment not in settings.environments:
@@ -80,6 +83,7 @@ class _Reader:
         self.directory = config.directory
         self.environ = environ
         self.problems: list[Problem] = []
+        self._command = SecretCommand(config.settings.secret_command or (), config.directory, environ)
 
     def read(self, path: ValuePath, model: type[M]) -> M | None:
         from pydantic import ValidationError
@@ -108,6 +112,8 @@ class _Reader:
     def _resolve_text(self, text: str, path: ValuePath) -> str:
         if text.startswith(FILE):
             return self._read_file(text.removeprefix(FILE), path)
+        if text.startswith(COMMAND):
+            return self._run_command(text.removeprefix(COMMAND), path)
         for name in dict.fromkeys(REFERENCE.findall(text)):
             if not self.environ.get(name):
                 found = "is empty" if name in self.environ else "is not set"
@@ -132,6 +138,13 @@ class _Reader:
         self.problems.append(self.document.problem(path, message, "Put the value there, and nothing else"))
         return ""
 
+    def _run_command(self, name: str, path: ValuePath) -> str:
+        try:
+            return self._command.read(name)
+        except UnreadSecret as error:
+            self.problems.append(self.document.problem(path, error.message, error.remedy))
+            return ""
+
 
 def _target(stated: Environment, name: str, config: Config, backups: BackupTarget | None) -> Target:
     mongo, host = stated.mongo, stated.host
@@ -142,6 +155,8 @@ def _target(stated: Environment, name: str, config: Config, backups: BackupTarge
         mongo=MongoTarget(Secret(mongo.uri), mongo.database, mongo.replica_set_id) if mongo else None,
         uploads=BucketTarget(*_bucket(stated.uploads)) if stated.uploads else None,
         host=HostTarget(host.provider, config.directory / host.directory) if host else None,
+        atlas=_atlas(stated.atlas) if stated.atlas else None,
+        github=_github(stated.github) if stated.github else None,
         health_url=stated.health_url,
         app_url=stated.app_url,
         backups=backups,
@@ -152,6 +167,22 @@ def _service(config: Config, name: str, protected: bool) -> str:
     """Name what is backed up: environments share the stores, and staging's backups must never pass for production's."""
     service = config.settings.service
     return service if protected else f"{service}-{name}"
+
+
+def _atlas(stated: Atlas) -> AtlasTarget:
+    return AtlasTarget(
+        project=stated.project,
+        cluster=stated.cluster,
+        restore_into=stated.restore_into,
+        identifier=stated.client_id or stated.public_key or "",
+        secret=Secret(stated.client_secret or stated.private_key or ""),
+        service_account=stated.client_id is not None,
+        api=stated.api,
+    )
+
+
+def _github(stated: Github) -> GithubTarget:
+    return GithubTarget(stated.repository, Secret(stated.token), stated.workflows, stated.api)
 
 
 def _bucket(stated: Bucket) -> tuple[str, str, str | None, str | None, str | None, Secret | None]:

@@ -42,6 +42,32 @@ class HostTarget:
 
 
 @dataclass(frozen=True)
+class AtlasTarget:
+    """A cluster at MongoDB Atlas: with a service account, or with an API key."""
+
+    project: str
+    cluster: str
+    restore_into: tuple[str, ...]
+    """Clusters that a restore may wipe besides `cluster`: NAME, or PROJECT_ID/NAME."""
+    identifier: str
+    """Client id of the service account, or the public key."""
+    secret: Secret
+    service_account: bool
+    api: str
+
+
+@dataclass(frozen=True)
+class GithubTarget:
+    """A repository."""
+
+    repository: str
+    token: Secret
+    workflows: tuple[str, ...]
+    """Workflows that may be started from this environment."""
+    api: str
+
+
+@dataclass(frozen=True)
 class BucketStore(BucketTarget):
     """A backup store in a bucket."""
 
@@ -116,6 +142,8 @@ class Target:
     mongo: MongoTarget | None = None
     uploads: BucketTarget | None = None
     host: HostTarget | None = None
+    atlas: AtlasTarget | None = None
+    github: GithubTarget | None = None
     health_url: str | None = None
     app_url: str | None = None
     backups: BackupTarget | None = None
@@ -141,7 +169,13 @@ def is_secret_name(name: str) -> bool:
 
 
 def _secret_names() -> frozenset[str]:
-    parts = {"mongo": MongoTarget, "uploads": BucketTarget, "host": HostTarget}
+    parts = {
+        "mongo": MongoTarget,
+        "uploads": BucketTarget,
+        "host": HostTarget,
+        "atlas": AtlasTarget,
+        "github": GithubTarget,
+    }
     return frozenset(
         f"target.{part}.{field.name}"
         for part, shape in parts.items()
@@ -166,7 +200,7 @@ def _shown(value: object, reveal: bool) -> object:
             return value.reveal() if reveal else HIDDEN
         case Path():
             return str(value)
-        case MongoTarget() | BucketTarget() | HostTarget():
+        case MongoTarget() | BucketTarget() | HostTarget() | AtlasTarget() | GithubTarget():
             return {name: part for name, part in _scope(value, reveal).items() if part is not None}
         case _:
             return value
@@ -179,7 +213,7 @@ def _secrets(value: object) -> Iterator[str]:
         case tuple():
             for item in value:
                 yield from _secrets(item)
-        case Target() | MongoTarget() | BucketTarget() | BackupTarget():
+        case Target() | MongoTarget() | BucketTarget() | BackupTarget() | AtlasTarget() | GithubTarget():
             for field in fields(value):
                 yield from _secrets(getattr(value, field.name))
         case _:

@@ -144,6 +144,10 @@ def identify(target: Target, kind: Kind) -> Identity:
         return identify_mongo(target.mongo)
     if kind == "uploads" and target.uploads:
         return identify_bucket(target.uploads)
+    if kind == "atlas" and target.atlas:
+        from drx.guard.providers import identify_atlas
+
+        return identify_atlas(target.atlas)
     raise UnknownIdentity(f"'{target.name}' has no {kind}", f"State {kind} of '{target.name}' in drx.yaml")
 
 

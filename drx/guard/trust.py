@@ -48,6 +48,8 @@ class _Entry(Model):
     """Marks of the MongoDB server."""
     uploads: tuple[Text, ...] = ()
     """Marks of the bucket."""
+    atlas: tuple[Text, ...] = ()
+    """Marks of the cluster at Atlas, and of those that may be restored into."""
 
 
 class _File(Model):
@@ -76,7 +78,12 @@ def read_trust(directory: Path) -> Trust:
     file, problems = read_model(document, _File)
     if file is None:
         raise InvalidDocument(problems)
-    return Trust({name: {"mongo": each.mongo, "uploads": each.uploads} for name, each in file.environments.items()})
+    return Trust(
+        {
+            name: {"mongo": each.mongo, "uploads": each.uploads, "atlas": each.atlas}
+            for name, each in file.environments.items()
+        }
+    )
 
 
 def write_trust(directory: Path, trust: Trust) -> Path:
