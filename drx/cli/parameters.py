@@ -22,7 +22,6 @@ _SAMPLES_OF_NAMES: Mapping[str, object] = {
     "key": "uploads/00/000000.jpg",
     "name": "DATABASE_URL",
     "path": "/backups/dump",
-    "run": '"{{ steps.deploy.outputs.run }}"',
     "since": '"{{ inputs.incident_time }}"',
     "store": '"{{ steps.choose.outputs.store }}"',
     "snapshot": '"{{ steps.snapshots.outputs.id }}"',
@@ -34,6 +33,7 @@ _SAMPLES_OF_NAMES: Mapping[str, object] = {
 _CHOICES: Mapping[str, Mapping[str, object]] = {
     "assert.that": {"equals": 50000},
     "atlas.restore": {"into": "pixelcraft-recovered", "at": '"2026-11-21T08:00:00Z"'},
+    "github.wait": {"run": 9876543210},
     "host.set_variable": {"mongo_database": '"{{ steps.restore.outputs.database }}"'},
     "mongo.count": {"at_least": 1},
     "mongo.restore": {"at": '{before: "{{ steps.find.outputs.ts }}"}'},
