@@ -199,7 +199,11 @@ def report(
 
 
 def runs(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20, as_json: Json = False
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20,
+    in_bucket: Annotated[
+        bool, typer.Option("--elsewhere", help="Other hosts' runs too, from the bucket of records.")
+    ] = False,
+    as_json: Json = False,
 ) -> int:
     """List what was run here, newest first.
 
@@ -207,7 +211,7 @@ def runs(
     """
     from drx.cli.runs import runs as look
 
-    return look(limit, as_json=as_json)
+    return look(limit, as_json=as_json, in_bucket=in_bucket)
 
 
 def show(

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.library import read_library
-from drx.config import Config, Target, find_config, load_config, resolve_target
+from drx.config import Config, Target, find_config, load_config, resolve_records, resolve_target
 from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import HumanNeeded, UsageError
 
 if TYPE_CHECKING:
     from drx.engine.events import Author
     from drx.runbook.load import Library
+    from drx.runner.copying import Shelf
     from drx.runner.run import Setting
 
 RECORDS = Path("drills") / "records"
@@ -58,6 +59,7 @@ class Project:
             trust,
             self.resolve,
             unattended,
+            shelf=shelf_of,
             jobs=self.root / JOBS,
             proven=lambda: read_verified(self.root),
         )
@@ -72,6 +74,22 @@ class Project:
         if target.sandbox and target.backups:
             _make_directories(target.backups)
         return target
+
+
+def shelf_of(config: Config, environment: str | None = None) -> "Shelf | None":
+    """Open where copies of records go; nothing where drx.yaml does not say, nor for runs in a sandbox.
+
+    Raises InvalidDocument with every variable and file that is missing.
+    """
+    from drx.actions.servers import address_of
+    from drx.backup.stores import open_store
+    from drx.runner.copying import Shelf
+
+    settings = config.settings.environments.get(environment) if environment else None
+    stated = None if settings and settings.sandbox else resolve_records(config, os.environ)
+    if stated is None:
+        return None
+    return Shelf(open_store(address_of(stated)), config.settings.service, stated.secret_access_key)
 
 
 def _make_directories(stores: BackupTarget) -> None:

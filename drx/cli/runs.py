@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from drx.cli.elsewhere import runs_elsewhere
 from drx.cli.project import load_project
 from drx.cli.tables import print_table
 from drx.errors import ExitCode, JournalError
@@ -28,14 +29,20 @@ class Summary:
     """Who began it, or who has it now."""
 
 
-def runs(limit: int, *, as_json: bool) -> int:
+def runs(limit: int, *, as_json: bool, in_bucket: bool = False) -> int:
     """List runs.
 
-    A record that is damaged is listed as such, and hides no other.
+    A record that is damaged is listed as such, and hides no other. With `in_bucket`, those of other hosts, too.
     """
     from drx.cli.records import all_records
 
-    found = [_summary(record) for record in all_records(load_project().records)[: -limit - 1 : -1]]
+    project = load_project()
+    records = all_records(project.records)
+    found = [_summary(record) for record in records[: -limit - 1 : -1]]
+    if in_bucket:
+        others = runs_elsewhere(project, {record.name for record in records}, limit)
+        found += [Summary(run, "-", _subject(run), "-", "elsewhere", None, "-") for run in others]
+        found = sorted(found, key=lambda each: each.run, reverse=True)[:limit]
     if as_json:
         print(json.dumps([asdict(each) for each in found], indent=2, ensure_ascii=False))
     elif found:
@@ -46,6 +53,11 @@ def runs(limit: int, *, as_json: bool) -> int:
     else:
         print("nothing was run here yet. Practise with: drx drill db-drop --env sandbox")
     return ExitCode.OK
+
+
+def _subject(run: str) -> str:
+    """Read out of a run's id what was run."""
+    return run[17:].rpartition("-")[0]
 
 
 def _clock(seconds: float | None) -> str:

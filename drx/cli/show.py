@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from drx.cli.elsewhere import elsewhere, fetch_again
 from drx.cli.project import load_project
 from drx.cli.records import all_records, find_record
 from drx.engine.events import Event, RunFinished
@@ -15,6 +16,7 @@ from drx.ui.choose import choose_ui
 from drx.ui.port import Ui
 
 _LOOK_SECONDS = 0.25
+_FETCH_SECONDS = 1.0
 
 
 def show(run: str | None, *, follow: bool, as_json: bool) -> int:
@@ -22,20 +24,31 @@ def show(run: str | None, *, follow: bool, as_json: bool) -> int:
 
     Raises UsageError where there is no such run, JournalError for a damaged record.
     """
-    records = load_project().records
-    record = find_record(records, run) if run else _newest(records)
+    project = load_project()
+    fetching = None
+    try:
+        record = find_record(project.records, run) if run else _newest(project.records)
+    except UsageError:
+        fetching = elsewhere(project, run)
+        if fetching is None:
+            raise
+        record = fetching.record
     ui = choose_ui(unattended=True, encode=encode_event if as_json else None)
     journal = Following(record / JOURNAL)
     events = journal.events()
     ui.begin(begun(record, events).plan())
     _show(ui, events)
     while follow and not _ended(events):
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS if fetching is None else _FETCH_SECONDS)
+        if fetching is not None:
+            fetch_again(fetching, ui)
         new = journal.events()
         _show(ui, new)
         events += new
     if _ended(events):
         _verdict(ui, record)
+    elif fetching is not None:
+        ui.say("it goes on elsewhere, or was left there; this is what has been copied so far")
     elif not as_json:
         holder = holder_of((record / JOURNAL).with_suffix(".lock"))
         ui.say(f"goes on: {holder}" if holder else f"nobody is at it. Go on with: drx resume {record.name}")

@@ -2,7 +2,7 @@
 
 from drx.config.load import Config, find_config, load_config, read_config
 from drx.config.model import Settings
-from drx.config.resolve import SandboxAddresses, resolve_target
+from drx.config.resolve import SandboxAddresses, resolve_records, resolve_target
 from drx.config.target import (
     AtlasTarget,
     BackupTarget,
@@ -37,5 +37,6 @@ __all__ = [
     "is_secret_name",
     "load_config",
     "read_config",
+    "resolve_records",
     "resolve_target",
 ]

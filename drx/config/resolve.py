@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from drx.config.commands import SecretCommand, UnreadSecret
 from drx.config.load import Config, ValuePath, suggest_environment
-from drx.config.model import COMMAND, FILE, REFERENCE, Atlas, Backups, Bucket, Environment, Github, Store
+from drx.config.model import COMMAND, FILE, REFERENCE, Atlas, Backups, Bucket, Environment, Github, Records, Store
 from drx.config.target import (
     AtlasTarget,
     BackupTarget,
@@ -73,6 +73,20 @@ def resolve_target(
         raise InvalidDocument(reader.problems)
     assert stated is not None
     return _target(stated, environment, config, _backups(backups, config.directory) if backups else None)
+
+
+def resolve_records(config: Config, environ: Mapping[str, str]) -> BucketStore | None:
+    """Read where copies of records go; None where drx.yaml does not say.
+
+    Raises InvalidDocument with every variable and file that is missing.
+    """
+    if config.settings.records is None:
+        return None
+    reader = _Reader(config, environ)
+    stated = reader.read(("records",), Records)
+    if stated is None:
+        raise InvalidDocument(reader.problems)
+    return BucketStore(*_bucket(stated.s3), prefix=stated.s3.prefix)
 
 
 class _Reader:

@@ -17,14 +17,18 @@ def page(title: str, markdown: str) -> str:
     return sheet(title, converter.render(markdown), "page.css")
 
 
-def sheet(title: str, content: str, *styles: str) -> str:
-    """Give a page around content that is HTML already; `styles` are names of files beside the templates."""
+def sheet(title: str, content: str, *styles: str, refresh_seconds: int | None = None) -> str:
+    """Give a page around content that is HTML already; `styles` are names of files beside the templates.
+
+    With `refresh_seconds`, a browser loads it anew that often.
+    """
+    refresh = f'<meta http-equiv="refresh" content="{refresh_seconds}">\n' if refresh_seconds else ""
     templates = files("drx.reports") / "templates"
     style = "".join((templates / name).read_text(encoding="utf-8") for name in styles)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(visible(title))}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        f"{refresh}<title>{escape(visible(title))}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         f"{content}</main>\n</body>\n</html>\n"
     )
 

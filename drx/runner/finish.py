@@ -18,12 +18,8 @@ from drx.reports.shapes import RunFacts, Word
 from drx.reports.trend import History
 from drx.reports.verdict import verdict_lines
 from drx.reports.webpage import report_html
-from drx.runner.record import hash_files
+from drx.runner.record import REPORT, REPORT_HTML, REPORT_JSON, hash_files
 from drx.ui.port import Ui
-
-REPORT = "report.md"
-REPORT_HTML = "report.html"
-REPORT_JSON = "report.json"
 
 LookBack = Callable[[RunFacts], History]
 """Says what came before a run."""

@@ -13,7 +13,7 @@ from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts
 from drx.reports.trend import LONGEST, NO_HISTORY, History, Past
 from drx.runbook.load import Library
-from drx.runner.finish import REPORT_JSON
+from drx.runner.record import REPORT_JSON
 from drx.runner.verified import hash_of
 
 _HEAD_BYTES = 64 * 1024

@@ -1,6 +1,7 @@
 """The only loop: take a fact, check it, put it on disk, show it, decide, act. What facts mean the engine knows."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum, auto
@@ -67,6 +68,8 @@ class Loop:
         self._inbox_at = 0.0
         self._interrupted_at = float("-inf")
         self._grace_ends = float("inf")
+        self.synced: Callable[[int], None] = lambda count: None
+        """Told how many events are on disk; may not block."""
 
     @property
     def state(self) -> State:
@@ -116,6 +119,8 @@ class Loop:
         unshown, self._unshown = self._unshown, []
         for event in unshown:
             self._gear.ui.show(event)
+        if unshown:
+            self.synced(len(self._journal.events))
 
     def _sync(self) -> None:
         """Try until the disk takes it, a person gives up, or nobody is there who could make room."""

@@ -14,6 +14,11 @@ from drx.journal import JOURNAL
 FROZEN = "frozen"
 ARTIFACTS = "artifacts"
 INBOX = "inbox"
+REPORT = "report.md"
+REPORT_HTML = "report.html"
+REPORT_JSON = "report.json"
+REPORTS = (REPORT, REPORT_HTML, REPORT_JSON)
+"""What is written anew: when the run ends, and when something is noted afterwards."""
 SIGNATURE = f"{JOURNAL}.sig"
 """A signature of the whole journal, which seals everything else; made after the seal."""
 _UNHASHED = frozenset({JOURNAL, "journal.lock", SIGNATURE})

@@ -17,6 +17,8 @@ from drx.journal import JOURNAL, Journal
 from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts
 from drx.runbook.load import Library
+from drx.runner.company import company
+from drx.runner.copying import Shelf
 from drx.runner.finish import LookBack, exit_code, seal, show_verdict
 from drx.runner.frozen import ACTIONS, What, files_of, plan_of, specs_of
 from drx.runner.gate import Gate, identified
@@ -47,10 +49,17 @@ class Setting:
     unattended: bool = False
     finished: Callable[[RunFacts], None] = lambda facts: None
     """Told the figures of a run that has come to its end."""
+    shelf: Callable[[Config, str], Shelf | None] = lambda config, environment: None
+    """Opens where copies of the records of an environment's runs go; nothing where drx.yaml does not say."""
     jobs: Path | None = None
     """The folder with the locks of jobs, so that none runs twice at once; without it, they may."""
     proven: Callable[[], Mapping[str, Verified]] = dict
     """Reads what recorded drills have proven, by runbook; may raise InvalidInput."""
+
+    @property
+    def pending(self) -> Path:
+        """The folder that remembers which records are not copied whole."""
+        return (self.jobs or self.records).parent / "uncopied"
 
 
 def run_runbook(
@@ -101,11 +110,14 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         target = setting.resolve(config, started.environment)
         for secret in target.secrets():
             masker.add(secret)
+        shelf = _shelf(config, started.environment, setting, masker)
         plan = found.plan(target)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         with alone(setting.jobs, found.what, setting.operator):
             loop = Loop(plan, replay(plan, journal.events), journal, _gear(record, target, masker, guard, setting))
-            return _go_on(plan, loop, journal, record, setting, looking_back(found.library, config, setting))
+            return _go_on(
+                _Run(plan, loop, journal, record, setting, looking_back(found.library, config, setting), shelf)
+            )
 
 
 def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str, setting: Setting) -> None:
@@ -128,6 +140,8 @@ def _begin(
     values = given(plan, inputs)
     guard = Guard(target, config.settings, setting.trust, what.mode)
     identities = guard.check_drill() if what.mode is Mode.DRILL else ()
+    masker = Masker(target.secrets())
+    shelf = _shelf(config, what.environment, setting, masker)
     record = create_record(setting.records, what.run)
     started = RunStarted(
         run=what.run,
@@ -139,14 +153,14 @@ def _begin(
         frozen=freeze(record, files),
         drill=what.drill,
     )
-    masker = Masker(target.secrets())
     with Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
         loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting))
         setting.ui.begin(plan)
         facts: list[Fact] = [started, *map(identified, identities), *values]
         for fact in facts:
             loop.record(fact)
-        return _drive(plan, loop, journal, record, setting, looking_back(Library(files), config, setting))
+        look_back = looking_back(Library(files), config, setting)
+        return _drive(_Run(plan, loop, journal, record, setting, look_back, shelf))
 
 
 def looking_back(library: Library, config: Config, setting: Setting) -> LookBack:
@@ -155,43 +169,66 @@ def looking_back(library: Library, config: Config, setting: Setting) -> LookBack
     return lambda facts: look_back(facts, setting.records, library, setting.proven, valid_for)
 
 
-def _go_on(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting, look_back: LookBack) -> ExitCode:
-    setting.ui.begin(plan)
+def _shelf(config: Config, environment: str, setting: Setting, masker: Masker) -> Shelf | None:
+    """Open where copies of the record go; its key is hidden as every other secret is."""
+    shelf = setting.shelf(config, environment)
+    if shelf is not None and shelf.secret is not None:
+        masker.add(shelf.secret.reveal())
+    return shelf
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run that is ready to go on, and what goes along with it."""
+
+    plan: Plan
+    loop: Loop
+    journal: Journal
+    record: Path
+    setting: Setting
+    look_back: LookBack
+    shelf: Shelf | None
+
+
+def _go_on(run: _Run) -> ExitCode:
+    ui, journal = run.setting.ui, run.journal
+    ui.begin(run.plan)
     for event in journal.events:
-        setting.ui.show(event)
+        ui.show(event)
     if journal.torn_bytes:
-        setting.ui.say(f"the last line of the journal was torn ({journal.torn_bytes} bytes) and is dropped")
-    if loop.state.outcome is not None:
-        return _finish(plan, loop, journal, record, setting, look_back)
+        ui.say(f"the last line of the journal was torn ({journal.torn_bytes} bytes) and is dropped")
+    if run.loop.state.outcome is not None:
+        return _finish(run)
     gap_seconds = max((journal.clock.now() - journal.events[-1].at).total_seconds(), 0.0)
-    loop.record(RunResumed(round(gap_seconds, 3), setting.unattended))
-    return _drive(plan, loop, journal, record, setting, look_back)
+    run.loop.record(RunResumed(round(gap_seconds, 3), run.setting.unattended))
+    return _drive(run)
 
 
-def _drive(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting, look_back: LookBack) -> ExitCode:
-    ui = setting.ui
-    try:
-        with signals_to(loop.queue):
-            loop.flush()
-            ending = loop.run()
-    finally:
-        ui.close()
-    match ending:
-        case Ending.FINISHED:
-            return _finish(plan, loop, journal, record, setting, look_back)
-        case Ending.PAUSED:
-            ui.say(f"paused. Go on with: drx resume {record.name}")
-            return ExitCode.PAUSED
-        case Ending.STOPPED:
-            ui.say(f"stopped at once; the journal is whole. Go on with: drx resume {record.name}")
-            return ExitCode.INTERRUPTED
+def _drive(run: _Run) -> ExitCode:
+    ui = run.setting.ui
+    with company(run.plan, run.journal, run.record, run.shelf, run.setting.pending, ui) as along:
+        run.loop.synced = along.synced
+        try:
+            with signals_to(run.loop.queue):
+                run.loop.flush()
+                ending = run.loop.run()
+        finally:
+            ui.close()
+        if ending is Ending.FINISHED:
+            along.leave_page()
+            return _finish(run)
+    if ending is Ending.PAUSED:
+        ui.say(f"paused. Go on with: drx resume {run.record.name}")
+        return ExitCode.PAUSED
+    ui.say(f"stopped at once; the journal is whole. Go on with: drx resume {run.record.name}")
+    return ExitCode.INTERRUPTED
 
 
-def _finish(plan: Plan, loop: Loop, journal: Journal, record: Path, setting: Setting, look_back: LookBack) -> ExitCode:
-    facts = seal(plan, journal, record, setting.operator, look_back)
-    show_verdict(facts, record, setting.ui)
-    setting.finished(facts)
-    return exit_code(plan, loop.state, facts)
+def _finish(run: _Run) -> ExitCode:
+    facts = seal(run.plan, run.journal, run.record, run.setting.operator, run.look_back)
+    show_verdict(facts, run.record, run.setting.ui)
+    run.setting.finished(facts)
+    return exit_code(run.plan, run.loop.state, facts)
 
 
 def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting) -> Gear:

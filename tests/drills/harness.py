@@ -14,7 +14,7 @@ from drx.engine.events import Event, StepFailed
 from drx.journal import JOURNAL, read_journal
 from drx.reports.document import read_report
 from drx.reports.shapes import RunFacts
-from drx.runner.finish import REPORT_JSON
+from drx.runner.record import REPORT_JSON
 
 ROOT = Path(__file__).resolve().parents[2]
 DRX = Path(sys.executable).with_name("drx")

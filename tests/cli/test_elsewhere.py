@@ -1,0 +1,57 @@
+"""Runs of another host: listed and shown from the bucket of records, without a record here."""
+
+from pathlib import Path
+
+import pytest
+
+from drx.cli import app
+from drx.errors import ExitCode
+
+CONFIG = """\
+service: svc
+objectives: {{rto: 2h, rpo: 1h}}
+environments:
+  lab: {{}}
+records:
+  s3: {{bucket: "{bucket}", endpoint: "{endpoint}", access_key_id: test, secret_access_key: "${{RECORDS_KEY}}"}}
+"""
+RUNBOOK = """\
+runbook: story
+kind: operation
+title: A story
+steps:
+  - {id: a, title: See that one is one, action: assert.that, with: {actual: 1, equals: 1}, expect: 1s}
+"""
+
+
+def test_a_run_of_another_host_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3_server: str, bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RECORDS_KEY", "any-key-will-do")
+    for host in ("here", "there"):
+        (tmp_path / host / "runbooks").mkdir(parents=True)
+        (tmp_path / host / "drx.yaml").write_text(CONFIG.format(bucket=bucket, endpoint=s3_server))
+        (tmp_path / host / "runbooks" / "story.yaml").write_text(RUNBOOK)
+    monkeypatch.chdir(tmp_path / "here")
+    assert app.run(["run", "story", "--env", "lab", "--unattended"]) == ExitCode.OK
+    (record,) = (tmp_path / "here" / "drills" / "records").iterdir()
+
+    monkeypatch.chdir(tmp_path / "there")
+    capsys.readouterr()
+    assert app.run(["runs"]) == ExitCode.OK
+    assert record.name not in capsys.readouterr().out
+    assert app.run(["runs", "--elsewhere"]) == ExitCode.OK
+    assert record.name in capsys.readouterr().out
+    assert app.run(["show", record.name[-4:], "--follow"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "See that one is one" in shown
+    assert "SUCCEEDED" in shown
+    assert app.run(["show"]) == ExitCode.OK
+    assert "See that one is one" in capsys.readouterr().out
+    assert app.run(["show", "zzzz"]) == ExitCode.USAGE
+    assert "there is no run 'zzzz' in" in capsys.readouterr().err
+    assert not (tmp_path / "there" / "drills").exists(), "what is read elsewhere is no record of this host"
+    monkeypatch.delenv("RECORDS_KEY")
+    assert app.run(["show", "zzzz"]) == ExitCode.INVALID
+    assert "RECORDS_KEY is not set" in capsys.readouterr().err
+    assert app.run(["run", "story", "--env", "lab", "--unattended"]) == ExitCode.INVALID, "before anything is begun"
