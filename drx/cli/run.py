@@ -64,10 +64,9 @@ def walk(
     settings = project.config.settings.environments.get(environment)
     uses = hold(project.sandbox, alone=False) if settings and settings.sandbox else nullcontext()
     model = library.runbook(runbook)
-    read = not way.unattended or model.kind != "operation"  # nobody reads along while backups run by themselves
-    around = Around(
-        project, talks=read and not way.as_json, asks=not way.unattended and not way.as_json, junit=way.junit
-    )
+    attended = not way.unattended and not way.as_json
+    read = attended or (model.kind != "operation" and not way.as_json)  # nobody reads along when backups run at night
+    around = Around(project, talks=read, asks=attended, junit=way.junit)
     setting = around.before(model.runbook, project.setting(unattended=way.unattended, as_json=way.as_json))
     with uses:
         code = run_runbook(library, project.config, runbook, environment, setting, inputs)

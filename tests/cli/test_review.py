@@ -183,3 +183,21 @@ def test_junit_is_written_for_ci(project: Project, capsys: Capture) -> None:
     assert run([*command, "nowhere/out.xml"]) == ExitCode.USAGE
     assert "nowhere/out.xml cannot be written" in capsys.readouterr().err
     assert len(list((project.root / "drills" / "records").iterdir())) == 1, "nothing was run"
+
+
+def test_the_exit_code_is_the_runs_own_whatever_becomes_of_its_file(project: Project, capsys: Capture) -> None:
+    in_its_way = project.root / "out.xml"
+    step = f"{{id: one, action: shell.run, with: {{command: [mkdir, '{in_its_way}']}}, expect: 1s, recovered: true}}"
+    project.write(steps_yaml(step))
+    assert run(["run", "story", "--env", "lab", "--unattended", "--junit", "out.xml"]) == ExitCode.OK
+    assert "out.xml cannot be written" in capsys.readouterr().err
+
+
+def test_backups_that_run_by_themselves_tell_nobody_what_is_open(project: Project, capsys: Capture) -> None:
+    project.write(steps_yaml(TRUE.replace(", recovered: true", ""), head="kind: operation"))
+    command = ["run", "story", "--env", "lab", "--unattended"]
+    assert run(command) == ExitCode.OK
+    assert run(["review", _record(project).name, "--item", "x"]) == ExitCode.OK
+    capsys.readouterr()
+    assert run(command) == ExitCode.OK
+    assert "Still to be done" not in capsys.readouterr().out
