@@ -9,8 +9,10 @@ import pytest
 
 from drx.engine.events import NoteAdded, RunFinished
 from drx.engine.terms import Outcome
+from drx.reports.drawing import trend_lines
 from drx.reports.facts import gather
-from drx.reports.trend import standing
+from drx.reports.shapes import Word
+from drx.reports.trend import Trend, standing
 from drx.reports.webpage import report_html
 from tests.reports import runs
 from tests.reports.builder import START, Journal, automated, drill_plan, seconds
@@ -44,6 +46,16 @@ def test_whoever_cannot_see_the_pictures_is_told_what_they_show() -> None:
     assert headings[0] == "h1"
     assert headings.count("h1") == 1
     assert all(attributes.get("scope") for tag, attributes in found.tags if tag == "th")
+
+
+def test_a_trend_leads_over_no_drill_that_measured_nothing() -> None:
+    measured = [runs.past(4), runs.past(3, word=Word.FAILED, rta=None, rpa=None), runs.past(2), runs.past(1)]
+    picture = str(trend_lines(Trend("db-drop", seconds(7200), None, tuple(measured))))
+
+    assert picture.count('class="trend"') == 2, "one line for RTA, one for RPA, both from the third to the fourth"
+    assert picture.count('class="point"') == 6
+    assert picture.count("FAILED") == 2
+    assert 'class="objective"' in picture
 
 
 def test_foreign_text_stays_text() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 from math import log10
 
 from markupsafe import Markup
@@ -64,7 +65,9 @@ def _panel(
         canvas.line([(_LEFT, y(target)), (WIDTH - _RIGHT, y(target))], "objective")
         canvas.text(f"{name} {show_target(target)}", WIDTH - _RIGHT, y(target) - 5, "halo", "end")
     placed = [(past, value, _x(index, len(points))) for index, (past, value) in enumerate(points)]
-    canvas.line([(x, y(value)) for _, value, x in placed if value is not None], "trend")
+    for (_, before, first), (_, value, x) in pairwise(placed):
+        if before is not None and value is not None:  # no line leads over a drill that measured nothing
+            canvas.line([(first, y(before)), (x, y(value))], "trend")
     every = -(-len(points) // _MOST_LABELS)
     for index, (past, value, x) in enumerate(placed):
         if (len(points) - 1 - index) % every == 0:
