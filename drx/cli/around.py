@@ -1,4 +1,4 @@
-"""What stands around a run at the command line: open items before it, JUnit XML and the review's questions after it."""
+"""What stands around a run at the command line: open items before it; after it what CI reads, and the review."""
 
 import os
 import sys
@@ -14,11 +14,19 @@ if TYPE_CHECKING:
     from drx.runner.run import Setting
 
 
+_LONGEST_SUMMARY_BYTES = 1024 * 1024
+"""GitHub takes no summary of a step that is longer."""
+
+
 @dataclass
 class Around:
-    """Before and after one run. `talks` says that a person reads along, `asks` that one can answer."""
+    """Before and after one run. `talks` says that a person reads along, `asks` that one can answer.
+
+    With `as_json`, nothing but events is printed.
+    """
 
     project: Project
+    as_json: bool = False
     talks: bool = True
     asks: bool = False
     junit: Path | None = None
@@ -32,7 +40,7 @@ class Around:
         """
         if self.junit is not None:
             _make_room(self.junit)
-        if self.talks:
+        if self.talks and not self.as_json:
             _tell_open_items(self.project, runbook)
         return replace(setting, finished=self.ended.append)
 
@@ -54,8 +62,26 @@ class Around:
 
         if self.junit is not None:
             write(self.junit, report_junit(facts))
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            self._tell_github(facts)
         if self.asks and not facts.reviews:
             ask(self.project, self.project.records / facts.run)
+
+    def _tell_github(self, facts: "RunFacts") -> None:
+        """Write the summary of the workflow's step, and annotations."""
+        from drx.reports.annotations import annotations
+        from drx.runner.finish import REPORT
+
+        if not self.as_json:
+            print("\n".join(annotations(facts)))
+        report = self.project.records / facts.run / REPORT
+        path = os.environ.get("GITHUB_STEP_SUMMARY")
+        try:
+            if path and report.stat().st_size <= _LONGEST_SUMMARY_BYTES:
+                with open(path, "a", encoding="utf-8") as summary:
+                    summary.write(report.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DrxError(f"{path}: the summary cannot be written: {error.strerror}") from None
 
 
 def _tell_open_items(project: Project, runbook: str) -> None:

@@ -65,8 +65,8 @@ def walk(
     uses = hold(project.sandbox, alone=False) if settings and settings.sandbox else nullcontext()
     model = library.runbook(runbook)
     attended = not way.unattended and not way.as_json
-    read = attended or (model.kind != "operation" and not way.as_json)  # nobody reads along when backups run at night
-    around = Around(project, talks=read, asks=attended, junit=way.junit)
+    read = attended or model.kind != "operation"  # nobody reads along when backups run at night
+    around = Around(project, way.as_json, talks=read, asks=attended, junit=way.junit)
     setting = around.before(model.runbook, project.setting(unattended=way.unattended, as_json=way.as_json))
     with uses:
         code = run_runbook(library, project.config, runbook, environment, setting, inputs)
@@ -94,7 +94,7 @@ def drill(
     environment = environment or library.drill(drill_name).environment
     refuse_protected(project.config.settings, environment)
     require_sound_drill(library, project.config, drill_name)
-    around = Around(project, talks=not as_json, junit=junit)
+    around = Around(project, as_json, junit=junit)
     setting = around.before(library.drill(drill_name).runbook, project.setting(unattended=True, as_json=as_json))
     with sandbox_for(project, environment, keep=keep):
         code = run_drill(library, project.config, drill_name, environment, setting)
@@ -125,7 +125,7 @@ def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: st
     _require_free(record)
     unattended = unattended or begun.drill is not None
     require_a_person(unattended=unattended)
-    around = Around(project, talks=False, asks=not unattended and not as_json)
+    around = Around(project, as_json, talks=False, asks=not unattended and not as_json)
     with sandbox_for(project, begun.environment, keep=True):
         code = go_on(record, around.before(begun.runbook, project.setting(unattended=unattended, as_json=as_json)))
     around.after()

@@ -201,3 +201,19 @@ def test_backups_that_run_by_themselves_tell_nobody_what_is_open(project: Projec
     capsys.readouterr()
     assert run(command) == ExitCode.OK
     assert "Still to be done" not in capsys.readouterr().out
+
+
+def test_github_is_told(project: Project, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = project.root / "summary.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    command = ["run", "story", "--env", "lab", "--unattended"]
+    assert run(command) == ExitCode.OK
+    assert "\n::notice title=story%3A RECOVERED::" in capsys.readouterr().out
+    assert summary.read_text() == (_record(project) / "report.md").read_text()
+
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.root))
+    assert run([*command, "--json"]) == ExitCode.OK
+    told = capsys.readouterr()
+    assert "::notice" not in told.out
+    assert "the summary cannot be written" in told.err

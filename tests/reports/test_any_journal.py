@@ -1,5 +1,6 @@
 """Any journal, possible or not, gives figures that add up, and documents that can be read back."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Phase
 from drx.engine.terms import Choice, FailureKind, Outcome, Part, QuestionKind
+from drx.reports.annotations import annotations
 from drx.reports.document import read_history, read_report, report_json
 from drx.reports.facts import gather
 from drx.reports.junit import report_junit
@@ -158,4 +160,5 @@ def test_any_journal_adds_up_and_can_be_reported(events: list[Event], drill: boo
     assert page == report_html(found, history)
     assert well_formed(page)
     assert ElementTree.fromstring(report_junit(found)).find("testsuite") is not None
+    assert all(re.fullmatch(r"::[a-z]+ title=[^:,\n]*::[^\n]*", line) for line in annotations(found))
     assert verdict_lines(found)[0].startswith(found.verdict.word.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from drx.reports.annotations import annotations
 from drx.reports.document import read_history, read_past, read_report, report_json, report_schema, trend_json
 from drx.reports.facts import gather
 from drx.reports.junit import report_junit
@@ -27,6 +28,7 @@ def test_documents_are_as_committed(run: Callable[[], Journal], golden: Callable
     golden(f"reports/{run.__name__}.md", report_markdown(facts))
     golden(f"reports/{run.__name__}.xml", report_junit(facts))
     golden(f"reports/{run.__name__}.txt", "\n".join(verdict_lines(facts)) + "\n")
+    golden(f"reports/{run.__name__}.github.txt", "\n".join(annotations(facts)) + "\n")
 
 
 @pytest.mark.parametrize("run", [runs.passed_drill, runs.incident], ids=lambda run: str(run.__name__))
