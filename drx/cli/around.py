@@ -70,7 +70,7 @@ class Around:
     def _tell_github(self, facts: "RunFacts") -> None:
         """Write the summary of the workflow's step, and annotations."""
         from drx.reports.annotations import annotations
-        from drx.runner.finish import REPORT
+        from drx.runner.record import REPORT
 
         if not self.as_json:
             print("\n".join(annotations(facts)))
