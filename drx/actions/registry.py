@@ -26,7 +26,7 @@ _FAMILIES = {
         "drx.actions.verification",
     ),
     "github": ("drx.actions.github",),
-    "host": ("drx.actions.host",),
+    "host": ("drx.actions.host", "drx.actions.host_faults"),
     "http": ("drx.actions.http",),
     "mongo": ("drx.actions.mongo", "drx.actions.restore", "drx.actions.dumps"),
     "s3": ("drx.actions.s3",),

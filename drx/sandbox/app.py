@@ -84,8 +84,9 @@ class Handler(BaseHTTPRequestHandler):
 
     timeout = 10
 
-    def __init__(self, backends: Backends, *arguments: object) -> None:
+    def __init__(self, backends: Backends, version: str, *arguments: object) -> None:
         self._backends = backends
+        self._version = version
         super().__init__(*arguments)  # type: ignore[arg-type] # what socketserver passes on
 
     def do_GET(self) -> None:
@@ -120,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         if not sample:
             raise Unavailable("there are no images")
         self._backends.read(sample[0])
-        self._json(HTTPStatus.OK, {"status": "ok"})
+        self._json(HTTPStatus.OK, {"status": "ok", "version": self._version})
 
     def _list(self, limit: str) -> None:
         if not limit.isdecimal() or not 0 < int(limit) <= _MAXIMUM_LISTED:
@@ -169,10 +170,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The PixelCraft application of a sandbox")
     parser.add_argument("--directory", type=Path, required=True, help="the sandbox's directory")
     parser.add_argument("--port", type=int, default=0, help="0: the system chooses")
+    parser.add_argument("--version", default="", help="the release that this is")
     parser.add_argument("--socket", type=int, help="descriptor of a listening socket, handed over by a restart")
     options = parser.parse_args()
     backends = Backends(options.directory)
-    with _listen(partial(Handler, backends), options.port, options.socket) as server:
+    with _listen(partial(Handler, backends, options.version), options.port, options.socket) as server:
         restarting = threading.Event()
 
         def stop(number: int, _: object) -> None:
@@ -188,7 +190,7 @@ def main() -> None:
         kept = os.dup(server.socket.fileno())
     if restarting.is_set():
         os.set_inheritable(kept, True)
-        arguments = ["--directory", str(options.directory), "--socket", str(kept)]
+        arguments = ["--directory", str(options.directory), "--version", options.version, "--socket", str(kept)]
         os.execv(sys.executable, [sys.executable, "-P", "-m", "drx.sandbox.app", *arguments])
 
 

@@ -1,14 +1,20 @@
-"""The disk of the application's host: the variables it is deployed with, and its process id. Runs no process."""
+"""The disk of the application's host: variables, releases, process id, as `local` hosts have them. Runs no process."""
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from drx.actions.hosts import local
+from drx.actions.hosts.local import CURRENT, DEPLOYMENTS, PID, START, VARIABLES
 from drx.errors import DrxError
 from drx.files import write_atomically
 from drx.sandbox.state import ACCESS_KEY, DATABASE, SECRET_KEY, UPLOADS_BUCKET, SandboxState, host_directory
 
 DATABASE_URL = "DATABASE_URL"
+RELEASES = ("1.0.0", "1.1.0")
+"""The versions that a sandbox's application comes in, all of them good; the last is the one that is deployed."""
 _BUCKET = "UPLOADS_BUCKET"
 _ENDPOINT = "AWS_ENDPOINT_URL_S3"
 _REGION = "AWS_REGION"
@@ -30,12 +36,35 @@ class Settings:
 
 def variables_path(directory: Path) -> Path:
     """Where the host keeps the variables of the application."""
-    return host_directory(directory) / "variables.json"
+    return host_directory(directory) / VARIABLES
 
 
 def ready_path(directory: Path) -> Path:
     """The application's process id: a new file each time it has read its variables and is ready."""
-    return host_directory(directory) / "app.pid"
+    return host_directory(directory) / PID
+
+
+def deployed_version(directory: Path) -> str:
+    """The release that is deployed; where that is none of RELEASES, such as a broken one, the last good one."""
+    try:
+        found = Path(os.readlink(host_directory(directory) / CURRENT)).name
+    except OSError:
+        return RELEASES[-1]
+    return found if found in RELEASES else RELEASES[-1]
+
+
+def write_releases(directory: Path, start: Callable[[str], str]) -> None:
+    """Put the releases on the host, each with a script that starts it, and deploy the one that was, or the newest."""
+    host, version = host_directory(directory), deployed_version(directory)
+    for each in RELEASES:
+        path = host / local.RELEASES / each / START
+        write_atomically(path, start(each).encode(), mode=0o700)
+    link = host / f"{CURRENT}.new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path(local.RELEASES) / version)
+    link.replace(host / CURRENT)
+    deployed = [*(each for each in RELEASES if each != version), version]
+    write_atomically(host / DEPLOYMENTS, json.dumps(deployed).encode())
 
 
 def read_settings(directory: Path) -> Settings:

@@ -2,12 +2,15 @@
 
 import importlib.util
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import drx
 from drx.errors import UsageError
+from drx.sandbox.host import deployed_version
 from drx.sandbox.state import APP, MONGO, REGIONS, Region, s3_name
 
 _OPLOG_ENTRIES = 20_000
@@ -39,7 +42,7 @@ def programs(directory: Path, ports: Mapping[str, int]) -> tuple[Program, ...]:
     return (
         _mongo(directory, ports.get(MONGO, 0)),
         *(_s3(directory, region, ports.get(s3_name(region), 0)) for region in REGIONS),
-        own_program(APP, directory, "--port", str(ports.get(APP, 0))),
+        own_program(APP, directory, "--port", str(ports.get(APP, 0)), "--version", deployed_version(directory)),
     )
 
 
@@ -47,6 +50,14 @@ def own_program(name: str, directory: Path, *arguments: str) -> Program:
     """A program of this package, `drx.sandbox.<name>`, imported from where this very drx lies."""
     environment = _environment(directory) | {"PYTHONPATH": str(Path(drx.__file__).parents[1])}
     return Program(name, ("-m", f"drx.sandbox.{name}", "--directory", str(directory), *arguments), environment)
+
+
+def start_script(directory: Path, port: int, version: str) -> str:
+    """A shell script that starts a version of the application, as a release of a host has it."""
+    program = own_program(APP, directory, "--port", str(port), "--version", version)
+    variables = (f"export {name}={shlex.quote(value)}" for name, value in program.environment.items())
+    command = shlex.join([sys.executable, "-P", *program.arguments])
+    return "\n".join(["#!/bin/sh", *variables, f"exec {command}", ""])
 
 
 def _mongo(directory: Path, port: int) -> Program:

@@ -52,6 +52,16 @@ def is_alive(process: Process) -> bool:
     return status.state not in "ZX" or status.threads > 1
 
 
+def process_with(pid: int, words: Sequence[str]) -> Process | None:
+    """The process with this pid, if all these words stand in its command line."""
+    try:
+        arguments = (_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return None
+    status = _read_status(pid)
+    return Process(pid, status.started) if status and set(words) <= set(arguments) else None
+
+
 def listening_port(pid: int) -> int | None:
     """The TCP port on IPv4 at which this process listens, or None while it does not.
 

@@ -8,14 +8,15 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from drx.errors import DrxError, LockedError
 from drx.sandbox.buckets import make_buckets
-from drx.sandbox.host import ready_path, variables_path, write_settings
-from drx.sandbox.members import Program, programs, require_servers
-from drx.sandbox.processes import Process, end, is_alive, listening_port, start_python, wait_until
+from drx.sandbox.host import ready_path, variables_path, write_releases, write_settings
+from drx.sandbox.members import Program, programs, require_servers, start_script
+from drx.sandbox.processes import Process, end, is_alive, listening_port, process_with, start_python, wait_until
 from drx.sandbox.state import (
     APP,
     MONGO,
@@ -53,7 +54,7 @@ def up(directory: Path) -> SandboxState:
     require_servers()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(directory):
-        before = read_state(directory) or SandboxState(directory=directory, members=())
+        before = _read(directory) or SandboxState(directory=directory, members=())
         alive = tuple(member for member in before.members if is_alive(process_of(member)))
         remaining = SandboxState(directory=directory, members=alive)
         started: list[Process] = []
@@ -61,6 +62,7 @@ def up(directory: Path) -> SandboxState:
             state = _start_missing(remaining, before, started)
             make_buckets(state)
             _prepare_host(state, before)
+            write_releases(directory, partial(start_script, directory, state.member(APP).port))
             _await_answers(state)
         except BaseException:
             end(started, _END_SECONDS)
@@ -71,7 +73,7 @@ def up(directory: Path) -> SandboxState:
 
 def status(directory: Path) -> tuple[MemberStatus, ...]:
     """How every member is; empty where no sandbox runs."""
-    state = read_state(directory.resolve())
+    state = _read(directory.resolve())
     return tuple(MemberStatus(member, _condition(member)) for member in state.members) if state else ()
 
 
@@ -81,7 +83,7 @@ def down(directory: Path, *, remove_data: bool = False) -> None:
     if read_state(directory) is None and not variables_path(directory).exists():
         return  # not a sandbox: nothing here is ours
     with locked(directory):
-        state = read_state(directory)
+        state = _read(directory)
         if state:
             grace = _DISCARD_SECONDS if remove_data else _END_SECONDS
             end([process_of(member) for member in state.members], grace)
@@ -95,10 +97,28 @@ def deploy(directory: Path, database: str | None = None) -> None:
 
     Returns when the application answers with the new variables in force; raises DrxError if it does not.
     """
-    state = load_state(directory.resolve())
+    load_state(directory.resolve())  # says what to do where there is none
+    state = _read(directory.resolve())
+    assert state is not None
     if database:
         write_settings(state, database)
     _restart_app(state)
+
+
+def _read(directory: Path) -> SandboxState | None:
+    """The sandbox as it is: its host may have started the application anew meanwhile, as another process."""
+    state = read_state(directory)
+    app = state.find(APP) if state else None
+    if state is None or app is None or is_alive(process_of(app)):
+        return state
+    try:
+        pid = int(ready_path(directory).read_text())
+    except (OSError, ValueError):
+        return state
+    found = process_with(pid, ("drx.sandbox.app", str(directory)))
+    if found is None:
+        return state
+    return state.with_member(app.model_copy(update={"pid": found.pid, "started": found.started}))
 
 
 def process_of(member: Member) -> Process:

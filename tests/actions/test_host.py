@@ -1,4 +1,4 @@
-"""`host.set_variable` with an application of our own: a process that reads its variables anew on SIGHUP."""
+"""`host.*` with applications of our own: processes that read their variables anew on SIGHUP."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,64 @@ def test_by_hand_does_the_same(host: Path) -> None:
     command = by_hand(params_of("host.set_variable", name="DATABASE_URL", value="a 'b'"))
     assert command.startswith('cd "$HOST_DIRECTORY" && jq --arg value ')
     assert 'kill -HUP "$(cat app.pid)"' in command
+
+
+RELEASE = """#!/bin/sh
+exec {python} -c '
+import os, pathlib, signal, time
+signal.signal(signal.SIGHUP, lambda *_: None)
+print("{name} with", os.environ.get("OTHER"), os.environ.get("DRX_SECRET"), flush=True)
+pathlib.Path(".pid").write_text(str(os.getpid())); os.replace(".pid", "app.pid")
+while True: time.sleep(1)'
+"""
+
+
+@pytest.fixture
+def released(host: Path) -> Iterator[Path]:
+    """A host with two releases that run, and one that does not."""
+    for name in ("one", "two", "bad"):
+        start_script = host / "releases" / name / "start"
+        start_script.parent.mkdir(parents=True)
+        runs = RELEASE.format(python=sys.executable, name=name)
+        start_script.write_text("#!/bin/sh\necho broken; exit 3\n" if name == "bad" else runs)
+        start_script.chmod(0o755)
+    yield host
+    with suppress(OSError, ValueError):
+        os.kill(int((host / "app.pid").read_text()), signal.SIGKILL)
+
+
+def test_deploy_restart_and_roll_back(released: Path, context: FakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRX_SECRET", "canary")
+    for name in ("one", "two"):
+        assert run("host.deploy", context, version=name).outputs == {"version": name}
+    first = (released / "app.pid").read_text()
+    assert run("host.restart", context).outputs == {"version": "two"}
+    assert (released / "app.pid").read_text() != first
+    assert run("host.version", context).outputs == {"version": "two"}
+    assert run("host.roll_back", context).outputs == {"version": "one"}
+    assert run("host.logs", context, lines=2).lines == ("two with kept None", "one with kept None")
+
+
+def test_a_killed_application_is_started_again(released: Path, context: FakeContext) -> None:
+    run("host.deploy", context, version="one")
+    killed = run("host.kill", context).outputs["pid"]
+    assert run("host.restart", context).outputs == {"version": "one"}
+    assert int((released / "app.pid").read_text()) != killed
+
+
+def test_a_release_that_does_not_start_is_said_with_what_it_wrote(released: Path, context: FakeContext) -> None:
+    run("host.deploy", context, version="one")
+    with pytest.raises(StepError, match="version bad ends as soon as it starts, with code 3") as raised:
+        run("host.deploy", context, version="bad")
+    assert raised.value.lines[-1] == "broken"
+    assert run("host.roll_back", context).outputs == {"version": "one"}
+
+
+def test_what_was_never_deployed_or_built(released: Path, context: FakeContext) -> None:
+    with pytest.raises(StepError, match="nothing is deployed"):
+        run("host.restart", context)
+    with pytest.raises(StepError, match=r"no release three.*The releases: bad, one, two"):
+        run("host.deploy", context, version="three")
+    run("host.deploy", context, version="one")
+    with pytest.raises(StepError, match="no version was deployed before one"):
+        run("host.roll_back", context)

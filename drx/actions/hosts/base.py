@@ -1,0 +1,29 @@
+"""What drx needs of a place where an application runs. Shapes only."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Host(Protocol):
+    """An application on its host. Every call returns once the application runs anew, or raises StepError.
+
+    Whether it is well, its health page tells: a host only knows whether it runs.
+    """
+
+    def set_variable(self, name: str, value: str, within: float) -> bool:
+        """Deploy with a changed variable; False where it has that value already, and the application runs with it."""
+
+    def version(self) -> str:
+        """The version that is deployed."""
+
+    def restart(self, within: float) -> str:
+        """End the application, if it runs, and start the version that is deployed; gives that version."""
+
+    def deploy(self, version: str | None, within: float) -> str:
+        """Start a version in place of the one that runs; None is the deployed one, anew. Gives the version."""
+
+    def roll_back(self, within: float) -> str:
+        """Deploy the version that was deployed before this one; gives it."""
+
+    def logs(self, lines: int) -> Sequence[str]:
+        """The newest lines that the application wrote, oldest first."""

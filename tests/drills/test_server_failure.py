@@ -1,0 +1,101 @@
+"""The server fails for real, and comes back; with one thing spoiled the drill must fail, and say why."""
+
+import re
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from drx.errors import ExitCode
+from drx.reports.shapes import Word
+from drx.sandbox import servers
+from drx.sandbox.host import RELEASES
+from drx.sandbox.processes import is_alive
+from drx.sandbox.state import APP, SandboxState, host_directory
+from tests.drills.harness import ROOT, Outcome, Project
+
+pytestmark = pytest.mark.slow
+IMPOSTOR = """#!/bin/sh
+exec {python} -c '
+import http.server, os, pathlib
+class Well(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.send_header("Content-Length", "2"); self.end_headers(); self.wfile.write(b"ok")
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", {port}), Well)
+pathlib.Path(".pid").write_text(str(os.getpid())); os.replace(".pid", "app.pid")
+server.serve_forever()'
+"""
+
+
+@pytest.fixture
+def drilled(project: Project, sandbox: SandboxState) -> Callable[[str], Outcome]:
+    """Runs one of the two drills, small."""
+    project.write("runbooks/server-failure.yaml", (ROOT / "runbooks" / "server-failure.yaml").read_text())
+    for name in ("server-failure", "bad-deploy"):
+        text = (ROOT / "drills" / f"{name}.yaml").read_text()
+        project.write(f"drills/{name}.yaml", text.replace("images: 5000, objects: 500", "images: 200, objects: 20"))
+    project.change("runbooks/server-failure.yaml", "within: 1m}", "within: 3s}")
+    return lambda name: project.drx("drill", name, "--env", "sandbox", "--keep")
+
+
+@pytest.mark.parametrize("name", ["server-failure", "bad-deploy"])
+def test_the_application_comes_back(drilled: Callable[[str], Outcome], sandbox: SandboxState, name: str) -> None:
+    outcome = drilled(name)
+    assert outcome.code == ExitCode.OK, outcome.screen
+    assert outcome.report.verdict.word is Word.PASSED
+    again = next(member.member for member in servers.status(sandbox.directory) if member.member.name == APP)
+    assert again.pid != sandbox.member(APP).pid
+    assert not is_alive(servers.process_of(sandbox.member(APP)))
+    deployed = (host_directory(sandbox.directory) / "current").readlink().name
+    assert deployed == RELEASES[-1]
+
+
+def test_something_that_only_says_that_it_is_well_fails(
+    drilled: Callable[[str], Outcome], sandbox: SandboxState, project: Project
+) -> None:
+    start = host_directory(sandbox.directory) / "releases" / RELEASES[-1] / "start"
+    project.write("impostor.sh", IMPOSTOR.format(python=sys.executable, port=sandbox.member(APP).port))
+    _spoil(project, "server-failure", f"cp, impostor.sh, {start}")
+    outcome = drilled("server-failure")
+    _fails(outcome, "served", "gave 2 bytes with SHA-256")
+    _repair(sandbox)
+
+
+def test_no_version_to_go_back_to_fails(
+    drilled: Callable[[str], Outcome], sandbox: SandboxState, project: Project
+) -> None:
+    """The history of deployments is lost meanwhile."""
+    deployments = host_directory(sandbox.directory) / "deployments.json"
+    _spoil(project, "bad-deploy", f"sh, -c, 'echo [] > {deployments}'")
+    _fails(drilled("bad-deploy"), "roll-back", "no version was deployed before broken")
+    _repair(sandbox)
+
+
+def test_an_outage_that_no_restart_ends_fails(drilled: Callable[[str], Outcome], project: Project) -> None:
+    """The health page is another address, at which nothing answers."""
+    healthy = 'url: "{{ target.health_url }}", within: 3s'
+    project.change("runbooks/server-failure.yaml", healthy, "url: 'http://127.0.0.1:9/', within: 3s")
+    _fails(drilled("server-failure"), "healthy", "127.0.0.1:9")
+
+
+def _fails(outcome: Outcome, step: str, reason: str) -> None:
+    assert outcome.code == ExitCode.FAILED, outcome.screen
+    assert outcome.report.verdict.word is Word.FAILED
+    assert outcome.report.verdict.step == step
+    assert re.search(reason, outcome.report.verdict.reason), outcome.report.verdict.reason
+    assert "PASSED" not in outcome.screen
+    assert "Traceback" not in outcome.everything_written
+
+
+def _spoil(project: Project, drill: str, command: str) -> None:
+    """Do something at the end of the drill's set-up."""
+    last = "  - {id: stop, title: Close the ledger, action: sandbox.stop_writing}\n"
+    step = f"  - {{id: spoil, action: shell.run, with: {{command: [{command}]}}}}\n"
+    project.change(f"drills/{drill}.yaml", last, last + step)
+
+
+def _repair(sandbox: SandboxState) -> None:
+    """Bring the application back, for the drills after this one."""
+    servers.down(sandbox.directory)
+    servers.up(sandbox.directory)
