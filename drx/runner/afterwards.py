@@ -6,13 +6,16 @@ from pathlib import Path
 
 from drx.engine.admit import admit
 from drx.engine.events import ActionItemAdded, ActionItemClosed, NoteAdded, ReviewAnswered
+from drx.engine.plan import Plan
 from drx.engine.state import evolve, replay
 from drx.errors import DrxError, UsageError
 from drx.journal import JOURNAL, Journal
 from drx.reports.shapes import RunFacts
+from drx.runner.company import end_copying, start_copying
+from drx.runner.copying import Shelf
 from drx.runner.finish import seal
-from drx.runner.rereading import begun
-from drx.runner.run import Setting, looking_back
+from drx.runner.rereading import Begun, begun
+from drx.runner.run import Setting, looking_back, open_shelf
 from drx.secrets import Masker
 
 Afterthought = NoteAdded | ReviewAnswered | ActionItemAdded | ActionItemClosed
@@ -20,10 +23,10 @@ Afterthought = NoteAdded | ReviewAnswered | ActionItemAdded | ActionItemClosed
 
 
 def annotate(record: Path, facts: Sequence[Afterthought], setting: Setting) -> RunFacts:
-    """Add what somebody says; the reports are written anew and sealed. The run's servers need not answer any more.
+    """Add what somebody says; the reports are written anew, sealed, and copied where records are.
 
-    Raises UsageError for what cannot be said, such as to close what is not open; LockedError where another process has
-    the record, JournalError where it is damaged.
+    The run's servers need not answer any more. Raises UsageError for what cannot be said, such as to close what is not
+    open; LockedError where another process has the record, JournalError where it is damaged.
     """
     masker = Masker()
     with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
@@ -31,14 +34,32 @@ def annotate(record: Path, facts: Sequence[Afterthought], setting: Setting) -> R
         with suppress(DrxError):  # whoever adds a note afterwards may not have the environment's secrets at all
             for secret in setting.resolve(found.config, found.started.environment).secrets():
                 masker.add(secret)
-        plan = found.plan()
-        state = replay(plan, journal.events)
-        if state.outcome is None:
-            raise UsageError(f"{record.name} has not finished", f"Go on with it first: drx resume {record.name}")
-        for fact in facts:
-            refusal = admit(plan, state, fact, setting.operator)
-            if refusal is not None:
-                raise UsageError(f"{record.name}: {refusal}", f"See what is open: drx report {record.name}")
-            state = evolve(plan, state, journal.append(fact, setting.operator))
-        journal.sync()
-        return seal(plan, journal, record, setting.operator, looking_back(found.library, found.config, setting))
+        shelf = _shelf(found, setting, masker)
+        _append(record, journal, found.plan(), facts, setting)
+        told = seal(found.plan(), journal, record, setting.operator, looking_back(found.library, found.config, setting))
+        if shelf is not None:
+            copying = start_copying(record, shelf, setting.pending)
+            copying.poke(len(journal.events))
+            end_copying(copying, record, shelf, setting.pending, setting.ui)
+        return told
+
+
+def _append(record: Path, journal: Journal, plan: Plan, facts: Sequence[Afterthought], setting: Setting) -> None:
+    """Put all of it on disk, or nothing where some of it cannot be said."""
+    state = replay(plan, journal.events)
+    if state.outcome is None:
+        raise UsageError(f"{record.name} has not finished", f"Go on with it first: drx resume {record.name}")
+    for fact in facts:
+        refusal = admit(plan, state, fact, setting.operator)
+        if refusal is not None:
+            raise UsageError(f"{record.name}: {refusal}", f"See what is open: drx report {record.name}")
+        state = evolve(plan, state, journal.append(fact, setting.operator))
+    journal.sync()
+
+
+def _shelf(found: Begun, setting: Setting, masker: Masker) -> Shelf | None:
+    try:
+        return open_shelf(found.config, found.started.environment, setting, masker)
+    except DrxError as error:
+        setting.ui.say(f"the copy of this record stays as it was: {error.message}")
+        return None

@@ -110,7 +110,7 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         target = setting.resolve(config, started.environment)
         for secret in target.secrets():
             masker.add(secret)
-        shelf = _shelf(config, started.environment, setting, masker)
+        shelf = open_shelf(config, started.environment, setting, masker)
         plan = found.plan(target)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         with alone(setting.jobs, found.what, setting.operator):
@@ -141,7 +141,7 @@ def _begin(
     guard = Guard(target, config.settings, setting.trust, what.mode)
     identities = guard.check_drill() if what.mode is Mode.DRILL else ()
     masker = Masker(target.secrets())
-    shelf = _shelf(config, what.environment, setting, masker)
+    shelf = open_shelf(config, what.environment, setting, masker)
     record = create_record(setting.records, what.run)
     started = RunStarted(
         run=what.run,
@@ -169,7 +169,7 @@ def looking_back(library: Library, config: Config, setting: Setting) -> LookBack
     return lambda facts: look_back(facts, setting.records, library, setting.proven, valid_for)
 
 
-def _shelf(config: Config, environment: str, setting: Setting, masker: Masker) -> Shelf | None:
+def open_shelf(config: Config, environment: str, setting: Setting, masker: Masker) -> Shelf | None:
     """Open where copies of the record go; its key is hidden as every other secret is."""
     shelf = setting.shelf(config, environment)
     if shelf is not None and shelf.secret is not None:

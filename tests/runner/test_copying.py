@@ -12,10 +12,11 @@ import pytest
 from drx.backup.stores import open_store
 from drx.backup.stores.base import S3Address, Store
 from drx.cli.library import read_library
-from drx.engine.events import Event, RunFinished
+from drx.engine.events import Event, NoteAdded, RunFinished
 from drx.errors import DrxError, ExitCode, UsageError
 from drx.journal import JOURNAL, read_journal
 from drx.runner import copying
+from drx.runner.afterwards import annotate
 from drx.runner.audit import audit
 from drx.runner.copying import Copier, Shelf
 from drx.runner.fetching import Fetching, find_run, newest_runs
@@ -134,6 +135,26 @@ def test_a_resumed_run_goes_on_with_its_copy(project: Project, shelf: Shelf) -> 
     again.copy()
     assert lines_in(shelf.store, project.record.name) == (project.record / JOURNAL).read_bytes()
     assert resume(project.record, setting_of(project, shelf)) is ExitCode.OK
+
+
+def test_what_is_said_after_a_run_is_copied_too(project: Project, shelf: Shelf, tmp_path: Path) -> None:
+    write(project)
+    assert run(project, shelf) is ExitCode.OK
+    setting = setting_of(project, shelf)
+    annotate(project.record, [NoteAdded("customers were told")], setting)
+
+    fetching = Fetching(shelf, project.record.name, tmp_path / "elsewhere")
+    fetching.fetch()
+    assert hash_files(fetching.record) == hash_files(project.record)
+    assert audit(fetching.record).problems == ()
+    assert "customers were told" in (fetching.record / "report.html").read_text()
+
+    def missing(config: object, environment: str) -> Shelf:
+        raise UsageError("DRX_KEY is not set")
+
+    annotate(project.record, [NoteAdded("and the press")], replace(setting, shelf=missing))
+    assert "the copy of this record stays as it was: DRX_KEY is not set" in project.shown
+    assert audit(project.record).problems == ()
 
 
 def test_another_record_of_that_name_is_never_written_over(project: Project, shelf: Shelf) -> None:
