@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -13,7 +12,6 @@ from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.config import Target
 from drx.errors import StepError
 from drx.fields import Text
-from drx.units import show_time
 from drx.values import Json
 
 if TYPE_CHECKING:
@@ -56,17 +54,20 @@ class Count(Selection, Bounds):
     pass
 
 
-def _namespace(params: "Selection | DropCollection") -> str:
-    database = json.dumps(params.database) if params.database else "process.env.DATABASE"
-    return f"db.getSiblingDB({database}).getCollection({json.dumps(params.collection)})"
+def collection_by_hand(database: str | None, collection: str) -> str:
+    """Write a collection as mongosh reads it."""
+    shown = json.dumps(database) if database else "process.env.DATABASE"
+    return f"db.getSiblingDB({shown}).getCollection({json.dumps(collection)})"
 
 
-def _mongosh(script: str) -> str:
+def mongosh(script: str) -> str:
+    """Write a script as a shell line that runs it."""
     return f'mongosh "$MONGO_URI" --quiet --eval {shlex.quote(script)}'
 
 
 def _count_by_hand(params: Count) -> str:
-    return _mongosh(f"{_namespace(params)}.countDocuments({json.dumps(params.filter, default=str)})")
+    collection = collection_by_hand(params.database, params.collection)
+    return mongosh(f"{collection}.countDocuments({json.dumps(params.filter, default=str)})")
 
 
 @action(
@@ -101,7 +102,8 @@ class Query(Selection):
 
 
 def _query_by_hand(params: Query) -> str:
-    return _mongosh(f"{_namespace(params)}.find({json.dumps(params.filter, default=str)}).limit({params.limit})")
+    collection = collection_by_hand(params.database, params.collection)
+    return mongosh(f"{collection}.find({json.dumps(params.filter, default=str)}).limit({params.limit})")
 
 
 @action(
@@ -160,7 +162,7 @@ def _database(params: DropDatabase, target: Target) -> str:
 
 
 def _drop_database_by_hand(params: DropDatabase) -> str:
-    return _mongosh(f"db.getSiblingDB({json.dumps(params.database)}).dropDatabase()")
+    return mongosh(f"db.getSiblingDB({json.dumps(params.database)}).dropDatabase()")
 
 
 @action(
@@ -225,51 +227,3 @@ def drop_scratch(params: Params, context: Context) -> Result:
     others = with_mongo(context, drop_all, long=True)
     lines = (*(f"dropped {name}" for name in names), *(f"another run's, and left: {name}" for name in others))
     return Result({"dropped": list(names), "others": list(others)}, lines)
-
-
-class DropCollection(Params):
-    collection: Text
-    """Collection to drop."""
-    database: Text | None = None
-    """Its database; without it, the application's."""
-
-
-def _collection(params: DropCollection, target: Target) -> str | None:
-    database = params.database or (target.mongo.database if target.mongo else None)
-    return f"{database}.{params.collection}" if database else None
-
-
-def _drop_by_hand(params: DropCollection) -> str:
-    return _mongosh(f"{_namespace(params)}.drop()")
-
-
-@action(
-    "mongo.drop_collection",
-    effect="destroy",
-    targets=("mongo",),
-    resource=_collection,
-    outputs={"at": "Just before it struck, in UTC: what was written later is later.", "count": "Documents lost."},
-    by_hand=_drop_by_hand,
-)
-def drop_collection(params: DropCollection, context: Context) -> Result:
-    """Drop a collection with all its documents: the fault of a drill.
-
-    A collection that is not there, or empty, is no fault to recover from: the step fails. The collection counts as
-    lost from then on, and nothing writes to it again.
-    """
-    database = user_database(params.database or mongo_target(context).database)
-
-    def strike(client: "MongoClient[dict[str, Any]]") -> tuple[int, datetime]:
-        lost = client[database][params.collection].estimated_document_count()  # counting takes time, which ages `at`
-        if not lost:
-            raise StepError(f"{database}.{params.collection} holds nothing that could be lost", "Seed it first")
-        context.check()
-        context.lost_resource("mongo", f"{database}.{params.collection}")
-        at = datetime.now(UTC)
-        client[database].drop_collection(params.collection)
-        return lost, at
-
-    lost, at = with_mongo(context, strike, long=True)
-    return Result(
-        {"at": show_time(at), "count": lost}, (f"dropped {database}.{params.collection}: {lost:,} documents",)
-    )

@@ -67,7 +67,7 @@ def seed_sandbox(params: Seed, context: Context) -> Result:
     from drx.sandbox.state import ledger_path
     from drx.sandbox.writing import end_writer
 
-    directory = _directory(context)
+    directory = directory_of(context)
 
     def progress(done: int, total: int, unit: str) -> None:
         context.check()
@@ -99,7 +99,7 @@ def start_writing(params: StartWriting, context: Context) -> Result:
     """
     from drx.sandbox import writing
 
-    member = writing.start_writing(_directory(context), params.rate, context.check)
+    member = writing.start_writing(directory_of(context), params.rate, context.check)
     return Result(lines=(f"writing {params.rate:g} times a second as process {member.pid}",))
 
 
@@ -119,7 +119,7 @@ def stop_writing(params: StopWriting, context: Context) -> Result:
     """Stop the writer after the write in hand; every write in the ledger then lies before whatever comes next."""
     from drx.sandbox import writing
 
-    written = writing.stop_writing(_directory(context))
+    written = writing.stop_writing(directory_of(context))
     last = _shown(written.last_write_at)
     outputs: dict[str, Json] = {
         "writes": written.writes,
@@ -158,7 +158,7 @@ def compare_ledger(params: CompareLedger, context: Context) -> Result:
     from drx.sandbox.pixelcraft import lacking_indexes
     from drx.sandbox.state import ledger_path
 
-    directory = _directory(context)
+    directory = directory_of(context)
     history = read_history(ledger_path(directory), params.until)
     uri = load_state(directory).mongo_uri
     try:
@@ -182,7 +182,8 @@ def compare_ledger(params: CompareLedger, context: Context) -> Result:
     return Result(outputs, (verdict.summary(params.database),), proven_until=verdict.proven_until)
 
 
-def _directory(context: Context) -> Path:
+def directory_of(context: Context) -> Path:
+    """Give the sandbox that a run uses; raises RefusedError where its environment is none."""
     target = context.target
     if not target.sandbox or target.host is None:
         raise RefusedError(f"'{target.name}' is no sandbox", "Use --env with the sandbox environment of drx.yaml")

@@ -11,6 +11,7 @@ from pathlib import Path
 _PROC = Path("/proc")
 _LISTENING = "0A"
 _POLL_SECONDS = 0.02
+_KILL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ def end(processes: Iterable[Process], grace_seconds: float) -> None:
     if not ended:
         remaining = [process for process in remaining if _signal(process, signal.SIGKILL)]
         wait_until(lambda: not any(is_alive(process) for process in remaining), grace_seconds)
+
+
+def kill(processes: Iterable[Process]) -> None:
+    """End processes and whatever they started at once, as a crash does, and wait until they are gone."""
+    struck = [process for process in processes if _signal(process, signal.SIGKILL)]
+    wait_until(lambda: not any(is_alive(process) for process in struck), _KILL_SECONDS)
 
 
 def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
