@@ -346,8 +346,11 @@ def resume(
 
 
 def drill(
-    drill_name: Annotated[str, typer.Argument(metavar="DRILL", help="Id or path of a drill, such as db-drop.")],
+    drill_name: Annotated[
+        str | None, typer.Argument(metavar="DRILL", help="Id or path of a drill, such as db-drop.")
+    ] = None,
     environment: Environment = None,
+    every: Annotated[bool, typer.Option("--all", help="Every drill there is, one after the other.")] = False,
     as_json: Json = False,
     sandbox: Sandbox = "default",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running, to look at it.")] = False,
@@ -356,10 +359,15 @@ def drill(
 ) -> int:
     """Practise a disaster against the clock.
 
-    Set-up, a real fault, detection, recovery by the runbook, verdict. Nobody has to be there.
+    Set-up, a real fault, detection, recovery by the runbook, verdict. Nobody has to be there. With --all, one that
+    fails does not stop the others; the exit code is the worst of theirs.
 
     Example: drx drill db-drop --env sandbox
-    """
-    from drx.cli.run import drill as practise
 
-    return practise(drill_name, environment, as_json=as_json, sandbox=sandbox, keep=keep, record=record, junit=junit)
+    Example: drx drill --all --env sandbox
+    """
+    from drx.cli.drill_all import choose
+
+    return choose(
+        drill_name, environment, every=every, as_json=as_json, sandbox=sandbox, keep=keep, record=record, junit=junit
+    )

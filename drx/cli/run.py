@@ -85,11 +85,26 @@ def drill(
     junit: Path | None = None,
 ) -> int:
     """Practise a disaster: set-up, fault, recovery, verdict. Nobody has to be there. `record` notes a pass."""
+    project = load_project(sandbox)
+    code, _ = practise(project, drill_name, environment, as_json=as_json, keep=keep, record=record, junit=junit)
+    return code
+
+
+def practise(
+    project: Project,
+    drill_name: str,
+    environment: str | None,
+    *,
+    as_json: bool,
+    keep: bool,
+    record: bool,
+    junit: Path | None = None,
+) -> "tuple[int, RunFacts | None]":
+    """Run a drill of the project; gives its figures too, once it has come to its end."""
     from drx.cli.sound import require_sound_drill
     from drx.guard import refuse_protected
     from drx.runner.run import run_drill
 
-    project = load_project(sandbox)
     library = project.library(drill_name)
     environment = environment or library.drill(drill_name).environment
     refuse_protected(project.config.settings, environment)
@@ -101,7 +116,7 @@ def drill(
     for facts in around.ended if record else ():
         _note(project, library, facts)
     around.after()
-    return code
+    return code, around.ended[-1] if around.ended else None
 
 
 def _note(project: Project, library: "Library", facts: "RunFacts") -> None:
