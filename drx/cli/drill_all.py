@@ -46,7 +46,7 @@ def choose(
 ) -> int:
     """Run the drill that was named, or all of them; raises UsageError where it is not clear which."""
     if (drill_name is None) != every:
-        raise UsageError("name one drill, or say --all", "Write it like: drx drill db-drop --env sandbox")
+        raise UsageError("name a DRILL, or say --all", "Write it like: drx drill db-drop --env sandbox")
     if drill_name is not None:
         from drx.cli.run import drill
 

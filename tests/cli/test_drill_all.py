@@ -69,8 +69,8 @@ def test_one_ended_by_somebody_is_the_last(project: Path, capsys: Capture) -> No
 @pytest.mark.parametrize(
     ("arguments", "remedy"),
     [
-        (["drill"], "name one drill, or say --all"),
-        (["drill", "x", "--all"], "name one drill, or say --all"),
+        (["drill"], "name a DRILL, or say --all"),
+        (["drill", "x", "--all"], "name a DRILL, or say --all"),
         (["drill", "--all", "--keep"], "--keep is for one drill"),
         (["drill", "--all", "--junit", "x.xml"], "--junit is for one drill"),
         (["drill", "--all"], "there are no drills"),
