@@ -32,7 +32,7 @@ class DropCollection(Victim):
 class Corrupt(Victim):
     field: Text
     """The field that is rewritten in every document; dots lead into embedded documents."""
-    value: str | int | bool | None = "corrupted"
+    value: str = "corrupted"
     """What stands there afterwards."""
 
 
