@@ -18,6 +18,7 @@ _SAMPLES_OF_NAMES: Mapping[str, object] = {
     "collection": "images",
     "command": "[systemctl, restart, pixelcraft]",
     "database": "pixelcraft_recovered",
+    "field": "sha256",
     "into": "pixelcraft_recovered",
     "key": "uploads/00/000000.jpg",
     "name": "DATABASE_URL",
