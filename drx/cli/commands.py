@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from drx.cli import backups, mongo, sandbox, schedule
+from drx.cli import backups, mongo, notify, sandbox, schedule
 from drx.cli.groups import exit_codes
 from drx.errors import ExitCode
 
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     backups.register(app)
     mongo.register(app)
     schedule.register(app)
+    notify.register(app)
     app.command("actions", epilog=exit_codes(0, 2, 9))(actions)
     app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
     app.command("plan", epilog=exit_codes(0, 2, 3, 9))(plan)
@@ -230,7 +231,14 @@ def show(
     return look(run_name, follow=follow, as_json=as_json)
 
 
-def status(environment: Environment = None, as_json: Json = False, sandbox: Sandbox = "default") -> int:
+def status(
+    environment: Environment = None,
+    as_json: Json = False,
+    sandbox: Sandbox = "default",
+    notify_: Annotated[
+        bool, typer.Option("--notify", help="Tell of missed jobs and of an RPO that does not hold.")
+    ] = False,
+) -> int:
     """Say whether the service could be recovered now.
 
     What can be restored, what drills have proven, copies, oplog, jobs that were missed. `drx` alone shows the same.
@@ -239,7 +247,7 @@ def status(environment: Environment = None, as_json: Json = False, sandbox: Sand
     """
     from drx.cli.status import status as look
 
-    return look(environment, as_json=as_json, sandbox=sandbox)
+    return look(environment, as_json=as_json, sandbox=sandbox, notify=notify_)
 
 
 def audit(

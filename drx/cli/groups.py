@@ -14,7 +14,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Backups": ("backups", "mongo"),
     "Write and check": ("check", "actions", "schema", "trust"),
     "Evidence": ("status", "runs", "report", "plan", "audit", "export", "sign"),
-    "By itself": ("schedule",),
+    "By itself": ("schedule", "notify"),
 }
 """Commands by what a person is doing, in this order."""
 

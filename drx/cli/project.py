@@ -14,13 +14,18 @@ from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import HumanNeeded, UsageError
 
 if TYPE_CHECKING:
-    from drx.engine.events import Author
+    from collections.abc import Sequence
+
+    from drx.engine.events import Author, Notified
+    from drx.reports.notices import Notice
     from drx.runbook.load import Library
     from drx.runner.copying import Shelf
     from drx.runner.run import Setting
 
 RECORDS = Path("drills") / "records"
 JOBS = Path(".drx") / "jobs"
+NOTIFIED = Path(".drx") / "notified.json"
+"""What was told when, so that a job that flaps does not page again and again."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,14 @@ class Project:
             shelf=shelf_of,
             jobs=self.root / JOBS,
             proven=lambda: read_verified(self.root),
+            tell=self.tell,
         )
+
+    def tell(self, notice: "Notice") -> "Sequence[Notified]":
+        """Let those hear of something whom drx.yaml names for it."""
+        from drx.notify.tell import Teller
+
+        return Teller(self.config, os.environ, self.root / NOTIFIED).tell(notice)
 
     def resolve(self, config: Config, environment: str) -> Target:
         """Read the secrets of an environment, and the addresses of a running sandbox."""

@@ -37,16 +37,34 @@ if TYPE_CHECKING:
 SLICE = "backup.slice"
 
 
-def status(environment: str | None, *, as_json: bool, sandbox: str = "default") -> int:
+def status(environment: str | None, *, as_json: bool, sandbox: str = "default", notify: bool = False) -> int:
     """Print how ready an environment is, and give what monitoring expects as exit code."""
-    readiness = look(load_project(sandbox), environment)
+    project = load_project(sandbox)
+    readiness = look(project, environment)
     if as_json:
         print(json.dumps(_as_json(readiness), indent=2, ensure_ascii=False))
     else:
         from drx.cli.status_text import print_readiness
 
         print_readiness(readiness)
+    if notify:
+        _tell(project, readiness)
     return int(readiness.level)
+
+
+def _tell(project: Project, readiness: Readiness) -> None:
+    """Tell of missed jobs and of an RPO that does not hold; standard error says what came of it."""
+    import sys
+
+    from drx.engine.events import NotificationFailed, NotificationSent
+    from drx.reports.notices import of_readiness
+
+    for notice in of_readiness(readiness):
+        for fact in project.tell(notice):
+            if isinstance(fact, NotificationSent):
+                print(f"told {fact.channel}: {fact.about}", file=sys.stderr)
+            elif isinstance(fact, NotificationFailed):
+                print(f"could not tell {fact.channel}: {fact.error}", file=sys.stderr)
 
 
 def look(project: Project, environment: str | None) -> Readiness:
@@ -168,6 +186,8 @@ def _as_json(readiness: Readiness) -> Mapping[str, object]:
 
 def _line(line: Line) -> Mapping[str, object]:
     made = {**asdict(line), "level": line.level.name.lower()}
+    if not line.job:
+        del made["job"]
     if isinstance(line, Objective):
         del made["target"], made["actual"]
         made |= {

@@ -14,7 +14,7 @@ from drx.yaml_source import Document, InvalidDocument, Problem, nearest, read_do
 from drx.yaml_source.document import MAX_BYTES
 
 FILE_NAME = "drx.yaml"
-REFERENCING = ("environments", "backups", "notify", "records")
+REFERENCING = ("environments", "backups", "notify", "schedules", "records")
 """The parts in which `${NAME}`, `file:` and `secret:` are references."""
 _SECRETS = frozenset(("secret_access_key", "client_secret", "private_key", "token"))
 """Settings that are secrets as a whole."""

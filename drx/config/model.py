@@ -1,6 +1,7 @@
 """What drx.yaml may say. Shapes only: values may still be references such as `${DATABASE_URL}`."""
 
 import re
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -258,11 +259,51 @@ class Backups(Model):
     """How long backups are kept."""
 
 
+class About(StrEnum):
+    """What somebody may want to hear of."""
+
+    START = "start"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    OBJECTIVE_MISSED = "objective_missed"
+    HUMAN_NEEDED = "human_needed"
+    MISSED = "missed"
+
+
+TROUBLE = (About.FAILURE, About.OBJECTIVE_MISSED, About.HUMAN_NEEDED, About.MISSED)
+"""What somebody has to do something about."""
+
+
+def _check_channel(value: str) -> str:
+    if not is_reference(value) and "://" not in value:
+        raise ValueError("this is no address. Write https://... for a web hook, or an address of Apprise")
+    return value
+
+
+class Channel(Model):
+    """Where messages go, and what about."""
+
+    url: Annotated[Text, AfterValidator(_check_channel)]
+    """A web hook (https://...), or an address of Apprise: mailtos://, slack://, pagerduty:// ..."""
+    on: Annotated[tuple[About, ...], Field(min_length=1)] = TROUBLE
+    """What it hears of."""
+    environments: tuple[Identifier, ...] = ()
+    """Where that has to happen; without it, anywhere but in a sandbox."""
+
+
 class Notify(Model):
     """Who is told, when."""
 
     on_failure: tuple[Text, ...] = ()
     """Web hooks that are called when a run failed."""
+    channels: tuple[Channel, ...] = ()
+    """Where messages go, and what about."""
+    report_url: Text | None = None
+    """Where a report can be read, such as https://records.example/{run}/report.html; otherwise a path is named."""
+    quiet_for: Duration = Field(default="6h", validate_default=True)
+    """After a message about a job that nobody attends, the same trouble of it is not told again for so long."""
+    timeout: Duration = Field(default="10s", validate_default=True)
+    """How long a channel may take."""
 
 
 class Schedule(Model):
@@ -278,6 +319,8 @@ class Schedule(Model):
     """When: minute, hour, day, month, weekday."""
     timezone: Zone = "UTC"
     """The time zone of `cron`, such as Europe/Berlin."""
+    ping: Url | None = None
+    """A dead man's switch, in the style of healthchecks.io: it hears of the start, the end, and a failure."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

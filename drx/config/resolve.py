@@ -89,6 +89,15 @@ def resolve_records(config: Config, environ: Mapping[str, str]) -> BucketStore |
     return BucketStore(*_bucket(stated.s3), prefix=stated.s3.prefix)
 
 
+def resolve_text(config: Config, path: ValuePath, environ: Mapping[str, str]) -> str:
+    """Read one text of drx.yaml with its references; raises InvalidDocument with what is missing."""
+    reader = _Reader(config, environ)
+    text = reader.text(path)
+    if reader.problems:
+        raise InvalidDocument(reader.problems)
+    return text
+
+
 class _Reader:
     """Reads parts of drx.yaml with their references resolved, and collects what is missing."""
 
@@ -111,6 +120,9 @@ class _Reader:
         except ValidationError as error:
             self.problems += explain(self.document, path, error, model)
             return None
+
+    def text(self, path: ValuePath) -> str:
+        return self._resolve_text(str(self.document.node(path).value), path)
 
     def _resolved(self, value: object, path: ValuePath) -> object:
         match value:

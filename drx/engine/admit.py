@@ -12,6 +12,7 @@ from drx.engine.events import (
     Fact,
     InputGiven,
     NoteAdded,
+    Notified,
     PauseRequested,
     ReportWritten,
     ReviewAnswered,
@@ -37,7 +38,7 @@ def admit(plan: Plan, state: State, fact: Fact, by: Author) -> str | None:
 
     Facts that decide() concludes need no check; everything from workers, prompts, signals and the inbox does.
     """
-    if isinstance(fact, NoteAdded | ReviewAnswered | ActionItemAdded | ReportWritten):
+    if isinstance(fact, NoteAdded | ReviewAnswered | ActionItemAdded | ReportWritten | Notified):
         return None
     if isinstance(fact, ActionItemClosed):
         return None if fact.item in state.open_items else f"it has no open action item {fact.item}"

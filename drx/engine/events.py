@@ -287,12 +287,43 @@ class ActionItemClosed:
 
 
 @dataclass(frozen=True)
+class NotificationSent:
+    """Somebody was told, as far as the channel says."""
+
+    about: str
+    channel: str
+    """Its kind and host; never its whole address, which may be a secret."""
+    type: Literal["NotificationSent"] = "NotificationSent"
+
+
+@dataclass(frozen=True)
+class NotificationFailed:
+    """Somebody could not be told. That changes nothing of the run."""
+
+    about: str
+    channel: str
+    error: str
+    type: Literal["NotificationFailed"] = "NotificationFailed"
+
+
+@dataclass(frozen=True)
+class NotificationHeld:
+    """Nobody was told, since the same was told not long ago."""
+
+    about: str
+    reason: str
+    type: Literal["NotificationHeld"] = "NotificationHeld"
+
+
+@dataclass(frozen=True)
 class ReportWritten:
     """Seals the record again: the SHA-256 of every file in it."""
 
     files: Mapping[str, str]
     type: Literal["ReportWritten"] = "ReportWritten"
 
+
+Notified = NotificationSent | NotificationFailed | NotificationHeld
 
 AttemptEnded = StepSucceeded | StepFailed | StepTimedOut | StepCancelled
 
@@ -323,6 +354,9 @@ Fact = (
     | ReviewAnswered
     | ActionItemAdded
     | ActionItemClosed
+    | NotificationSent
+    | NotificationFailed
+    | NotificationHeld
     | ReportWritten
 )
 

@@ -15,6 +15,9 @@ from drx.engine.events import (
     Event,
     InputGiven,
     NoteAdded,
+    NotificationFailed,
+    NotificationHeld,
+    NotificationSent,
     PauseRequested,
     ReportWritten,
     RetryScheduled,
@@ -134,7 +137,16 @@ def evolve(plan: Plan, state: State, event: Event) -> State:
             return _with_target(state, fact)
         case ActionItemAdded() | ActionItemClosed() as fact:
             return _with_items(state, fact)
-        case RunPaused() | TargetIdentified() | NoteAdded() | ReviewAnswered() | ReportWritten():
+        case (
+            RunPaused()
+            | TargetIdentified()
+            | NoteAdded()
+            | ReviewAnswered()
+            | NotificationSent()
+            | NotificationFailed()
+            | NotificationHeld()
+            | ReportWritten()
+        ):
             return state
         case _:
             assert_never(event.fact)

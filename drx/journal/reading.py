@@ -9,6 +9,9 @@ from drx.engine.events import (
     Event,
     Fact,
     NoteAdded,
+    NotificationFailed,
+    NotificationHeld,
+    NotificationSent,
     ReportWritten,
     ReviewAnswered,
     RunFinished,
@@ -17,7 +20,8 @@ from drx.engine.events import (
 from drx.errors import JournalError
 from drx.journal.line import GENESIS, read_line
 
-AFTER_THE_END = (NoteAdded, ReviewAnswered, ActionItemAdded, ActionItemClosed, ReportWritten)
+_NOTIFIED = (NotificationSent, NotificationFailed, NotificationHeld)
+AFTER_THE_END = (NoteAdded, ReviewAnswered, ActionItemAdded, ActionItemClosed, *_NOTIFIED, ReportWritten)
 """What may still follow once RunFinished has sealed the run."""
 
 _REMEDY = "Nothing after this line can be trusted. Keep the file as evidence and restore it from a copy"

@@ -10,6 +10,7 @@ from drx.engine.events import (
     ClockDiverged,
     ClockStarted,
     Event,
+    NotificationFailed,
     PauseRequested,
     RetryScheduled,
     RunPaused,
@@ -57,6 +58,9 @@ def _of_facts(plan: Plan, events: Sequence[Event]) -> Iterator[Deviation]:
                 yield Deviation(DeviationKind.GOTO, event.at, f"failed, and the run went on at {fact.goto}", fact.step)
             case StepIgnored() as fact:
                 yield Deviation(DeviationKind.IGNORED, event.at, "failed, and the run went on", fact.step)
+            case NotificationFailed() as fact:
+                text = f"{fact.channel} did not get the message about {fact.about}: {fact.error}"
+                yield Deviation(DeviationKind.NOT_TOLD, event.at, text)
             case ClockDiverged() as fact:
                 text = f"the wall clock moved by {fact.seconds:+.1f}s against the steady clock"
                 yield Deviation(DeviationKind.CLOCK_MOVED, event.at, text)

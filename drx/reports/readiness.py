@@ -1,7 +1,7 @@
 """Judge whether a service could be recovered now, out of what was read elsewhere. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -34,6 +34,8 @@ class Line:
     found: str
     level: Level = Level.OK
     remedy: str = ""
+    job: str = field(default="", kw_only=True)
+    """The command of the scheduled job that it is about."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,9 @@ def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
             continue
         if job.last_began < job.last_due - _INACCURATE:
             found = f"{job.command} was due {job.last_due:%Y-%m-%d %H:%M}, and ran last {job.last_began:%Y-%m-%d %H:%M}"
-            yield Line("missed", found, Level.WARNING, "Look at what should have started it: drx schedule show")
+            remedy = "Look at what should have started it: drx schedule show"
+            yield Line("missed", found, Level.WARNING, remedy, job=job.command)
         elif job.last_outcome in ("failed", "aborted"):
             found = f"{job.command} began {job.last_began:%Y-%m-%d %H:%M} and {_ENDED[job.last_outcome]}"
-            yield Line("failed", found, Level.WARNING, "Read the report of that run, in drills/records")
+            remedy = "Read the report of that run, in drills/records"
+            yield Line("failed", found, Level.WARNING, remedy, job=job.command)

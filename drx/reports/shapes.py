@@ -134,6 +134,7 @@ class DeviationKind(StrEnum):
     GOTO = "left for another step"
     ROLLBACK_FAILED = "rollback failed"
     CLEANUP_FAILED = "cleanup failed"
+    NOT_TOLD = "not told"
     CLOCK_MOVED = "clock moved"
     CLOCK_CORRECTED = "clock corrected"
     ABORTED = "aborted"

@@ -3,17 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from drx import __version__
 from drx.config import Config, Target
-from drx.engine.events import Author, Fact, RunResumed, RunStarted
+from drx.engine.events import Author, Fact, Notified, ReportWritten, RunFinished, RunResumed, RunStarted
 from drx.engine.plan import Plan
 from drx.engine.state import State, replay
 from drx.engine.terms import Mode
 from drx.errors import ExitCode, HumanNeeded
 from drx.guard import Guard, Trust, is_protected, refuse_protected
 from drx.journal import JOURNAL, Journal
+from drx.reports.facts import gather
+from drx.reports.notices import about_end, about_start
 from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts
 from drx.runbook.load import Library
@@ -27,9 +30,10 @@ from drx.runner.inputs import given
 from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
 from drx.runner.overlap import alone
-from drx.runner.record import create_record, freeze, run_id
+from drx.runner.record import REPORT, create_record, freeze, run_id
 from drx.runner.rereading import begun
 from drx.runner.signals import signals_to
+from drx.runner.telling import Tell, Telling
 from drx.secrets import Masker
 from drx.ui.port import Ui
 
@@ -51,6 +55,8 @@ class Setting:
     """Told the figures of a run that has come to its end."""
     shelf: Callable[[Config, str], Shelf | None] = lambda config, environment: None
     """Opens where copies of the records of an environment's runs go; nothing where drx.yaml does not say."""
+    tell: Tell = lambda notice: ()
+    """Lets people hear of a run."""
     jobs: Path | None = None
     """The folder with the locks of jobs, so that none runs twice at once; without it, they may."""
     proven: Callable[[], Mapping[str, Verified]] = dict
@@ -160,7 +166,10 @@ def _begin(
         for fact in facts:
             loop.record(fact)
         look_back = looking_back(Library(files), config, setting)
-        return _drive(_Run(plan, loop, journal, record, setting, look_back, shelf))
+        run = _Run(plan, loop, journal, record, setting, look_back, shelf)
+        job, attended = what.drill or what.runbook, not setting.unattended
+        run.telling.begin(about_start(what.run, job, what.environment, _now(), attended=attended))
+        return _drive(run)
 
 
 def looking_back(library: Library, config: Config, setting: Setting) -> LookBack:
@@ -188,6 +197,11 @@ class _Run:
     setting: Setting
     look_back: LookBack
     shelf: Shelf | None
+
+    @cached_property
+    def telling(self) -> Telling:
+        """What others hear of it."""
+        return Telling(self.setting.tell)
 
 
 def _go_on(run: _Run) -> ExitCode:
@@ -225,10 +239,23 @@ def _drive(run: _Run) -> ExitCode:
 
 
 def _finish(run: _Run) -> ExitCode:
+    _tell_the_end(run)
     facts = seal(run.plan, run.journal, run.record, run.setting.operator, run.look_back)
     show_verdict(facts, run.record, run.setting.ui)
     run.setting.finished(facts)
     return exit_code(run.plan, run.loop.state, facts)
+
+
+def _tell_the_end(run: _Run) -> None:
+    """Tell what came of the run, once: a run that is only looked at again, or sealed again, is not told again."""
+    events, setting = run.journal.events, run.setting
+    ended = next(index for index, event in enumerate(events) if isinstance(event.fact, RunFinished))
+    if any(isinstance(event.fact, Notified | ReportWritten) for event in events[ended:]):
+        return
+    facts = gather(run.plan, events, run.journal.head)
+    code = exit_code(run.plan, run.loop.state, facts)
+    for fact in run.telling.end(about_end(facts, code, str(run.record / REPORT))):
+        setting.ui.show(run.journal.append(fact, setting.operator))
 
 
 def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting) -> Gear:

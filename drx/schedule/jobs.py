@@ -55,7 +55,7 @@ def jobs_of(settings: Settings, subjects: Mapping[str, Subject]) -> tuple[Job, .
         made.append(
             Job(
                 name, tuple(_arguments(schedule)), environment, schedule.cron, schedule.timezone, subject.title,
-                subject.expected, tuple(_variables(settings, environment)),
+                subject.expected, tuple(_variables(settings, environment, schedule)),
             )
         )  # fmt: skip
     return tuple(made)
@@ -73,11 +73,11 @@ def _arguments(schedule: Schedule) -> Iterator[str]:
         yield "--unattended"
 
 
-def _variables(settings: Settings, environment: str) -> Sequence[str]:
+def _variables(settings: Settings, environment: str, schedule: Schedule) -> Sequence[str]:
     """List the variables that a run in this environment reads, and those of AWS where drx.yaml names no keys."""
     found = settings.environments.get(environment)
     parts = [found, settings.backups, settings.notify, settings.records]
-    text = " ".join(part.model_dump_json() for part in parts if part is not None)
+    text = " ".join((schedule.ping or "", *(part.model_dump_json() for part in parts if part is not None)))
     names = set(REFERENCE.findall(text))
     if found is not None and _asks_aws(found, settings):
         names |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}

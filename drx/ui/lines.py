@@ -16,6 +16,9 @@ from drx.engine.events import (
     Event,
     InputGiven,
     NoteAdded,
+    NotificationFailed,
+    NotificationHeld,
+    NotificationSent,
     PauseRequested,
     RetryScheduled,
     ReviewAnswered,
@@ -235,5 +238,17 @@ def _about_what_is_known(event: Event) -> Iterator[Line]:
             yield Line(OTHER, f"to do: {one_line(fact.text)} ({one_line(fact.owner)}, until {fact.due})")
         case ActionItemClosed() as fact:
             yield Line(OTHER, f"action item {fact.item} is closed: {one_line(fact.reason)}")
+        case _:
+            yield from _about_who_was_told(event)
+
+
+def _about_who_was_told(event: Event) -> Iterator[Line]:
+    match event.fact:
+        case NotificationSent() as fact:
+            yield Line(OTHER, f"told {one_line(fact.channel)}: {fact.about}")
+        case NotificationFailed() as fact:
+            yield Line(OTHER, f"could not tell {one_line(fact.channel)}: {one_line(fact.error)}")
+        case NotificationHeld() as fact:
+            yield Line(OTHER, f"told nobody: {one_line(fact.reason)}")
         case _:
             return

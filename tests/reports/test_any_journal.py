@@ -21,6 +21,9 @@ from drx.engine.events import (
     Fact,
     InputGiven,
     NoteAdded,
+    NotificationFailed,
+    NotificationHeld,
+    NotificationSent,
     PauseRequested,
     RetryScheduled,
     ReviewAnswered,
@@ -104,6 +107,9 @@ def facts() -> some.SearchStrategy[Fact]:
         some.builds(ReviewAnswered, WORDS, WORDS),
         some.builds(ActionItemAdded, WORDS, WORDS, some.dates()),
         some.builds(ActionItemClosed, some.integers(-1, 3), WORDS),
+        some.builds(NotificationSent, WORDS, WORDS),
+        some.builds(NotificationFailed, WORDS, WORDS, WORDS),
+        some.builds(NotificationHeld, WORDS, WORDS),
     ]  # fmt: skip
     return some.one_of(made)
 

@@ -1,0 +1,39 @@
+"""Let somebody hear of a run. It never waits at the start of one, and at its end only as long as channels may take."""
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+
+from drx.engine.events import NotificationFailed, Notified
+from drx.reports.notices import Notice
+
+Tell = Callable[[Notice], Sequence[Notified]]
+"""Sends a message where it belongs, within bounded time, and says what came of it. Raises nothing."""
+
+_PATIENCE_SECONDS = 60.0
+
+
+class Telling:
+    """The messages of one run."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._told: SimpleQueue[Sequence[Notified]] = SimpleQueue()
+        self._begun: Notice | None = None
+
+    def begin(self, notice: Notice) -> None:
+        """Send a message aside: what came of it is known at the end of the run."""
+        self._begun = notice
+        threading.Thread(target=lambda: self._told.put(self._tell(notice)), daemon=True).start()
+
+    def end(self, notice: Notice) -> Sequence[Notified]:
+        """Send the last message, and give what came of all of them."""
+        return (*self._of_the_begin(), *self._tell(notice))
+
+    def _of_the_begin(self) -> Sequence[Notified]:
+        if self._begun is None:
+            return ()
+        try:
+            return self._told.get(timeout=_PATIENCE_SECONDS)
+        except Empty:
+            return (NotificationFailed(self._begun.about, "every channel", "it was never known what came of it"),)

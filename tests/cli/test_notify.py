@@ -1,0 +1,69 @@
+"""`drx notify test`, and a run at the command line that tells of its failure."""
+
+from pathlib import Path
+
+import pytest
+
+from drx.cli.app import run
+from tests.notify.listening import listening
+
+CONFIG = """
+service: shop
+objectives: {rto: 2h, rpo: 1h}
+environments: {lab: {}}
+"""
+RUNBOOK = """
+runbook: story
+kind: operation
+title: A story
+steps:
+  - {id: a, title: Fail, action: shell.run, with: {command: [sh, -c, "exit 3"]}, expect: 1s, on_failure: abort}
+"""
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOOK", "http://127.0.0.1:9/s3cr3t-token")
+    (tmp_path / "drx.yaml").write_text(CONFIG)
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "runbooks" / "story.yaml").write_text(RUNBOOK)
+    return tmp_path
+
+
+def _drx(*arguments: str) -> int:
+    return run(list(arguments))
+
+
+def test_without_a_channel_it_says_how_to_write_one(folder: Path, capsys: Capture) -> None:
+    assert _drx("notify", "test") == 2
+    assert "drx.yaml names no channel" in capsys.readouterr().err
+
+
+def test_it_says_of_each_channel_what_came_of_it(folder: Path, capsys: Capture) -> None:
+    with listening() as listener, (folder / "drx.yaml").open("a") as file:
+        print(f"notify: {{on_failure: ['{listener.url}'], channels: [{{url: '${{HOOK}}'}}]}}", file=file, flush=True)
+        assert _drx("notify", "test") == 4
+        assert "This is only a test" in listener.came[0][1]
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [
+        "sent     web hook 127.0.0.1",
+        "failed   web hook 127.0.0.1: it cannot be reached: Connection refused",
+    ]
+    assert "s3cr3t" not in shown.out + shown.err
+
+
+def test_a_run_that_fails_is_told_once_and_its_record_says_so(folder: Path, capsys: Capture) -> None:
+    with listening() as listener, (folder / "drx.yaml").open("a") as file:
+        print(f"notify: {{on_failure: ['{listener.url}', '${{HOOK}}']}}", file=file, flush=True)
+        for _ in range(2):
+            assert _drx("run", "story", "--env", "lab", "--unattended") == 4
+        assert len(listener.came) == 1
+    shown = capsys.readouterr().out
+    assert "told web hook 127.0.0.1: failure" in shown
+    assert "could not tell web hook 127.0.0.1: it cannot be reached" in shown
+    assert "told nobody: the same was told" in shown
+    kept = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "drx.yaml")
+    assert b"s3cr3t" not in kept
+    assert b"web hook 127.0.0.1 did not get the message about failure" in kept
