@@ -55,7 +55,9 @@ class Project:
         from drx.runner.verified import read_verified
         from drx.ui.choose import choose_ui
 
-        ui = choose_ui(unattended=unattended, encode=encode_event if as_json else None)
+        environments = self.config.settings.environments
+        protected = [name for name, found in environments.items() if found.protected]
+        ui = choose_ui(unattended=unattended, encode=encode_event if as_json else None, protected=protected)
         trust = read_trust(self.root)
         return Setting(
             self.records,

@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from drx.engine.events import Event
+from drx.ui.area import Area
 from drx.ui.plain import PlainUi
 from drx.ui.port import Ui
 from drx.ui.prompts import LinePrompts, Prompts, RichPrompts
@@ -15,11 +16,12 @@ def choose_ui(
     *,
     unattended: bool,
     encode: Callable[[Event], str] | None = None,
+    protected: Collection[str] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Ui:
     """Give JSON lines with `encode`, prompts where a person sits at a terminal, else plain lines.
 
-    NO_COLOR and TERM=dumb are respected.
+    NO_COLOR and TERM=dumb are respected. `protected` names the environments that must not be mistaken for others.
     """
     if encode is not None:
         from drx.ui.jsonl import JsonlUi
@@ -29,7 +31,10 @@ def choose_ui(
     colour = shown and not dumb and not environ.get("NO_COLOR")
     if unattended or not (shown and sys.stdin.isatty()):
         return PlainUi(colour=colour)
-    return TerminalUi(choose_prompts(environ), colour=colour)
+    if dumb:
+        return TerminalUi(LinePrompts, colour=colour)
+    area = Area(protected, colour=colour)
+    return TerminalUi(lambda: RichPrompts(area.lines), colour=colour, area=area)
 
 
 def choose_prompts(environ: Mapping[str, str] = os.environ) -> Callable[[], Prompts]:

@@ -74,7 +74,7 @@ class PlainUi:
         self._write("\n".join((f"{time_of_day}  {shown} {first}", *others)))
 
     def _sign(self, mark: str) -> str:
-        encoding = getattr(self._stream or sys.stdout, "encoding", None) or "ascii"
+        encoding = _encoding(self._stream or sys.stdout)
         try:
             mark.encode(encoding)
             return mark or " "
@@ -93,9 +93,14 @@ class PlainUi:
         if self._gone:
             return
         stream = self._stream or sys.stdout
-        encoding = getattr(stream, "encoding", None) or "ascii"
+        encoding = _encoding(stream)
         try:
             stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
             stream.flush()
         except (OSError, ValueError):
             self._gone = True
+
+
+def _encoding(stream: TextIO) -> str:
+    """What a stream can show; what stands in for it while something else is drawn does not say that itself."""
+    return getattr(getattr(stream, "rich_proxied_file", stream), "encoding", None) or "ascii"

@@ -4,7 +4,7 @@ import select
 import shutil
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.application import Application
 
 _LOOK_SECONDS = 0.2
+_TICK_SECONDS = 1.0
 _HINT = "(arrow keys, Enter)"
 _POINTER_WIDTH = 4
 
@@ -42,7 +43,9 @@ class Prompts(Protocol):
 class RichPrompts:
     """Prompts that keep the lines of the run above them, and leave nothing behind: the lines say what was answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, foot: Callable[[], Sequence[str]] = tuple) -> None:
+        """`foot` gives lines that stand below the question and are drawn anew every second."""
+        self._foot = foot
         self._lock = threading.Lock()
         self._application: Application[object] | None = None
         self._withdrawn = False
@@ -83,12 +86,26 @@ class RichPrompts:
                 raise Withdrawn
             self._application = application
         application.erase_when_done = True
+        self._put_below(application)
         try:
             with patch_stdout(raw=True):
                 return application.run(pre_run=self._check, set_exception_handler=False)
         finally:
             with self._lock:
                 self._application = None
+
+    def _put_below(self, application: "Application[object]") -> None:
+        """Let the foot stand below what is asked; the clock ticks on while a person thinks."""
+        from prompt_toolkit.layout import HSplit, Layout, Window
+        from prompt_toolkit.layout.controls import FormattedTextControl
+
+        if not self._foot():
+            return
+        lines = FormattedTextControl(lambda: "\n".join(visible(line) for line in self._foot()))
+        asked = application.layout
+        foot = Window(lines, dont_extend_height=True, wrap_lines=False, style="class:foot")
+        application.layout = Layout(HSplit([asked.container, foot]), focused_element=asked.current_window)
+        application.refresh_interval = _TICK_SECONDS
 
     def _check(self) -> None:
         """Begin with no key pressed, and close the gap to the moment from which the prompt can be withdrawn."""

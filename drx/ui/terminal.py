@@ -1,12 +1,13 @@
-"""Show a run at a terminal, and ask the person there: one question at a time. It decides nothing."""
+"""Show a run at a terminal, the clocks at its foot, and ask the person there, one question at a time."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from drx.engine.commands import Question
-from drx.engine.events import PauseRequested
+from drx.engine.events import Event, PauseRequested
 from drx.engine.plan import Plan
+from drx.ui.area import Area
 from drx.ui.conversation import about, about_interrupt
 from drx.ui.keyboard import Quiet
 from drx.ui.plain import PlainUi
@@ -21,8 +22,16 @@ _CLOSE_SECONDS = 2.0
 class TerminalUi(PlainUi):
     """Plain lines, with a prompt under them while something is asked."""
 
-    def __init__(self, prompts: Callable[[], Prompts], stream: TextIO | None = None, *, colour: bool = False) -> None:
+    def __init__(
+        self,
+        prompts: Callable[[], Prompts],
+        stream: TextIO | None = None,
+        *,
+        colour: bool = False,
+        area: Area | None = None,
+    ) -> None:
         super().__init__(stream, colour=colour)
+        self._area = area
         self._make_prompts = prompts
         self._quiet = Quiet()
         self._input_types: Mapping[str, str] = {}
@@ -38,8 +47,21 @@ class TerminalUi(PlainUi):
 
     def begin(self, plan: Plan) -> None:
         super().begin(plan)
+        if self._area:
+            self._area.begin(plan)
         self._input_types = {spec.name: spec.type for spec in plan.inputs}
         self._quiet.begin()
+
+    def show(self, event: Event) -> None:
+        if self._area:
+            self._area.take(event)
+        super().show(event)
+
+    def progress(self, step: str, done: int, total: int | None, unit: str) -> None:
+        if self._area:
+            self._area.progress(step, done, total, unit)
+        else:
+            super().progress(step, done, total, unit)
 
     def ask(self, questions: Sequence[Question], send: Send) -> None:
         keys = [_key(question) for question in questions]
@@ -51,6 +73,8 @@ class TerminalUi(PlainUi):
         if questions:
             question = questions[0]
             self._start(keys[0], lambda prompts: about(question, prompts, send, self._input_types), send)
+        elif self._area:
+            self._area.show()
 
     def interrupt(self, running: Sequence[str], send: Send) -> None:
         self._withdraw()
@@ -58,9 +82,13 @@ class TerminalUi(PlainUi):
 
     def close(self) -> None:
         self._withdraw()
+        if self._area:
+            self._area.hide()
         self._quiet.end()
 
     def _start(self, key: Key, talk: Callable[[Prompts], None], send: Send) -> None:
+        if self._area:
+            self._area.hide()
         prompts = self._make_prompts()
         with self._lock:
             self._asking, self._prompts = key, prompts

@@ -253,3 +253,38 @@ def test_ctrl_c_takes_the_question_away_and_going_on_brings_it_back(project: Pro
     terminal.see("Done - the run goes on")
     terminal.type(ENTER)
     assert terminal.end() == ExitCode.OK
+
+
+def test_the_clock_ticks_on_while_a_person_thinks_and_while_a_step_runs(project: Project) -> None:
+    terminal = Terminal(project.write(steps_yaml(CONFIRM, SLOW)))
+    terminal.see("Done - the run goes on")
+    terminal.see("elapsed 00:00:01")
+    terminal.see("elapsed 00:00:02")
+    terminal.see("> call ")
+    terminal.type(ENTER)
+    terminal.see("> slow ")
+    seconds = _elapsed(terminal)
+    terminal.see(f"elapsed 00:00:{seconds + 2:02d}")
+    terminal.child.setwinsize(40, 120)
+    terminal.screen.resize(40, 120)
+    terminal.see(f"elapsed 00:00:{seconds + 4:02d}")
+    terminal.child.sendintr()
+    terminal.see("Interrupted. What now?")
+    terminal.see("elapsed")
+    terminal.type(DOWN, ENTER)
+    assert terminal.end() == ExitCode.PAUSED
+    assert "elapsed" not in "\n".join(terminal.screen.display)
+
+
+def test_a_screen_without_cursor_tricks_has_no_clock(project: Project) -> None:
+    terminal = Terminal(project.write(steps_yaml(CONFIRM)), term="dumb")
+    terminal.see("Number:")
+    assert "elapsed" not in "\n".join(terminal.screen.display)
+    terminal.type("1\r")
+    assert terminal.end() == ExitCode.OK
+
+
+def _elapsed(terminal: Terminal) -> int:
+    """The seconds that the clock shows."""
+    terminal.see("elapsed 00:00:")
+    return int("\n".join(terminal.screen.display).partition("elapsed 00:00:")[2][:2])
