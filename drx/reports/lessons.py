@@ -11,7 +11,7 @@ from drx.reports.html import page
 from drx.reports.shapes import ActionItem
 from drx.reports.text import one_line
 
-HEADER = ("due", "", "what is to be done", "owner", "runbook", "run", "item")
+HEADER = ("due", "what is to be done", "owner", "runbook", "run", "item")
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ def lessons_markdown(items: Sequence[OpenItem], today: date) -> str:
     if not items:
         return "# Open action items\n\nNone.\n"
     rows = [
-        (each.item.due, _late(each, today), each.item.text, each.item.owner, safe.code(each.runbook),
-         safe.code(each.run), each.item.number)
+        (_due(each, today), item.text, item.owner, safe.code(each.runbook), safe.code(each.run), item.number)
         for each in items
-    ]  # fmt: skip
+        for item in (each.item,)
+    ]
     closing = safe.code('drx review RUN --close ITEM --reason "..."')
-    return f"# Open action items\n\n{safe.table(HEADER, rows, right=(6,))}\n\nClose one: {closing}\n"
+    return f"# Open action items\n\n{safe.table(HEADER, rows, right=(5,))}\n\nClose one: {closing}\n"
 
 
 def lessons_html(items: Sequence[OpenItem], today: date) -> str:
@@ -49,10 +49,9 @@ def lessons_json(items: Sequence[OpenItem]) -> str:
 def lesson_lines(items: Sequence[OpenItem], today: date) -> Iterator[str]:
     """Give a line for each, for whoever is about to run the same again."""
     for each in items:
-        late = f", {_late(each, today)}" if _late(each, today) else ""
         text, owner = one_line(each.item.text), one_line(each.item.owner)
-        yield f"{text} ({owner}, until {each.item.due}{late}; item {each.item.number} of {each.run})"
+        yield f"{text} ({owner}, until {_due(each, today)}; item {each.item.number} of {each.run})"
 
 
-def _late(each: OpenItem, today: date) -> str:
-    return "overdue" if each.item.due < today else ""
+def _due(each: OpenItem, today: date) -> str:
+    return f"{each.item.due}, overdue" if each.item.due < today else f"{each.item.due}"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from importlib.resources import files
 
 import pytest
@@ -11,6 +12,9 @@ from drx.engine.events import NoteAdded, RunFinished
 from drx.engine.terms import Outcome
 from drx.reports.drawing import trend_lines
 from drx.reports.facts import gather
+from drx.reports.happenings import action_items
+from drx.reports.lessons import OpenItem, lesson_lines, lessons_markdown
+from drx.reports.markdown import report_markdown
 from drx.reports.shapes import Word
 from drx.reports.trend import Trend, standing
 from drx.reports.webpage import report_html
@@ -129,3 +133,22 @@ def test_a_runbook_is_verified_only_while_it_is_the_one_that_was_drilled() -> No
         assert words in f"{found.word}: {found.reason}"
         assert found.verified is (words == "VERIFIED")
     assert standing(replace(runs.HISTORY, hash=""), now) is None
+
+
+def test_a_drill_that_fails_casts_doubt_on_the_one_before_it() -> None:
+    for run, doubted in ((runs.failed_drill, True), (runs.passed_drill, False), (runs.incident, False)):
+        journal = run()
+        facts = gather(journal.plan, journal.events)
+        for text in (report_markdown(facts, runs.HISTORY), report_html(facts, runs.HISTORY)):
+            assert ("before you rely on the earlier one" in text) is doubted
+
+
+def test_what_is_overdue_is_said() -> None:
+    items = action_items(runs.incident().events)
+    (open_one,) = [OpenItem("2026-11-21T0800Z-db-drop-7f3a", "db-drop", item) for item in items if not item.closed_at]
+
+    (line,) = lesson_lines([open_one], date(2026, 12, 5))
+    assert "(anna, until 2026-12-05; item 1 of " in line
+    (line,) = lesson_lines([open_one], date(2026, 12, 6))
+    assert "until 2026-12-05, overdue;" in line
+    assert "2026-12-05, overdue" in lessons_markdown([open_one], date(2026, 12, 6))
