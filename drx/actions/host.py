@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.hosts import open_host
+from drx.actions.hosts.base import Host
 from drx.actions.servers import mongo_target, user_database
 from drx.errors import StepError
 from drx.fields import Duration, Text
@@ -16,8 +17,13 @@ _VERSION = {"version": "The version that runs now."}
 
 
 class Within(Params):
-    within: Duration = Field(default="30s", validate_default=True)
-    """How long the application may take to run anew."""
+    within: Duration | None = None
+    """How long the application may take to run anew; without it, 30s on this machine, 2m under systemd, 20m at Railway,
+    which builds it."""
+
+    def seconds(self, host: Host) -> float:
+        """How long that is on this host."""
+        return self.within.total_seconds() if self.within else host.patience
 
 
 class SetVariable(Within):
@@ -95,7 +101,7 @@ def set_variable(params: SetVariable, context: Context) -> Result:
     value = params.value if params.value is not None else _address(context, str(params.mongo_database))
     if HIDDEN in value:
         raise StepError(f"the value for {params.name} is masked: it came through the journal", "Use `mongo_database`")
-    if not host.set_variable(params.name, value, params.within.total_seconds()):
+    if not host.set_variable(params.name, value, params.seconds(host)):
         return Result(lines=(f"{params.name} is set already",))
     return Result(lines=(f"{params.name} is set, and the application runs anew",))
 
@@ -106,14 +112,16 @@ def restart(params: Restart, context: Context) -> Result:
 
     It says that the application runs, not that it is well: wait for its health page next.
     """
-    version = open_host(context).restart(params.within.total_seconds())
+    host = open_host(context)
+    version = host.restart(params.seconds(host))
     return Result({"version": version}, (f"version {version} runs",))
 
 
 @action("host.deploy", effect="write", repeatable=True, targets=("host",), outputs=_VERSION, by_hand=_deploy_by_hand)
 def deploy(params: Deploy, context: Context) -> Result:
     """Start a version in place of the one that runs; without `version`, the deployed one from scratch."""
-    version = open_host(context).deploy(params.version, params.within.total_seconds())
+    host = open_host(context)
+    version = host.deploy(params.version, params.seconds(host))
     return Result({"version": version}, (f"version {version} is deployed, and runs",))
 
 
@@ -123,7 +131,8 @@ def roll_back(params: RollBack, context: Context) -> Result:
 
     Not repeatable: a second time, it would go back further, or forth.
     """
-    version = open_host(context).roll_back(params.within.total_seconds())
+    host = open_host(context)
+    version = host.roll_back(params.seconds(host))
     return Result({"version": version}, (f"back to version {version}, which runs",))
 
 

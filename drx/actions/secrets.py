@@ -9,8 +9,9 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
+from drx.actions.hosts import open_host
 from drx.actions.servers import address_of, with_mongo
-from drx.config import StoreTarget, Target
+from drx.config import RailwayTarget, StoreTarget, SystemdTarget, Target
 from drx.errors import Cancelled, DrxError, StepError
 from drx.fields import Text
 from drx.values import Json
@@ -105,6 +106,8 @@ def _tried(target: Target, context: Context) -> Iterator[tuple[str, Check]]:
         yield "credentials of atlas", lambda: _atlas(context)
     if target.github:
         yield "github.token", lambda: _github(context)
+    if isinstance(target.host, RailwayTarget | SystemdTarget):
+        yield "credentials of host", lambda: _host(context)
     if target.backups:
         stores = (target.backups.primary, *target.backups.copies)
         for number, store in enumerate(stores):
@@ -129,6 +132,10 @@ def _store(store: StoreTarget, context: Context) -> str:
 
     opened = open_store(address_of(store))
     return call_blocking(context, lambda: _good(next(iter(opened.list("")), None)), lambda: None)
+
+
+def _host(context: Context) -> str:
+    return _good(open_host(context).logs(1))
 
 
 def _atlas(context: Context) -> str:

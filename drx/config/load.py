@@ -16,7 +16,7 @@ from drx.yaml_source.document import MAX_BYTES
 FILE_NAME = "drx.yaml"
 REFERENCING = ("environments", "backups", "notify", "schedules", "records")
 """The parts in which `${NAME}`, `file:` and `secret:` are references."""
-_SECRETS = frozenset(("secret_access_key", "client_secret", "private_key", "token"))
+_SECRETS = frozenset(("secret_access_key", "client_secret", "private_key", "token", "project_token"))
 """Settings that are secrets as a whole."""
 
 ValuePath = tuple[str | int, ...]
@@ -159,7 +159,7 @@ def _anchored(value: object, key: str, directory: Path) -> object:
             return FILE + str(directory / value.removeprefix(FILE))
         case str() if key == "secret_command" and value.startswith(("./", "../")):
             return str(directory / value)
-        case str() if key == "directory" and not value.startswith("${"):
+        case str() if key in ("directory", "ssh_config") and not value.startswith("${"):
             return str(directory / value)
         case _:
             return value

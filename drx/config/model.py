@@ -151,13 +151,64 @@ class Store(Model):
         return self
 
 
-class Host(Model):
-    """Where the application runs."""
+class LocalHost(Model):
+    """The application runs on this machine, from a directory."""
 
     provider: Literal["local"]
-    """How drx reaches it."""
+    """A directory on this machine."""
     directory: Text
     """Directory of the application, relative to drx.yaml."""
+
+
+class RailwayHost(Model):
+    """The application is a service at Railway."""
+
+    provider: Literal["railway"]
+    """Railway, by its GraphQL API."""
+    project: Text
+    """Id of the project."""
+    environment: Text
+    """Id of the environment at Railway."""
+    service: Text
+    """Id of the service."""
+    token: Text | None = None
+    """Token of an account or of a workspace."""
+    project_token: Text | None = None
+    """Instead: token of this project and environment, which reaches nothing else."""
+    api: Api = "https://backboard.railway.com"
+    """Address of the API."""
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if (self.token is None) == (self.project_token is None):
+            raise ValueError("write either token or project_token")
+        return self
+
+
+class SystemdHost(Model):
+    """The application is a unit of systemd on a machine that ssh reaches with a key."""
+
+    provider: Literal["systemd"]
+    """systemd, over ssh."""
+    ssh: Text = Field(pattern=r"^[^-\s]\S*$")
+    """Where to log in: USER@HOST, or a Host of ~/.ssh/config."""
+    unit: Text = Field(pattern=r"^[A-Za-z0-9:_.\\@$][A-Za-z0-9:_.\\@${}-]*$")
+    """Name of the unit, such as pixelcraft.service."""
+    deploy: tuple[Text, ...] = ()
+    """Command on that machine, and its arguments, that puts a version in place; `{version}` is replaced."""
+    roll_back: tuple[Text, ...] = ()
+    """Command on that machine that puts the version before in place."""
+    version: tuple[Text, ...] = ()
+    """Command on that machine that prints the version in place: `[readlink, /srv/pixelcraft/current]`."""
+    environment_file: Text | None = Field(default=None, pattern=r"^(/|\$\{)")
+    """The unit's EnvironmentFile, where variables are set."""
+    sudo: bool = True
+    """Run these commands by `sudo -n`; for users who need no password for them."""
+    ssh_config: Text | None = None
+    """A configuration file for ssh, instead of ~/.ssh/config; relative to drx.yaml."""
+
+
+Host = Annotated[LocalHost | RailwayHost | SystemdHost, Field(discriminator="provider")]
 
 
 class Atlas(Model):

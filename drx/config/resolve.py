@@ -7,7 +7,22 @@ from typing import TypeVar
 
 from drx.config.commands import SecretCommand, UnreadSecret
 from drx.config.load import Config, ValuePath, suggest_environment
-from drx.config.model import COMMAND, FILE, REFERENCE, Atlas, Backups, Bucket, Environment, Github, Records, Store
+from drx.config.model import (
+    COMMAND,
+    FILE,
+    REFERENCE,
+    Atlas,
+    Backups,
+    Bucket,
+    Environment,
+    Github,
+    Host,
+    LocalHost,
+    RailwayHost,
+    Records,
+    Store,
+    SystemdHost,
+)
 from drx.config.target import (
     AtlasTarget,
     BackupTarget,
@@ -17,8 +32,10 @@ from drx.config.target import (
     GithubTarget,
     HostTarget,
     MongoTarget,
+    RailwayTarget,
     Retention,
     StoreTarget,
+    SystemdTarget,
     Target,
 )
 from drx.errors import UsageError
@@ -173,14 +190,14 @@ class _Reader:
 
 
 def _target(stated: Environment, name: str, config: Config, backups: BackupTarget | None) -> Target:
-    mongo, host = stated.mongo, stated.host
+    mongo = stated.mongo
     return Target(
         name=name,
         service=_service(config, name, stated.protected),
         protected=stated.protected,
         mongo=MongoTarget(Secret(mongo.uri), mongo.database, mongo.replica_set_id) if mongo else None,
         uploads=BucketTarget(*_bucket(stated.uploads)) if stated.uploads else None,
-        host=HostTarget(host.provider, config.directory / host.directory) if host else None,
+        host=_host(stated.host, config.directory) if stated.host else None,
         atlas=_atlas(stated.atlas) if stated.atlas else None,
         github=_github(stated.github) if stated.github else None,
         health_url=stated.health_url,
@@ -193,6 +210,29 @@ def _service(config: Config, name: str, protected: bool) -> str:
     """Name what is backed up: environments share the stores, and staging's backups must never pass for production's."""
     service = config.settings.service
     return service if protected else f"{service}-{name}"
+
+
+def _host(stated: Host, directory: Path) -> HostTarget | RailwayTarget | SystemdTarget:
+    match stated:
+        case LocalHost():
+            return HostTarget(stated.provider, directory / stated.directory)
+        case RailwayHost():
+            token = Secret(stated.project_token or stated.token or "")
+            is_project_token = stated.project_token is not None
+            return RailwayTarget(
+                stated.project, stated.environment, stated.service, token, is_project_token, stated.api
+            )
+        case SystemdHost():
+            return SystemdTarget(
+                ssh=stated.ssh,
+                unit=stated.unit,
+                deploy=stated.deploy,
+                roll_back=stated.roll_back,
+                version=stated.version,
+                environment_file=stated.environment_file,
+                sudo=stated.sudo,
+                ssh_config=directory / stated.ssh_config if stated.ssh_config else None,
+            )
 
 
 def _atlas(stated: Atlas) -> AtlasTarget:

@@ -35,10 +35,36 @@ class BucketTarget:
 
 @dataclass(frozen=True)
 class HostTarget:
-    """Where the application runs."""
+    """Where the application runs: a directory on this machine."""
 
     provider: str
     directory: Path
+
+
+@dataclass(frozen=True)
+class RailwayTarget:
+    """A service at Railway."""
+
+    project: str
+    environment: str
+    service: str
+    token: Secret
+    is_project_token: bool
+    api: str
+
+
+@dataclass(frozen=True)
+class SystemdTarget:
+    """A unit on another machine."""
+
+    ssh: str
+    unit: str
+    deploy: tuple[str, ...]
+    roll_back: tuple[str, ...]
+    version: tuple[str, ...]
+    environment_file: str | None
+    sudo: bool
+    ssh_config: Path | None
 
 
 @dataclass(frozen=True)
@@ -141,7 +167,7 @@ class Target:
     """Servers that drx itself started to practise on."""
     mongo: MongoTarget | None = None
     uploads: BucketTarget | None = None
-    host: HostTarget | None = None
+    host: HostTarget | RailwayTarget | SystemdTarget | None = None
     atlas: AtlasTarget | None = None
     github: GithubTarget | None = None
     health_url: str | None = None
@@ -169,16 +195,18 @@ def is_secret_name(name: str) -> bool:
 
 
 def _secret_names() -> frozenset[str]:
-    parts = {
-        "mongo": MongoTarget,
-        "uploads": BucketTarget,
-        "host": HostTarget,
-        "atlas": AtlasTarget,
-        "github": GithubTarget,
-    }
+    parts = (
+        ("mongo", MongoTarget),
+        ("uploads", BucketTarget),
+        ("host", HostTarget),
+        ("host", RailwayTarget),
+        ("host", SystemdTarget),
+        ("atlas", AtlasTarget),
+        ("github", GithubTarget),
+    )
     return frozenset(
         f"target.{part}.{field.name}"
-        for part, shape in parts.items()
+        for part, shape in parts
         for field in fields(shape)
         if field.type in (Secret, Secret | None)
     )
@@ -200,7 +228,9 @@ def _shown(value: object, reveal: bool) -> object:
             return value.reveal() if reveal else HIDDEN
         case Path():
             return str(value)
-        case MongoTarget() | BucketTarget() | HostTarget() | AtlasTarget() | GithubTarget():
+        case MongoTarget() | BucketTarget() | HostTarget() | RailwayTarget() | SystemdTarget():
+            return {name: part for name, part in _scope(value, reveal).items() if part is not None}
+        case AtlasTarget() | GithubTarget():
             return {name: part for name, part in _scope(value, reveal).items() if part is not None}
         case _:
             return value
@@ -213,7 +243,15 @@ def _secrets(value: object) -> Iterator[str]:
         case tuple():
             for item in value:
                 yield from _secrets(item)
-        case Target() | MongoTarget() | BucketTarget() | BackupTarget() | AtlasTarget() | GithubTarget():
+        case (
+            Target()
+            | MongoTarget()
+            | BucketTarget()
+            | BackupTarget()
+            | RailwayTarget()
+            | AtlasTarget()
+            | GithubTarget()
+        ):
             for field in fields(value):
                 yield from _secrets(getattr(value, field.name))
         case _:

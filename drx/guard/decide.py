@@ -25,6 +25,8 @@ class AccessRequest:
     """What it changes or destroys, by name; `database` or `database.collection`."""
     protected: bool = False
     sandbox: bool = False
+    own_machine: bool = True
+    """The host is this machine, or not touched by name: it needs no proof of who it is."""
     protected_environments: frozenset[str] = field(default_factory=frozenset)
     """The protected environments that have this part."""
     created: frozenset[tuple[str, str]] = field(default_factory=frozenset)
@@ -107,7 +109,7 @@ def _refuse_lost(request: AccessRequest) -> Refused | None:
 
 def _refuse_server(request: AccessRequest, identity: Identity | None, trust: Trust) -> Refused | None:
     kind = next((each for each in KINDS if each == request.target), None)
-    if kind is None:
+    if kind is None or (kind == "host" and request.own_machine):
         return None
     ask = f"run `drx trust {request.environment}`"
     if identity is None or identity.kind != kind:

@@ -2,7 +2,8 @@
 
 from typing import assert_never
 
-from drx.config import Settings, Target
+from drx.config import RailwayTarget, Settings, SystemdTarget, Target
+from drx.config.model import Environment, LocalHost
 from drx.engine.terms import Mode
 from drx.errors import RefusedError
 from drx.guard.decide import (
@@ -73,11 +74,11 @@ class Guard:
         asked = []
         for part in spec.targets or ("host",):
             identity = None
-            if spec.effect != "read" and part in kinds_of(self._target):
+            if spec.effect != "read" and part in spec.targets and part in kinds_of(self._target):
                 fresh = part not in self._identities
                 identity = self._identify(part)
                 asked += [identity] if fresh else []
-            request = self._request(spec.effect, part, phase, resource, created, lost, named)
+            request = self._request(spec.effect, part, phase, resource, created, lost, named, bool(spec.targets))
             _enforce(decide_access(request, identity, self._trust))
         return tuple(asked)
 
@@ -99,6 +100,7 @@ class Guard:
         created: Resources = _NONE,
         lost: Resources = _NONE,
         named: str | None = None,
+        named_target: bool = True,
     ) -> AccessRequest:
         return AccessRequest(
             mode=self._mode,
@@ -109,10 +111,11 @@ class Guard:
             resource=resource,
             protected=self._target.protected,
             sandbox=self._target.sandbox,
+            own_machine=not _is_provided(self._target) or not named_target,
             protected_environments=frozenset(
                 name
                 for name, each in self._settings.environments.items()
-                if each.protected and getattr(each, part, None)
+                if each.protected and getattr(each, part, None) and not (part == "host" and _is_local(each))
             ),
             created=created,
             lost=lost,
@@ -148,12 +151,27 @@ def identify(target: Target, kind: Kind) -> Identity:
         from drx.guard.providers import identify_atlas
 
         return identify_atlas(target.atlas)
+    if kind == "host" and isinstance(target.host, RailwayTarget | SystemdTarget):
+        from drx.guard.providers import identify_host
+
+        return identify_host(target.host)
     raise UnknownIdentity(f"'{target.name}' has no {kind}", f"State {kind} of '{target.name}' in drx.yaml")
 
 
 def kinds_of(target: Target) -> tuple[Kind, ...]:
     """List the parts of an environment that can say who they are."""
-    return tuple(kind for kind in KINDS if getattr(target, kind) is not None)
+    return tuple(
+        kind for kind in KINDS if (getattr(target, kind) is not None and (kind != "host" or _is_provided(target)))
+    )
+
+
+def _is_local(environment: Environment) -> bool:
+    return isinstance(environment.host, LocalHost)
+
+
+def _is_provided(target: Target) -> bool:
+    """Whether the host is one that can be asked: not this machine."""
+    return isinstance(target.host, RailwayTarget | SystemdTarget)
 
 
 def _with_stated(trust: Trust, target: Target, settings: Settings) -> Trust:

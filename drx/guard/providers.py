@@ -2,9 +2,11 @@
 
 import time
 
+from drx.actions.hosts.railway import RailwayService
+from drx.actions.hosts.systemd import SystemdUnit
 from drx.actions.providers.api import Refusal
 from drx.actions.providers.atlas import AtlasClient, Cluster
-from drx.config import AtlasTarget
+from drx.config import AtlasTarget, RailwayTarget, SystemdTarget
 from drx.errors import Cancelled, StepError
 from drx.guard.identity import Identity, UnknownIdentity
 
@@ -42,6 +44,21 @@ def identify_atlas(target: AtlasTarget) -> Identity:
         raise UnknownIdentity(error.message, error.remedy) from None
     marks = dict.fromkeys(f"cluster {cluster.id}" for cluster in (own, *others))
     return Identity("atlas", tuple(marks), "Atlas, get one cluster")
+
+
+def identify_host(target: RailwayTarget | SystemdTarget) -> Identity:
+    """Ask the provider whose application this is.
+
+    Raises UnknownIdentity where it does not tell.
+    """
+    try:
+        match target:
+            case RailwayTarget():
+                return Identity("host", (RailwayService(target, _Patience()).identity(),), "Railway, service instance")
+            case SystemdTarget():
+                return Identity("host", (SystemdUnit(target, _Patience()).identity(),), "/etc/machine-id")
+    except StepError as error:
+        raise UnknownIdentity(error.message, error.remedy) from None
 
 
 def _other(client: AtlasClient, name: str) -> Cluster | None:

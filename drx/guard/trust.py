@@ -50,6 +50,8 @@ class _Entry(Model):
     """Marks of the bucket."""
     atlas: tuple[Text, ...] = ()
     """Marks of the cluster at Atlas, and of those that may be restored into."""
+    host: tuple[Text, ...] = ()
+    """Marks of the application at its provider."""
 
 
 class _File(Model):
@@ -80,7 +82,7 @@ def read_trust(directory: Path) -> Trust:
         raise InvalidDocument(problems)
     return Trust(
         {
-            name: {"mongo": each.mongo, "uploads": each.uploads, "atlas": each.atlas}
+            name: {"mongo": each.mongo, "uploads": each.uploads, "atlas": each.atlas, "host": each.host}
             for name, each in file.environments.items()
         }
     )

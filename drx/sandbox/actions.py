@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
+from drx.config import HostTarget
 from drx.errors import RefusedError, StepError
 from drx.fields import Moment
 from drx.sandbox.state import DATABASE, load_state, sandbox_directory
@@ -185,7 +186,7 @@ def compare_ledger(params: CompareLedger, context: Context) -> Result:
 def directory_of(context: Context) -> Path:
     """Give the sandbox that a run uses; raises RefusedError where its environment is none."""
     target = context.target
-    if not target.sandbox or target.host is None:
+    if not target.sandbox or not isinstance(target.host, HostTarget):
         raise RefusedError(f"'{target.name}' is no sandbox", "Use --env with the sandbox environment of drx.yaml")
     return sandbox_directory(target.host.directory)
 

@@ -151,13 +151,18 @@ def _members(types: Iterable[Any]) -> list[tuple[str, Any]]:
 
 
 def _enter_branch(place: Complaint, members: list[tuple[str, Any]], label: str) -> tuple[Complaint, list[Any]]:
-    chosen = [kind for name, kind in members if name == label]
+    chosen = [kind for name, kind in members if name == label or (_is_model(kind) and _has_tag(kind, label))]
     models = [kind for name, kind in members if _is_model(kind)]
     if len(models) == len(members):
         return place, chosen
     alternatives = tuple(f"`{next(iter(kind.model_fields))}: ...`" for kind in models)
     is_model = bool(chosen) and _is_model(chosen[0])
     return replace(place, union=place.path, is_model=is_model, alternatives=alternatives), chosen
+
+
+def _has_tag(kind: type[BaseModel], label: str) -> bool:
+    """Whether the model is the one with this word in the field that tells the models of a union apart."""
+    return any(get_args(info.annotation) == (label,) for info in kind.model_fields.values())
 
 
 def without_echoes(
@@ -200,6 +205,11 @@ def _explain_value(details: ErrorDetails, name: str, alternatives: tuple[str, ..
     if kind in ("literal_error", "enum"):
         choices = ", ".join([context["expected"].replace("'", "").replace(" or ", ", "), *alternatives])
         return f"{name} cannot be {value}", f"Write one of: {choices}"
+    if kind == "union_tag_invalid":
+        choices = context["expected_tags"].replace("'", "")
+        return f"{context['discriminator']} cannot be '{context['tag']}'", f"Write one of: {choices}"
+    if kind == "union_tag_not_found":
+        return f"{context['discriminator']} is missing", f"Add `{context['discriminator'].strip(chr(39))}: ...`"
     if kind in _WORDS:
         message, remedy = _WORDS[kind]
         return f"{name} {message.format(**context)}", remedy.format(**context)

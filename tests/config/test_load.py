@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drx.config import find_config, load_config, read_config
+from drx.config.model import LocalHost
 from drx.errors import InvalidInput, UsageError
 from drx.yaml_source import InvalidDocument
 
@@ -98,7 +99,18 @@ def test_problems_stand_at_their_place(added: str, expected: str) -> None:
         ("{mongo: {uri: '${U}', database: local}}", "this database belongs to the server"),
         ("{mongo: {uri: '${U}'}}", "'database' is missing"),
         ("{health_url: example.com}", "this is no web address"),
-        ("{host: {provider: magic, directory: .}}", "'provider' cannot be"),
+        ("{host: {provider: magic, directory: .}}", "'provider' cannot be 'magic'. Write one of: local, railway, syst"),
+        ("{host: {directory: .}}", "'provider' is missing. Add `provider: ...`"),
+        ("{host: {provider: local}}", "'directory' is missing"),
+        ("{host: {provider: local, directry: .}}", "unknown key 'directry'. Did you mean 'directory'?"),
+        ("{host: {provider: railway, project: p, environment: e, service: s}}", "write either token or project_token"),
+        ("{host: {provider: railway, project: p, environment: e, service: s, token: t}}", "'token' holds a secret"),
+        ("{host: {provider: systemd, ssh: '-oProxyCommand=x', unit: a}}", "'ssh' cannot be"),
+        ("{host: {provider: systemd, ssh: a, unit: 'a; rm b'}}", "'unit' cannot be"),
+        ("{github: {repository: shop, token: '${T}'}}", "'repository' cannot be"),
+        ("{github: {repository: a/b, token: '${T}', api: 'http://example.com'}}", "begins with https://"),
+        ("{atlas: {project: x, cluster: c, client_id: i, client_secret: '${S}'}}", "'project' cannot be"),
+        ("{atlas: {project: '${P}', cluster: c, client_id: i}}", "client_id and client_secret of a service account"),
         ("{uploads: {bucket: b, access_key_id: AKIA1}}", "belong together"),
         ("{uploads: {bucket: b, owner: 123456789012}}", "is read as a number where text is expected"),
         ("{mongo: {uri: 'mongodb://u:s3cret@h', database: shop}}", "'uri' holds a secret. Keep it out of this file"),
@@ -143,7 +155,7 @@ def test_the_copy_for_a_record_means_the_same_anywhere(tmp_path: Path) -> None:
     staging = copy.settings.environments["staging"]
     assert staging.mongo is not None
     assert staging.mongo.uri == f"file:{tmp_path}/secrets/uri"
-    assert staging.host is not None
+    assert isinstance(staging.host, LocalHost)
     assert staging.host.directory == f"{tmp_path}/app"
     assert copy.settings.backups is not None
     assert copy.settings.backups.primary.directory == f"{tmp_path}/offline"

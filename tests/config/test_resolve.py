@@ -8,6 +8,7 @@ from drx.config import (
     BucketStore,
     Config,
     DirectoryStore,
+    HostTarget,
     SandboxAddresses,
     Target,
     is_secret_name,
@@ -83,7 +84,7 @@ def test_references_are_read(production: Target, tmp_path: Path) -> None:
     assert production.uploads is not None
     assert production.uploads.endpoint == "https://minio.internal:9000"
     assert production.uploads.secret_access_key == Secret("file-s3cret")
-    assert production.host is not None
+    assert isinstance(production.host, HostTarget)
     assert production.host.directory == tmp_path / "app"
     assert production.backups is not None
     primary = production.backups.primary

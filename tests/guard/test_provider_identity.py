@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from drx.actions.providers import api
-from drx.config import AtlasTarget, Settings, Target
+from drx.config import AtlasTarget, HostTarget, RailwayTarget, Settings, Target
 from drx.engine.terms import Mode
 from drx.errors import RefusedError
 from drx.fields import Model
@@ -90,6 +90,59 @@ def test_a_cluster_that_does_not_tell_is_unknown(atlas: Service, status: int) ->
 def test_a_cluster_that_is_not_there_is_unknown(atlas: Service) -> None:
     with pytest.raises(UnknownIdentity, match="404"):
         identify(staging(atlas, cluster="gone"), "atlas")
+
+
+HOSTS = Settings.model_validate(
+    {
+        "service": "shop",
+        "objectives": {"rto": "2h", "rpo": "1h"},
+        "environments": {
+            "production": {
+                "protected": True,
+                "host": {"provider": "railway", "project": "p", "environment": "e", "service": "s", "token": "${T}"},
+            },
+            "staging": {"host": {"provider": "local", "directory": "."}},
+        },
+    }
+)
+DEPLOY = ActionSpec("host.deploy", "Deploy.", "", "write", False, ("host",), Model, {}, True)
+COMMAND = ActionSpec("shell.run", "Run.", "", "write", False, (), Model, {}, True)
+
+
+def railway(service: Service, instance: str) -> Target:
+    """An application at Railway that says it is this one."""
+    found = {"data": {"serviceInstance": {"id": instance}}}
+    service.routes["POST /graphql/v2"] = [Said(value=found)]
+    host = RailwayTarget("p", "e", "s", Secret("token"), False, service.url)
+    return Target(name="staging", service="shop-staging", host=host)
+
+
+HOST_TRUST = Trust({"production": {"host": ("railway prod",)}, "staging": {"host": ("railway stage",)}})
+
+
+def test_a_drill_deploys_to_its_own_application_alone(atlas: Service) -> None:
+    Guard(railway(atlas, "stage"), HOSTS, HOST_TRUST, Mode.DRILL).check(DEPLOY, None, "runbook")
+    with pytest.raises(RefusedError, match="is a server of 'production', which is protected"):
+        Guard(railway(atlas, "prod"), HOSTS, HOST_TRUST, Mode.DRILL).check(DEPLOY, None, "runbook")
+    with pytest.raises(RefusedError, match="is not the trusted server: this one is another one"):
+        Guard(railway(atlas, "other"), HOSTS, HOST_TRUST, Mode.DRILL).check(DEPLOY, None, "runbook")
+
+
+def test_an_application_that_does_not_tell_is_left_alone(atlas: Service) -> None:
+    target = railway(atlas, "")
+    with pytest.raises(UnknownIdentity, match="form that drx does not know"):
+        Guard(target, HOSTS, HOST_TRUST, Mode.INCIDENT).check(DEPLOY, None, "runbook")
+
+
+def test_a_command_that_names_no_target_asks_no_provider(atlas: Service) -> None:
+    Guard(railway(atlas, "stage"), HOSTS, Trust(), Mode.INCIDENT).check(COMMAND, None, "runbook")
+    assert not atlas.asked
+
+
+def test_a_host_on_this_machine_needs_no_trust(atlas: Service) -> None:
+    target = Target(name="staging", service="shop-staging", host=HostTarget("local", Path()))
+    Guard(target, HOSTS, Trust(), Mode.INCIDENT).check(DEPLOY, None, "runbook")
+    assert not atlas.asked
 
 
 def test_trust_is_kept(atlas: Service, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Where the application runs, behind one interface: one file for each provider."""
 
+from typing import assert_never
+
 from drx.actions.base import Context
 from drx.actions.hosts.base import Host
+from drx.config import HostTarget, RailwayTarget, SystemdTarget
 from drx.errors import StepError
 
 
@@ -13,10 +16,18 @@ def open_host(context: Context) -> Host:
     target = context.target.host
     if target is None:
         raise StepError(f"'{context.target.name}' has no host", "State host of this environment in drx.yaml")
-    match target.provider:
-        case "local":
+    match target:
+        case HostTarget():
             from drx.actions.hosts.local import LocalHost
 
             return LocalHost(target.directory, context)
-        case other:
-            raise StepError(f"the host provider '{other}' is not known", "Use `local`, or a shell.run step")
+        case RailwayTarget():
+            from drx.actions.hosts.railway import RailwayService
+
+            return RailwayService(target, context)
+        case SystemdTarget():
+            from drx.actions.hosts.systemd import SystemdUnit
+
+            return SystemdUnit(target, context)
+        case _:
+            assert_never(target)

@@ -10,6 +10,10 @@ class Host(Protocol):
     Whether it is well, its health page tells: a host only knows whether it runs.
     """
 
+    @property
+    def patience(self) -> float:
+        """For how many seconds it is waited for, where the step does not say."""
+
     def set_variable(self, name: str, value: str, within: float) -> bool:
         """Deploy with a changed variable; False where it has that value already, and the application runs with it."""
 

@@ -33,6 +33,8 @@ _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 class LocalHost:
     """See `Host`."""
 
+    patience = 30.0
+
     def __init__(self, directory: Path, context: Context) -> None:
         if not directory.is_dir():
             raise StepError(f"there is no directory {directory}", "Correct host.directory, or start the application")

@@ -124,14 +124,23 @@ class Api:
         if reply.size_bytes > KEPT_BYTES:
             raise StepError(f"{self.name} answered {request.what} with {reply.size_bytes:,} bytes: too many", _LOOK)
         try:
-            return shape.model_validate(json.loads(reply.start) if reply.start else {})
+            found: Json = json.loads(reply.start) if reply.start else {}
+        except (ValueError, RecursionError):
+            raise StepError(f"{self.name} answered {request.what} with something that is no JSON", _LOOK) from None
+        return self.shaped(found, request, shape)
+
+    def shaped(self, value: object, request: Request, shape: type[_M]) -> _M:
+        """Read a part of an answer as `shape`.
+
+        Raises StepError where it is of another form.
+        """
+        try:
+            return shape.model_validate(value)
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
             raise StepError(
                 f"{self.name} answered {request.what} in a form that drx does not know: {wrong}", _LOOK
             ) from None
-        except (ValueError, RecursionError):
-            raise StepError(f"{self.name} answered {request.what} with something that is no JSON", _LOOK) from None
 
 
 def send(api: Api, waiter: Waiter, request: Request) -> Reply:
