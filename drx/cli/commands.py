@@ -238,6 +238,9 @@ def status(
     notify_: Annotated[
         bool, typer.Option("--notify", help="Tell of missed jobs and of an RPO that does not hold.")
     ] = False,
+    prometheus: Annotated[
+        Path | None, typer.Option("--prometheus", metavar="FILE", help="Write metrics there, for node_exporter.")
+    ] = None,
 ) -> int:
     """Say whether the service could be recovered now.
 
@@ -247,7 +250,7 @@ def status(
     """
     from drx.cli.status import status as look
 
-    return look(environment, as_json=as_json, sandbox=sandbox, notify=notify_)
+    return look(environment, as_json=as_json, sandbox=sandbox, notify=notify_, prometheus=prometheus)
 
 
 def audit(

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -58,12 +58,14 @@ def read_stores(target: Target) -> Stores:
     every = list_all(store, target.service)
     backups = [each for each in every if each.facts is None or each.facts.database == database]
     kept_since = judge(backups, Rules(target.backups.retention, datetime.now(UTC))).kept_since
-    found = find_window(backups, read_oplog(list_slices_of(store, target.service), database), kept_since)
+    slices = list(list_slices_of(store, target.service))
+    stored = sum(each.stored_bytes for each in every) + sum(each.stored_bytes for each in slices)
+    found = find_window(backups, read_oplog(slices, database), kept_since)
     if not found.spans:
-        return Stores()
+        return Stores(stored_bytes=stored)
     newest = found.spans[-1]
     gaps = sum(not gap.is_policy for gap in found.gaps)
-    return Stores(moment_of(newest.start), moment_of(newest.end), gaps)
+    return Stores(moment_of(newest.start), moment_of(newest.end), gaps, stored_bytes=stored)
 
 
 def read_copies(target: Target) -> Copies:
@@ -76,7 +78,7 @@ def read_copies(target: Target) -> Copies:
     assert target.mongo
     addresses = [address_of(store) for store in (target.backups.primary, *target.backups.copies)]
     custody = survey(addresses, target.service, target.mongo.database)
-    return Copies(sentence(custody), custody.sound)
+    return Copies(sentence(custody), custody.sound, custody.copies)
 
 
 def read_oplog_length(target: Target, interval: timedelta | None) -> Oplog:
@@ -107,6 +109,10 @@ class Began:
     at: datetime
     outcome: str
     """`succeeded`, `failed`, `aborted`; `unfinished` where it has not ended, or was killed."""
+    succeeded_at: datetime | None = None
+    """When the newest one began that succeeded, among those that were looked at."""
+    seconds: float | None = None
+    """How long the newest one took that has ended."""
 
 
 def newest_run(records: Path, names: list[str], job: "Job") -> Began | None:
@@ -115,14 +121,26 @@ def newest_run(records: Path, names: list[str], job: "Job") -> Began | None:
     Names tell what was run and when: only the newest few of the job are opened, however many records there are.
     """
     subject = job.arguments[1]
-    mine = [name for name in names if name[17:-5] == subject]
-    for name in mine[:_LOOKED_AT]:
+    newest: Began | None = None
+    for name in [name for name in names if name[17:-5] == subject][:_LOOKED_AT]:
         found = _read_report(records / name / "report.json")
         if found is None:
-            return Began(_moment(name), "unfinished")
-        if not job.environment or found.get("environment") == job.environment:
-            return Began(_moment(name), str(found.get("outcome")))
-    return None
+            newest = newest or Began(_moment(name), "unfinished")
+            continue
+        if job.environment and found.get("environment") != job.environment:
+            continue
+        outcome, seconds = str(found.get("outcome")), _seconds(found)
+        newest = newest or Began(_moment(name), outcome, None, seconds)
+        newest = replace(newest, seconds=seconds if newest.seconds is None else newest.seconds)
+        if outcome == "succeeded":
+            return replace(newest, succeeded_at=_moment(name))
+    return newest
+
+
+def _seconds(run: dict[str, object]) -> float | None:
+    whole = run.get("whole")
+    total = whole.get("total") if isinstance(whole, dict) else None
+    return float(total) if isinstance(total, int | float) else None
 
 
 def record_names(records: Path) -> list[str]:

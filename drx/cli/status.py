@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.project import Project, load_project
@@ -37,7 +38,14 @@ if TYPE_CHECKING:
 SLICE = "backup.slice"
 
 
-def status(environment: str | None, *, as_json: bool, sandbox: str = "default", notify: bool = False) -> int:
+def status(
+    environment: str | None,
+    *,
+    as_json: bool,
+    sandbox: str = "default",
+    notify: bool = False,
+    prometheus: Path | None = None,
+) -> int:
     """Print how ready an environment is, and give what monitoring expects as exit code."""
     project = load_project(sandbox)
     readiness = look(project, environment)
@@ -47,9 +55,24 @@ def status(environment: str | None, *, as_json: bool, sandbox: str = "default", 
         from drx.cli.status_text import print_readiness
 
         print_readiness(readiness)
+    if prometheus is not None:
+        _write_metrics(prometheus, readiness)
     if notify:
         _tell(project, readiness)
     return int(readiness.level)
+
+
+def _write_metrics(path: Path, readiness: Readiness) -> None:
+    """Write what was measured for Prometheus, readable by its collector; raises UsageError where that cannot be."""
+    from drx.files import write_atomically
+    from drx.reports.metrics import metrics_text
+
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}", "Name a file in the folder of node_exporter's collector")
+    try:
+        write_atomically(path, metrics_text(readiness).encode(), 0o644)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "Name a file that you may write") from None
 
 
 def _tell(project: Project, readiness: Readiness) -> None:
@@ -78,11 +101,12 @@ def look(project: Project, environment: str | None) -> Readiness:
         raise UsageError(f"there is no environment '{name}'", f"Name one of {', '.join(settings.environments)}")
     now, jobs = datetime.now(UTC), _jobs(project)
     asked = _ask(project, name, library, [job for job in jobs if job.environment in ("", name)], now)
+    due = tuple(_due(project, job, now) for job in jobs)
     proven = [judge_scenario(each, now) for each in _scenarios(project, library)]
-    lines = [*asked(), *judge_jobs([_due(project, job, now) for job in jobs])]
+    lines = [*asked(), *judge_jobs(due)]
     objectives = [line for line in lines if isinstance(line, Objective)]
     others = [line for line in lines if not isinstance(line, Objective)]
-    return Readiness(settings.service, name, now, (*objectives, *proven, *others))
+    return Readiness(settings.service, name, now, (*objectives, *proven, *others), due)
 
 
 def _most_precious(project: Project) -> str:
@@ -160,6 +184,9 @@ def _due(project: Project, job: "Job", now: datetime) -> Due:
         last_before(job.cron, job.timezone, now - GRACE),
         began.at if began else None,
         began.outcome if began else "succeeded",
+        began.succeeded_at if began else None,
+        began.seconds if began else None,
+        job.environment,
     )
 
 
@@ -186,6 +213,7 @@ def _as_json(readiness: Readiness) -> Mapping[str, object]:
 
 def _line(line: Line) -> Mapping[str, object]:
     made = {**asdict(line), "level": line.level.name.lower()}
+    del made["values"]
     if not line.job:
         del made["job"]
     if isinstance(line, Objective):

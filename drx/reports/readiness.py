@@ -1,6 +1,6 @@
 """Judge whether a service could be recovered now, out of what was read elsewhere. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -36,6 +36,8 @@ class Line:
     remedy: str = ""
     job: str = field(default="", kw_only=True)
     """The command of the scheduled job that it is about."""
+    values: Mapping[str, float] = field(default_factory=dict, kw_only=True, compare=False)
+    """What was measured, by the name of its metric."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Stores:
     """Pieces of time in between that nothing restores and that no rule gave up."""
     problem: str = ""
     remedy: str = ""
+    stored_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Copies:
 
     sentence: str
     sound: bool
+    count: int | None = None
+    """How many copies there are with the live database."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,17 @@ class Due:
     last_due: datetime | None
     last_began: datetime | None
     last_outcome: str = "succeeded"
+    last_success: datetime | None = None
+    last_seconds: float | None = None
+    """How long the newest run took that has ended."""
+    environment: str = ""
+
+    @property
+    def missed(self) -> bool:
+        """Whether it should have run here and has not. Without any record here it runs elsewhere, or never did."""
+        if self.last_began is None or self.last_due is None:
+            return False
+        return self.last_began < self.last_due - _INACCURATE
 
 
 @dataclass(frozen=True)
@@ -120,6 +136,7 @@ class Readiness:
     environment: str
     at: datetime
     lines: tuple[Line, ...]
+    jobs: tuple[Due, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -177,18 +194,26 @@ def judge_window(stores: Stores) -> Iterator[Line]:
     found = f"any second from {stores.begins:%Y-%m-%d %H:%M:%S} to {stores.reaches:%Y-%m-%d %H:%M:%S}"
     if stores.begins == stores.reaches:
         found = f"{stores.reaches:%Y-%m-%d %H:%M:%S}, that moment only"
+    values = {
+        "restore_window_start_timestamp_seconds": stores.begins.timestamp(),
+        "restore_window_end_timestamp_seconds": stores.reaches.timestamp(),
+        "restore_window_gaps": float(stores.gaps),
+        "stored_bytes": float(stores.stored_bytes),
+    }
     if stores.gaps:
         found += f"; before that {stores.gaps} {'gap' if stores.gaps == 1 else 'gaps'}"
-        yield Line("restore to", found, Level.WARNING, "drx backups window names every gap and its cause")
+        remedy = "drx backups window names every gap and its cause"
+        yield Line("restore to", found, Level.WARNING, remedy, values=values)
     else:
-        yield Line("restore to", found)
+        yield Line("restore to", found, values=values)
 
 
 def judge_copies(copies: Copies) -> Line:
     """Say whether the rule 3-2-1 is kept."""
+    values = {} if copies.count is None else {"copies": float(copies.count), "copies_sound": float(copies.sound)}
     if copies.sound:
-        return Line("3-2-1", copies.sentence)
-    return Line("3-2-1", copies.sentence, Level.WARNING, "drx backups copies says what is lacking")
+        return Line("3-2-1", copies.sentence, values=values)
+    return Line("3-2-1", copies.sentence, Level.WARNING, "drx backups copies says what is lacking", values=values)
 
 
 def judge_oplog(oplog: Oplog, now: datetime) -> Line:
@@ -231,7 +256,7 @@ def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
     for job in jobs:
         if job.last_began is None or job.last_due is None:
             continue
-        if job.last_began < job.last_due - _INACCURATE:
+        if job.missed:
             found = f"{job.command} was due {job.last_due:%Y-%m-%d %H:%M}, and ran last {job.last_began:%Y-%m-%d %H:%M}"
             remedy = "Look at what should have started it: drx schedule show"
             yield Line("missed", found, Level.WARNING, remedy, job=job.command)

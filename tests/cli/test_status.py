@@ -98,3 +98,16 @@ def test_alone_it_is_the_same_and_an_error_is_unknown(
     monkeypatch.chdir("/")
     assert run([]) == 0
     assert "Usage: drx" in capsys.readouterr().out
+
+
+def test_metrics_are_written_for_a_collector_to_read(project: Path, capsys: Capture) -> None:
+    store = open_store(DirectoryAddress(project / "store"))
+    put_base(store, "b1", int((datetime.now(UTC) - timedelta(minutes=40)).timestamp()), {"dump/oplog.bson": b"o"})
+    file = project / "drx.prom"
+    assert run(["status", "--prometheus", str(file)]) == 3
+    assert 'drx_readiness_level{service="svc",environment="production"} 3.0' in file.read_text().splitlines()
+    assert "drx_restore_window_end_timestamp_seconds{" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o644
+    capsys.readouterr()
+    assert run(["status", "--prometheus", str(project / "no" / "drx.prom")]) == 3
+    assert "there is no folder" in capsys.readouterr().err
