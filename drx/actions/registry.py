@@ -25,6 +25,7 @@ _FAMILIES = {
         "drx.actions.retention",
         "drx.actions.verification",
     ),
+    "dns": ("drx.actions.dns",),
     "github": ("drx.actions.github",),
     "host": ("drx.actions.host", "drx.actions.host_faults"),
     "http": ("drx.actions.http",),

@@ -104,6 +104,8 @@ def _tried(target: Target, context: Context) -> Iterator[tuple[str, Check]]:
         yield "keys of the bucket of uploads", lambda: _uploads(context)
     if target.atlas:
         yield "credentials of atlas", lambda: _atlas(context)
+    if target.dns:
+        yield "dns.token", lambda: _dns(context)
     if target.github:
         yield "github.token", lambda: _github(context)
     if isinstance(target.host, RailwayTarget | SystemdTarget):
@@ -143,6 +145,13 @@ def _atlas(context: Context) -> str:
 
     assert context.target.atlas is not None
     return _good(AtlasClient(context.target.atlas, context).cluster(context.target.atlas.cluster))
+
+
+def _dns(context: Context) -> str:
+    from drx.actions.providers.dns import open_zone
+
+    assert context.target.dns is not None
+    return _good(open_zone(context.target.dns, context).identity())
 
 
 def _github(context: Context) -> str:

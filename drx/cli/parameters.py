@@ -34,6 +34,8 @@ _SAMPLES_OF_NAMES: Mapping[str, object] = {
 _CHOICES: Mapping[str, Mapping[str, object]] = {
     "assert.that": {"equals": 50000},
     "atlas.restore": {"into": "pixelcraft-recovered", "at": '"2026-11-21T08:00:00Z"'},
+    "dns.point": {"name": "app.pixelcraft.example", "value": "192.0.2.10"},
+    "dns.read": {"name": "app.pixelcraft.example"},
     "github.wait": {"run": 9876543210},
     "host.set_variable": {"mongo_database": '"{{ steps.restore.outputs.database }}"'},
     "mongo.count": {"at_least": 1},

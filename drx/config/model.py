@@ -240,6 +240,21 @@ class Atlas(Model):
         return self
 
 
+class Dns(Model):
+    """The zone that the application's names stand in."""
+
+    provider: Literal["cloudflare"]
+    """Cloudflare, by its REST API."""
+    zone: Text
+    """Id of the zone."""
+    records: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Names that may be changed from this environment: `[staging.pixelcraft.example]`."""
+    token: Text
+    """A token; docs/providers.md says which rights it needs."""
+    api: Api = "https://api.cloudflare.com"
+    """Address of the API."""
+
+
 class Github(Model):
     """The repository that the application is deployed from."""
 
@@ -266,6 +281,8 @@ class Environment(Model):
     """The files that documents refer to."""
     host: Host | None = None
     """Where the application runs."""
+    dns: Dns | None = None
+    """Where the application's names stand."""
     atlas: Atlas | None = None
     """The database's cluster at MongoDB Atlas."""
     github: Github | None = None

@@ -14,6 +14,7 @@ from drx.config.model import (
     Atlas,
     Backups,
     Bucket,
+    Dns,
     Environment,
     Github,
     Host,
@@ -29,6 +30,7 @@ from drx.config.target import (
     BucketStore,
     BucketTarget,
     DirectoryStore,
+    DnsTarget,
     GithubTarget,
     HostTarget,
     MongoTarget,
@@ -198,6 +200,7 @@ def _target(stated: Environment, name: str, config: Config, backups: BackupTarge
         mongo=MongoTarget(Secret(mongo.uri), mongo.database, mongo.replica_set_id) if mongo else None,
         uploads=BucketTarget(*_bucket(stated.uploads)) if stated.uploads else None,
         host=_host(stated.host, config.directory) if stated.host else None,
+        dns=_dns(stated.dns) if stated.dns else None,
         atlas=_atlas(stated.atlas) if stated.atlas else None,
         github=_github(stated.github) if stated.github else None,
         health_url=stated.health_url,
@@ -233,6 +236,11 @@ def _host(stated: Host, directory: Path) -> HostTarget | RailwayTarget | Systemd
                 sudo=stated.sudo,
                 ssh_config=directory / stated.ssh_config if stated.ssh_config else None,
             )
+
+
+def _dns(stated: Dns) -> DnsTarget:
+    records = tuple(name.rstrip(".").lower() for name in stated.records)
+    return DnsTarget(stated.provider, stated.zone, records, Secret(stated.token), stated.api)
 
 
 def _atlas(stated: Atlas) -> AtlasTarget:

@@ -83,6 +83,18 @@ class AtlasTarget:
 
 
 @dataclass(frozen=True)
+class DnsTarget:
+    """A zone at a DNS provider."""
+
+    provider: str
+    zone: str
+    records: tuple[str, ...]
+    """Names that may be changed, in small letters and without the last dot."""
+    token: Secret
+    api: str
+
+
+@dataclass(frozen=True)
 class GithubTarget:
     """A repository."""
 
@@ -168,6 +180,7 @@ class Target:
     mongo: MongoTarget | None = None
     uploads: BucketTarget | None = None
     host: HostTarget | RailwayTarget | SystemdTarget | None = None
+    dns: DnsTarget | None = None
     atlas: AtlasTarget | None = None
     github: GithubTarget | None = None
     health_url: str | None = None
@@ -201,6 +214,7 @@ def _secret_names() -> frozenset[str]:
         ("host", HostTarget),
         ("host", RailwayTarget),
         ("host", SystemdTarget),
+        ("dns", DnsTarget),
         ("atlas", AtlasTarget),
         ("github", GithubTarget),
     )
@@ -230,7 +244,7 @@ def _shown(value: object, reveal: bool) -> object:
             return str(value)
         case MongoTarget() | BucketTarget() | HostTarget() | RailwayTarget() | SystemdTarget():
             return {name: part for name, part in _scope(value, reveal).items() if part is not None}
-        case AtlasTarget() | GithubTarget():
+        case DnsTarget() | AtlasTarget() | GithubTarget():
             return {name: part for name, part in _scope(value, reveal).items() if part is not None}
         case _:
             return value

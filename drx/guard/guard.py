@@ -151,6 +151,10 @@ def identify(target: Target, kind: Kind) -> Identity:
         from drx.guard.providers import identify_atlas
 
         return identify_atlas(target.atlas)
+    if kind == "dns" and target.dns:
+        from drx.guard.providers import identify_dns
+
+        return identify_dns(target.dns)
     if kind == "host" and isinstance(target.host, RailwayTarget | SystemdTarget):
         from drx.guard.providers import identify_host
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Client = MongoClient[dict[str, object]]
 
-Kind = Literal["mongo", "uploads", "atlas", "host"]
+Kind = Literal["mongo", "uploads", "atlas", "host", "dns"]
 """The parts of an environment that can say who they are."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 REPLICA_SET_MARK = "replicaSetId:"

@@ -6,7 +6,8 @@ from drx.actions.hosts.railway import RailwayService
 from drx.actions.hosts.systemd import SystemdUnit
 from drx.actions.providers.api import Refusal
 from drx.actions.providers.atlas import AtlasClient, Cluster
-from drx.config import AtlasTarget, RailwayTarget, SystemdTarget
+from drx.actions.providers.dns import open_zone
+from drx.config import AtlasTarget, DnsTarget, RailwayTarget, SystemdTarget
 from drx.errors import Cancelled, StepError
 from drx.guard.identity import Identity, UnknownIdentity
 
@@ -44,6 +45,17 @@ def identify_atlas(target: AtlasTarget) -> Identity:
         raise UnknownIdentity(error.message, error.remedy) from None
     marks = dict.fromkeys(f"cluster {cluster.id}" for cluster in (own, *others))
     return Identity("atlas", tuple(marks), "Atlas, get one cluster")
+
+
+def identify_dns(target: DnsTarget) -> Identity:
+    """Read the zone's id: each name that may be changed is a mark, since a zone may hold names of production too.
+
+    Raises UnknownIdentity where it does not tell.
+    """
+    try:
+        return Identity("dns", open_zone(target, _Patience()).identity(), "the zone's id")
+    except StepError as error:
+        raise UnknownIdentity(error.message, error.remedy) from None
 
 
 def identify_host(target: RailwayTarget | SystemdTarget) -> Identity:

@@ -52,6 +52,8 @@ class _Entry(Model):
     """Marks of the cluster at Atlas, and of those that may be restored into."""
     host: tuple[Text, ...] = ()
     """Marks of the application at its provider."""
+    dns: tuple[Text, ...] = ()
+    """Marks of the names that may be changed, with their zone."""
 
 
 class _File(Model):
@@ -82,7 +84,13 @@ def read_trust(directory: Path) -> Trust:
         raise InvalidDocument(problems)
     return Trust(
         {
-            name: {"mongo": each.mongo, "uploads": each.uploads, "atlas": each.atlas, "host": each.host}
+            name: {
+                "mongo": each.mongo,
+                "uploads": each.uploads,
+                "atlas": each.atlas,
+                "host": each.host,
+                "dns": each.dns,
+            }
             for name, each in file.environments.items()
         }
     )
