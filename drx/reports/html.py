@@ -5,7 +5,6 @@ from html import escape
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from drx.reports.text import visible
@@ -13,6 +12,8 @@ from drx.reports.text import visible
 
 def page(title: str, markdown: str) -> str:
     """Give the whole page. What was harmless Markdown is harmless HTML: tags in it stay text."""
+    from markdown_it import MarkdownIt
+
     converter = MarkdownIt("commonmark", {"html": False}).enable("table")
     return sheet(title, converter.render(markdown), "page.css")
 

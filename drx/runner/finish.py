@@ -17,7 +17,6 @@ from drx.reports.markdown import report_markdown
 from drx.reports.shapes import RunFacts, Word
 from drx.reports.trend import History
 from drx.reports.verdict import verdict_lines
-from drx.reports.webpage import report_html
 from drx.runner.record import REPORT, REPORT_HTML, REPORT_JSON, hash_files
 from drx.ui.port import Ui
 
@@ -47,6 +46,8 @@ def seal(plan: Plan, journal: Journal, record: Path, operator: Author, look_back
 
 def reports_of(facts: RunFacts, history: History) -> dict[str, bytes]:
     """Render every report of a run, by the name of its file."""
+    from drx.reports.webpage import report_html  # what draws pictures is not wanted before a run has ended
+
     rendered = {
         REPORT: report_markdown(facts, history),
         REPORT_HTML: report_html(facts, history),
