@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pymongo import MongoClient
 from pymongo.database import Database
 
 from tests import servers
 
 pytest_plugins = ["tests.golden_files"]
+
+# A busy machine is slow, and not wrong.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
