@@ -51,13 +51,19 @@ class Project:
         """Where and by whom a run is run, and how it is shown."""
         from drx.guard import read_trust
         from drx.journal import encode_event
+        from drx.runner.earlier import step_times
         from drx.runner.run import Setting
         from drx.runner.verified import read_verified
         from drx.ui.choose import choose_ui
 
         environments = self.config.settings.environments
         protected = [name for name, found in environments.items() if found.protected]
-        ui = choose_ui(unattended=unattended, encode=encode_event if as_json else None, protected=protected)
+        ui = choose_ui(
+            unattended=unattended,
+            encode=encode_event if as_json else None,
+            protected=protected,
+            earlier=lambda runbook: step_times(self.records, runbook),
+        )
         trust = read_trust(self.root)
         return Setting(
             self.records,

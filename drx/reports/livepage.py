@@ -7,9 +7,10 @@ from functools import cache
 
 from jinja2 import Environment
 
-from drx.engine.plan import Group, Phase, Plan
+from drx.engine.plan import Plan
 from drx.engine.terms import Mode
 from drx.engine.visit import BROKEN, SETTLED, Status
+from drx.reports.forecast import BUSY, Earlier, forecast
 from drx.reports.html import html_templates, sheet
 from drx.reports.shapes import RunFacts, StepTiming, Word
 from drx.reports.text import one_line, sentence, show_target
@@ -25,8 +26,6 @@ _MARKS: Mapping[Status, tuple[str, str]] = {
     Status.INTERRUPTED: ("!", "broken"),
     Status.ROLLED_BACK: ("↶", "soft"),
 }
-_BUSY = frozenset({Status.RUNNING, Status.RETRYING, Status.WAITING})
-_COUNTED = frozenset({Phase.PRECHECK, Phase.STEP})
 _NEWEST_NOTES = 10
 
 
@@ -51,15 +50,18 @@ class Line:
     note: str = ""
 
 
-def live_html(plan: Plan, facts: RunFacts, now: datetime, *, going_on: bool = True) -> str:
+def live_html(
+    plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier | None = None, *, going_on: bool = True
+) -> str:
     """Write the whole page; while the run goes on, it loads itself anew."""
+    earlier = earlier or {}
     word, tone = _word(facts, going_on)
     lines = list(_lines(plan, facts, now))
     content = _environment().get_template("live.html.j2").render(
         facts=facts,
         word=word,
         tone=tone,
-        figures=list(_figures(plan, facts, now)),
+        figures=list(_figures(plan, facts, now, earlier)),
         current=[line for line in lines if line.style == "now"],
         lines=lines,
         notes=facts.notes[: -_NEWEST_NOTES - 1 : -1],
@@ -84,7 +86,7 @@ def _word(facts: RunFacts, going_on: bool) -> tuple[str, str]:
     return "RUNNING", "open"
 
 
-def _figures(plan: Plan, facts: RunFacts, now: datetime) -> Iterator[Figure]:
+def _figures(plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier) -> Iterator[Figure]:
     since = now - facts.clock.moment
     if facts.recovered_at is not None:
         yield Figure("recovered after", show_clock(facts.recovered_at - facts.clock.moment))
@@ -98,24 +100,10 @@ def _figures(plan: Plan, facts: RunFacts, now: datetime) -> Iterator[Figure]:
         )
     if facts.outcome is None and facts.recovered_at is None:
         word = "done" if facts.mode is Mode.OPERATION else "recovered"
-        yield Figure(f"forecast: {word} at about", f"{now + remaining(plan, facts, now):%H:%M:%S} UTC")
-
-
-def remaining(plan: Plan, facts: RunFacts, now: datetime) -> timedelta:
-    """Add up what the steps up to the recovery should still take, each as long as it is expected to."""
-    newest = {step.step: step for step in facts.steps if not step.rollback}
-    total = timedelta()
-    for step in plan.steps.values():
-        if isinstance(step.work, Group) or step.phase not in _COUNTED:
-            continue
-        found, expected = newest.get(step.id), step.expect or timedelta()
-        if found is None:
-            total += expected
-        elif found.status in _BUSY:
-            total += max(expected - (now - found.started), timedelta())
-        if step.recovered:
-            break
-    return total
+        found = forecast(plan, facts, now, earlier)
+        yield Figure(f"forecast: {word} at about ({found.basis})", f"{now + found.likely:%H:%M:%S} UTC")
+        if found.late > found.likely:
+            yield Figure("in nine cases of ten by", f"{now + found.late:%H:%M:%S} UTC")
 
 
 def _lines(plan: Plan, facts: RunFacts, now: datetime) -> Iterator[Line]:
@@ -123,7 +111,7 @@ def _lines(plan: Plan, facts: RunFacts, now: datetime) -> Iterator[Line]:
         if step.group:
             continue
         mark, style = _MARKS.get(step.status, ("·", "soft"))
-        took = now - step.started if step.status in _BUSY else step.actual
+        took = now - step.started if step.status in BUSY else step.actual
         expected = f"expected {show_duration(step.expected)}" if step.expected is not None else ""
         title = f"Roll back: {step.title}" if step.rollback else step.title
         yield Line(mark, style, title, step.step, show_duration(took), expected, _note(step))

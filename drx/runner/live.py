@@ -9,6 +9,8 @@ from drx.engine.plan import Plan
 from drx.files import write_atomically
 from drx.journal import Journal
 from drx.reports.facts import gather
+from drx.reports.forecast import Earlier
+from drx.runner.earlier import step_times
 from drx.runner.record import REPORT_HTML
 
 _CLOCK_SECONDS = 5.0
@@ -28,6 +30,7 @@ class LivePage:
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._count = 0
+        self._earlier: Earlier | None = None
         self.problem = ""
         """Why there is no page, where it could not be written."""
         self._thread = threading.Thread(target=self._work, name="page", daemon=True)
@@ -65,7 +68,9 @@ class LivePage:
             return
         try:
             facts = gather(self._plan, events)
-            page = live_html(self._plan, facts, datetime.now(UTC), going_on=going_on)
+            if self._earlier is None:
+                self._earlier = step_times(self._path.parent.parent, self._plan.runbook)
+            page = live_html(self._plan, facts, datetime.now(UTC), self._earlier, going_on=going_on)
             write_atomically(self._path, page.encode())
         except Exception as error:  # whatever is wrong with a page, the recovery goes on
             self.problem = f"{type(error).__name__}: {error}"

@@ -1,13 +1,14 @@
 """Keep a few lines at the foot of the terminal up to date, below the lines of the run. It asks and decides nothing."""
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from drx.engine.events import Event
 from drx.engine.plan import Plan
+from drx.reports.forecast import Earlier
 from drx.ui.header import Progress, header
 
 if TYPE_CHECKING:
@@ -15,13 +16,19 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 _TIMES_A_SECOND = 2
+LookUp = Callable[[str], Earlier]
 
 
 class Area:
     """The header of a run, drawn again twice a second between `show` and `hide`."""
 
-    def __init__(self, protected: Collection[str] = (), *, colour: bool = False) -> None:
+    def __init__(
+        self, protected: Collection[str] = (), earlier: LookUp = lambda runbook: {}, *, colour: bool = False
+    ) -> None:
+        """`earlier` tells what each step of a runbook took in earlier runs; it is asked once."""
         self._protected = protected
+        self._look_up = earlier
+        self._earlier: Earlier = {}
         self._colour = colour
         self._lock = threading.Lock()
         self._plan: Plan | None = None
@@ -32,6 +39,7 @@ class Area:
     def begin(self, plan: Plan) -> None:
         """Get to know the run."""
         self._plan = plan
+        self._earlier = self._look_up(plan.runbook)
 
     def take(self, event: Event) -> None:
         """Take note of an event."""
@@ -55,7 +63,7 @@ class Area:
             plan, events, progress = self._plan, tuple(self._events), dict(self._progress)
         if plan is None or not events:
             return ()
-        return header(plan, gather(plan, events, ""), datetime.now(UTC), self._protected, progress)
+        return header(plan, gather(plan, events, ""), datetime.now(UTC), self._protected, progress, self._earlier)
 
     def show(self) -> None:
         """Draw it, until `hide`."""

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 
 from drx.engine.events import Event
-from drx.ui.area import Area
+from drx.ui.area import Area, LookUp
 from drx.ui.plain import PlainUi
 from drx.ui.port import Ui
 from drx.ui.prompts import LinePrompts, Prompts, RichPrompts
@@ -17,11 +17,13 @@ def choose_ui(
     unattended: bool,
     encode: Callable[[Event], str] | None = None,
     protected: Collection[str] = (),
+    earlier: LookUp = lambda runbook: {},
     environ: Mapping[str, str] = os.environ,
 ) -> Ui:
     """Give JSON lines with `encode`, prompts where a person sits at a terminal, else plain lines.
 
-    NO_COLOR and TERM=dumb are respected. `protected` names the environments that must not be mistaken for others.
+    NO_COLOR and TERM=dumb are respected. `protected` names the environments that must not be mistaken
+    for others, and `earlier` tells what the steps of a runbook took in earlier runs.
     """
     if encode is not None:
         from drx.ui.jsonl import JsonlUi
@@ -33,7 +35,7 @@ def choose_ui(
         return PlainUi(colour=colour)
     if dumb:
         return TerminalUi(LinePrompts, colour=colour)
-    area = Area(protected, colour=colour)
+    area = Area(protected, earlier, colour=colour)
     return TerminalUi(lambda: RichPrompts(area.lines), colour=colour, area=area)
 
 

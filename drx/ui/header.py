@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from drx.engine.plan import Plan
 from drx.engine.terms import Mode
 from drx.engine.visit import Status
-from drx.reports.livepage import remaining
+from drx.reports.forecast import BUSY, Earlier, forecast
 from drx.reports.shapes import RunFacts, Split, StepTiming
 from drx.reports.text import one_line
 from drx.units import show_clock, show_duration
 
-_BUSY = frozenset({Status.RUNNING, Status.RETRYING, Status.WAITING})
 _MOST_STEPS = 4
 
 
@@ -29,12 +28,17 @@ class Progress:
 
 
 def header(
-    plan: Plan, facts: RunFacts, now: datetime, protected: Collection[str], progress: Mapping[str, Progress]
+    plan: Plan,
+    facts: RunFacts,
+    now: datetime,
+    protected: Collection[str],
+    progress: Mapping[str, Progress],
+    earlier: Earlier,
 ) -> list[str]:
     """Give the lines: the run and where, the clocks, where the time went, and each step under way."""
     return [
         _where(facts, protected),
-        "  ".join(_clocks(plan, facts, now)),
+        "  ".join(_clocks(plan, facts, now, earlier)),
         *_spent(facts.until_recovered or facts.whole, facts, now),
         *(_step(step, now, progress.get(step.step)) for step in _under_way(facts)),
     ]
@@ -46,7 +50,7 @@ def _where(facts: RunFacts, protected: Collection[str]) -> str:
     return f"{facts.mode.value.upper()} {one_line(facts.drill or facts.runbook)} in {shown}"
 
 
-def _clocks(plan: Plan, facts: RunFacts, now: datetime) -> list[str]:
+def _clocks(plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier) -> list[str]:
     since = (facts.recovered_at or now) - facts.clock.moment
     if facts.recovered_at is not None:
         return [f"recovered after {show_clock(since)}"]
@@ -55,7 +59,9 @@ def _clocks(plan: Plan, facts: RunFacts, now: datetime) -> list[str]:
         left = facts.rto.target - since
         over = "OVER THE RTO by" if left < timedelta() else "left"
         shown = [f"RTO {show_duration(facts.rto.target)}", *shown, f"{over} {show_clock(abs(left))}"]
-    return [*shown, f"forecast {now + remaining(plan, facts, now):%H:%M:%S} UTC (as planned)"]
+    found = forecast(plan, facts, now, earlier)
+    late = f" - {now + found.late:%H:%M}" if found.late > found.likely else ""
+    return [*shown, f"forecast {now + found.likely:%H:%M}{late} UTC ({found.basis})"]
 
 
 def _spent(split: Split, facts: RunFacts, now: datetime) -> list[str]:
@@ -79,7 +85,7 @@ def _short(spent: timedelta) -> str:
 
 
 def _under_way(facts: RunFacts) -> list[StepTiming]:
-    busy = [step for step in facts.steps if step.status in _BUSY and not step.group]
+    busy = [step for step in facts.steps if step.status in BUSY and not step.group]
     return busy[:_MOST_STEPS]
 
 

@@ -14,10 +14,16 @@ STARTED = RunStarted("2026-11-21T0800Z-story-7f3a", Mode.INCIDENT, "story", "pro
 RESTORE = StepStarted("restore", 1, 1, Part.WORK, {})
 
 
-def lines(*facts: Fact, later: float = 0, protected: tuple[str, ...] = (), **progress: Progress) -> list[str]:
+def lines(
+    *facts: Fact,
+    later: float = 0,
+    protected: tuple[str, ...] = (),
+    earlier: dict[str, list[float]] | None = None,
+    **progress: Progress,
+) -> list[str]:
     """The header this many seconds after the last event."""
     gathered = gather(PLAN, [event(fact) for fact in (STARTED, ClockStarted(AT, "run"), *facts)], "")
-    return header(PLAN, gathered, AT + timedelta(seconds=later), protected, progress)
+    return header(PLAN, gathered, AT + timedelta(seconds=later), protected, progress, earlier or {})
 
 
 def test_a_protected_environment_is_unmistakable_without_colour() -> None:
@@ -28,13 +34,19 @@ def test_a_protected_environment_is_unmistakable_without_colour() -> None:
 def test_the_clocks_and_the_step_under_way() -> None:
     _, clocks, spent, step = lines(RESTORE, later=65)
     assert "elapsed 00:01:05" in clocks
-    assert "forecast 08:05:12 UTC (as planned)" in clocks
+    assert "forecast 08:05 UTC (as planned)" in clocks
     assert spent == "automation 01:05"
     assert step == "> restore  1m 05s (expected 5m)"
 
 
 def test_a_step_that_takes_longer_moves_the_forecast() -> None:
-    assert "forecast 08:10:12 UTC" in lines(RESTORE, later=600)[1]
+    assert "forecast 08:10 UTC" in lines(RESTORE, later=600)[1]
+
+
+def test_earlier_runs_tell_more_than_the_plan() -> None:
+    times = {"restore": [60.0, 120.0, 180.0, 240.0, 300.0, 360.0, 420.0, 480.0, 540.0, 600.0, 660.0]}
+    assert "forecast 08:06 - 08:10 UTC (11 runs)" in lines(RESTORE, earlier=times)[1]
+    assert "forecast 08:02 UTC (1 run)" in lines(RESTORE, earlier={"restore": [120.0]})[1]
 
 
 @pytest.mark.parametrize(
