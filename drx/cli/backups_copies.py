@@ -16,6 +16,7 @@ def copies(environment: str | None, as_json: bool, *, sandbox: str = "default") 
     from drx.actions.servers import address_of
     from drx.backup.custody import sentence, shown, table
     from drx.backup.holdings import survey
+    from drx.backup.rule import explanation
 
     project = load_project(sandbox)
     name = choose_environment(project.config, environment, unattended=as_json)
@@ -27,5 +28,5 @@ def copies(environment: str | None, as_json: bool, *, sandbox: str = "default") 
     if as_json:
         typer.echo(json.dumps(shown(custody), ensure_ascii=False, indent=1))
     else:
-        typer.echo("\n".join((*table(custody), "", f"3-2-1  {sentence(custody)}")))
+        typer.echo("\n".join((*table(custody), "", f"3-2-1  {sentence(custody)}", *explanation(custody))))
     return ExitCode.OK if custody.sound else ExitCode.FAILED

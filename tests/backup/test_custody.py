@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from drx.backup.custody import Custody, Holding, Place, sentence, shown, table
 from drx.backup.holdings import survey
+from drx.backup.rule import explanation, parts
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address
 from drx.backup.stores.s3 import S3Store
+from drx.config.model import Store
 from tests import servers
 from tests.backup.pieces import DATABASE, SERVICE, put_base, put_slice
 
@@ -49,6 +52,46 @@ def held(place: Place, hours: float = 0, **found: object) -> Holding:
 )
 def test_the_rule_in_one_line(holdings: list[Holding], said: str) -> None:
     assert sentence(Custody(tuple(holdings))) == said
+
+
+ADD = "Make a bucket in another region, and add it to drx.yaml, below backups: copies:\n"
+
+
+@pytest.mark.parametrize(
+    ("holdings", "kept", "remedy"),
+    [
+        ([held(PRIMARY), held(EUROPE)], (True, True, True), ""),
+        ([held(PRIMARY)], (False, True, False), ADD + "  - {s3: {bucket: backups-eu-west-1, region: eu-west-1}}"),
+        ([held(EUROPE)], (False, True, False), ADD + "  - {s3: {bucket: backups-eu-us-east-1, region: us-east-1}}"),
+        (
+            [held(PRIMARY), held(DISK)],
+            (True, True, False),
+            ADD + "  - {s3: {bucket: backups-eu-west-1, region: eu-west-1}}",
+        ),
+        ([held(PRIMARY), Holding(EUROPE)], (False, True, False), "Fill backups-eu: drx run nightly-backup"),
+        (
+            [held(PRIMARY), Holding(EUROPE, problem="NoSuchBucket")],
+            (False, True, False),
+            "Make backups-eu readable: NoSuchBucket",
+        ),
+        ([Holding(PRIMARY), Holding(DISK)], (False, False, False), "Fill backups, drx: drx run nightly-backup"),
+    ],
+)
+def test_each_demand_is_explained_and_what_is_missing_has_its_line(
+    holdings: list[Holding], kept: tuple[bool, ...], remedy: str
+) -> None:
+    custody = Custody(tuple(holdings))
+    judged = parts(custody)
+    assert tuple(part.kept for part in judged) == kept
+    assert all(kept) == custody.holds
+    assert next((part.remedy for part in judged if part.remedy), "") == remedy
+    assert all(bool(part.remedy) != part.kept for part in judged)
+
+
+def test_the_line_is_what_drx_yaml_takes() -> None:
+    (line,) = [each.strip() for each in explanation(Custody((held(PRIMARY), held(DISK)))) if "s3:" in each]
+    (copy,) = yaml.safe_load(line)
+    assert Store.model_validate(copy).s3 is not None
 
 
 def test_what_a_copy_lacks_is_laid_out() -> None:

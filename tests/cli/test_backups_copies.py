@@ -46,6 +46,13 @@ def test_people_see_every_store_and_the_verdict(project: Path, capsys: pytest.Ca
         "\n"
         "3-2-1  2 copies, 2 kinds, 0 elsewhere: no "
         "(offline copy holds nothing to restore; offline copy lacks 2 files)\n"
+        "  three copies    NO   the live database, primary\n"
+        "                       Fill offline: drx run nightly-backup\n"
+        "  two kinds       yes  the database server's disks, a mounted disk\n"
+        "  one elsewhere   NO   no bucket in another region can be restored from; "
+        "where a directory's disk stands, drx cannot tell\n"
+        "                       Make a bucket in another region, and add it to drx.yaml, below backups: copies:\n"
+        "                         - {s3: {bucket: primary-eu-west-1, region: eu-west-1}}\n"
     )
 
 
