@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.library import read_library
-from drx.config import Config, Target, find_config, load_config, resolve_records, resolve_target
+from drx.config import Config, Target, find_config, load_config, resolve_records, resolve_target, stray_secrets
 from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import HumanNeeded, UsageError
 
@@ -72,7 +72,8 @@ class Project:
             trust,
             self.resolve,
             unattended,
-            shelf=shelf_of,
+            shelf=lambda environment: shelf_of(self.config, environment),
+            strays=lambda: stray_secrets(self.config, os.environ),
             jobs=self.root / JOBS,
             proven=lambda: read_verified(self.root),
             tell=self.tell,

@@ -16,7 +16,7 @@ from drx.yaml_source.document import MAX_BYTES
 FILE_NAME = "drx.yaml"
 REFERENCING = ("environments", "backups", "notify", "schedules", "records")
 """The parts in which `${NAME}`, `file:` and `secret:` are references."""
-_SECRETS = frozenset(("secret_access_key", "client_secret", "private_key", "token", "project_token"))
+SECRETS = frozenset(("secret_access_key", "client_secret", "private_key", "token", "project_token"))
 """Settings that are secrets as a whole."""
 
 ValuePath = tuple[str | int, ...]
@@ -122,7 +122,7 @@ def _check_references(document: Document) -> Iterator[Problem]:
 def _holds_secret(name: str | int, text: str) -> bool:
     """Whether a secret is written out here, references aside."""
     written = "" if text.startswith((FILE, COMMAND)) else REFERENCE.sub("", text)
-    return bool(written) if name in _SECRETS else name == "uri" and len(secrets_of(written)) > 1
+    return bool(written) if name in SECRETS else name == "uri" and len(secrets_of(written)) > 1
 
 
 def _name(path: ValuePath) -> str:

@@ -59,7 +59,7 @@ def _append(record: Path, journal: Journal, plan: Plan, facts: Sequence[Aftertho
 
 def _shelf(found: Begun, setting: Setting, masker: Masker) -> Shelf | None:
     try:
-        return open_shelf(found.config, found.started.environment, setting, masker)
+        return open_shelf(found.started.environment, setting, masker)
     except DrxError as error:
         setting.ui.say(f"the copy of this record stays as it was: {error.message}")
         return None

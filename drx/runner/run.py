@@ -1,6 +1,6 @@
 """Start, resume and finish runs: everything around the loop. The outermost layer of a run; it decides no steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -53,10 +53,12 @@ class Setting:
     unattended: bool = False
     finished: Callable[[RunFacts], None] = lambda facts: None
     """Told the figures of a run that has come to its end."""
-    shelf: Callable[[Config, str], Shelf | None] = lambda config, environment: None
+    shelf: Callable[[str], Shelf | None] = lambda environment: None
     """Opens where copies of the records of an environment's runs go; nothing where drx.yaml does not say."""
     tell: Tell = lambda notice: ()
     """Lets people hear of a run."""
+    strays: Callable[[], Iterable[str]] = tuple
+    """Lists the secrets of other environments, which lie about in the same process."""
     jobs: Path | None = None
     """The folder with the locks of jobs, so that none runs twice at once; without it, they may."""
     proven: Callable[[], Mapping[str, Verified]] = dict
@@ -116,7 +118,7 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         target = setting.resolve(config, started.environment)
         for secret in target.secrets():
             masker.add(secret)
-        shelf = open_shelf(config, started.environment, setting, masker)
+        shelf = open_shelf(started.environment, setting, masker)
         plan = found.plan(target)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         with alone(setting.jobs, found.what, setting.operator):
@@ -147,7 +149,7 @@ def _begin(
     guard = Guard(target, config.settings, setting.trust, what.mode)
     identities = guard.check_drill() if what.mode is Mode.DRILL else ()
     masker = Masker(target.secrets())
-    shelf = open_shelf(config, what.environment, setting, masker)
+    shelf = open_shelf(what.environment, setting, masker)
     record = create_record(setting.records, what.run)
     started = RunStarted(
         run=what.run,
@@ -178,9 +180,11 @@ def looking_back(library: Library, config: Config, setting: Setting) -> LookBack
     return lambda facts: look_back(facts, setting.records, library, setting.proven, valid_for)
 
 
-def open_shelf(config: Config, environment: str, setting: Setting, masker: Masker) -> Shelf | None:
-    """Open where copies of the record go; its key is hidden as every other secret is."""
-    shelf = setting.shelf(config, environment)
+def open_shelf(environment: str, setting: Setting, masker: Masker) -> Shelf | None:
+    """Open where copies of the record go; its key is hidden as every other secret is, in use or not."""
+    for stray in setting.strays():
+        masker.add(stray)
+    shelf = setting.shelf(environment)
     if shelf is not None and shelf.secret is not None:
         masker.add(shelf.secret.reveal())
     return shelf

@@ -32,17 +32,18 @@ secret_command: [{root}/print-secret]
 environments:
   lab:
     mongo: {{uri: "${{MONGO}}", database: "{database}"}}
-    uploads: {{bucket: "{bucket}", endpoint: "{s3}", access_key_id: test, secret_access_key: "${{UPLOADS}}"}}
-    atlas: {{project: "0123456789abcdef01234567", cluster: c, client_id: i, client_secret: "${{ATLAS}}", api: "http://127.0.0.1:1"}}
+    uploads: {{bucket: "{bucket}", {key}, secret_access_key: "${{UPLOADS}}"}}
+    atlas:
+      {{project: "{zeros}", cluster: c, client_id: i, client_secret: "${{ATLAS}}", api: "http://127.0.0.1:1"}}
     github: {{repository: a/b, token: "secret:token", api: "http://127.0.0.1:1"}}
     health_url: http://127.0.0.1:1/
   locked: {{mongo: {{uri: "${{LOCKED}}", database: db}}}}
   production: {{protected: true, mongo: {{uri: "${{LOCKED}}", database: db}}}}
 backups:
-  primary: {{s3: {{bucket: "{bucket}", prefix: one/, endpoint: "{s3}", access_key_id: test, secret_access_key: "${{PRIMARY}}"}}}}
+  primary: {{s3: {{bucket: "{bucket}", prefix: one/, {key}, secret_access_key: "${{PRIMARY}}"}}}}
   copies:
-    - {{s3: {{bucket: "{bucket}", prefix: two/, endpoint: "{s3}", access_key_id: test, secret_access_key: "file:copy.key"}}}}
-records: {{s3: {{bucket: "{bucket}", prefix: three/, endpoint: "{s3}", access_key_id: test, secret_access_key: "${{RECORDS}}"}}}}
+    - {{s3: {{bucket: "{bucket}", prefix: two/, {key}, secret_access_key: "file:copy.key"}}}}
+records: {{s3: {{bucket: "{bucket}", prefix: three/, {key}, secret_access_key: "${{RECORDS}}"}}}}
 contacts: {{channel: "#ops"}}
 notify: {{on_failure: ["${{HOOK}}"]}}
 schedules:
@@ -56,12 +57,28 @@ steps:
   - id: say
     title: Print every variable, plain and in base64
     action: shell.run
-    with: {command: [sh, -c, "env; for v in MONGO UPLOADS PRIMARY RECORDS ATLAS HOOK; do printenv $v | base64 -w0; done; cat copy.key; ./print-secret token"]}
+    with: {command: [sh, say-all]}
     expect: 1s
     on_failure: continue
+  - id: token
+    title: Print what only one environment knows
+    when: "{{ target.name == 'lab' }}"
+    action: shell.run
+    with: {command: [./print-secret, token]}
+    expect: 1s
   - {id: ask, title: Ask the database, action: mongo.ping, expect: 1s}
   - {id: base, title: Take a base, action: backup.base, expect: 1s}
-  - {id: break, title: Fail with everything, action: shell.run, with: {command: [sh, -c, "env >&2; exit 3"]}, expect: 1s, on_failure: continue}
+  - id: break
+    title: Fail with everything
+    action: shell.run
+    with: {command: [sh, -c, "env >&2; exit 3"]}
+    expect: 1s
+    on_failure: continue
+"""
+SAY_ALL = """\
+env
+for name in MONGO UPLOADS PRIMARY RECORDS ATLAS HOOK; do printenv $name | base64 -w0; echo; done
+cat copy.key
 """
 STORY = """\
 runbook: story
@@ -87,7 +104,8 @@ EVERY: tuple[tuple[str, ...], ...] = (
     ("note", "{run}", "the bird sings"), ("review", "{run}"), ("report", "{run}"), ("report", "--help"),
     ("audit", "{run}"), ("audit", "{run}", "--json"), ("export", "{run}", "evidence.tar.gz"),
     ("sign", "{run}", "--key", "missing.key"), ("plan", "--env", "lab"), ("plan", "--env", "production"),
-    ("backups", "list", "--env", "lab"), ("backups", "list", "--env", "locked"), ("backups", "show", "base", "--env", "lab"),
+    ("backups", "list", "--env", "lab"), ("backups", "list", "--env", "locked"),
+    ("backups", "show", "base", "--env", "lab"),
     ("backups", "window", "--env", "lab"), ("backups", "events", "--env", "lab"), ("backups", "copies", "--env", "lab"),
     ("backups", "copies", "--env", "locked"), ("backups", "verify", "--env", "lab", "--unattended"),
     ("backups", "prune", "--dry-run", "--env", "lab"), ("backups", "prune", "--env", "lab", "--unattended"),
@@ -106,10 +124,16 @@ def root(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(capture, "_SETTLED_SECONDS", 0.1)
     database = f"canary_{os.getpid()}"
-    config = CONFIG.format(root=tmp_path, database=database, bucket=bucket, s3=s3_server)
+    config = CONFIG.format(
+        root=tmp_path,
+        database=database,
+        bucket=bucket,
+        key=f'endpoint: "{s3_server}", access_key_id: test',
+        zeros="0" * 24,
+    )
     for name, text in {
         "drx.yaml": config, "copy.key": CANARY["Copy"], "runbooks/leak.yaml": LEAK, "runbooks/story.yaml": STORY,
-        "drills/story.yaml": DRILL, "print-secret": f"#!/bin/sh\nprintf %s '{CANARY['Token']}'\n",
+        "drills/story.yaml": DRILL, "say-all": SAY_ALL, "print-secret": f"#!/bin/sh\nprintf %s '{CANARY['Token']}'\n",
     }.items():  # fmt: skip
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

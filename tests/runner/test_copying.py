@@ -41,7 +41,7 @@ def shelf(s3_server: str, bucket: str) -> Shelf:
 
 
 def setting_of(project: Project, shelf: Shelf) -> Setting:
-    return replace(project.setting(), shelf=lambda config, environment: shelf, jobs=project.root / "state" / "jobs")
+    return replace(project.setting(), shelf=lambda environment: shelf, jobs=project.root / "state" / "jobs")
 
 
 def run(project: Project, shelf: Shelf) -> ExitCode:
@@ -149,7 +149,7 @@ def test_what_is_said_after_a_run_is_copied_too(project: Project, shelf: Shelf, 
     assert audit(fetching.record).problems == ()
     assert "customers were told" in (fetching.record / "report.html").read_text()
 
-    def missing(config: object, environment: str) -> Shelf:
+    def missing(environment: str) -> Shelf:
         raise UsageError("DRX_KEY is not set")
 
     annotate(project.record, [NoteAdded("and the press")], replace(setting, shelf=missing))

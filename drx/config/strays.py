@@ -1,0 +1,39 @@
+"""Find secrets that a run does not use, but may meet: those of other environments, in variables and files."""
+
+from collections.abc import Iterator, Mapping
+
+from drx.config.load import REFERENCING, SECRETS, Config, ValuePath, texts
+from drx.config.model import FILE, REFERENCE
+from drx.files import read_regular
+from drx.secrets import secrets_of
+
+_MOST_BYTES = 64 * 1024
+_ADDRESS = "uri"
+
+
+def stray_secrets(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    """List what every secret setting of drx.yaml refers to, in whatever environment, as far as it can be read.
+
+    No `secret_command` is run for it. What is missing or cannot be read is nothing that could come out.
+    """
+    for part in REFERENCING:
+        for path, text in texts(config.document.data.get(part), (part,)):
+            if _is_secret(path):
+                yield from _values(text, path, config, environ)
+
+
+def _is_secret(path: ValuePath) -> bool:
+    """Addresses of web hooks are secrets as a whole: who knows them may use them."""
+    return path[0] == "notify" or path[-1] in SECRETS or path[-1] == _ADDRESS
+
+
+def _values(text: str, path: ValuePath, config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    if text.startswith(FILE):
+        try:
+            found = [read_regular(config.directory / text.removeprefix(FILE), _MOST_BYTES).decode().rstrip("\r\n")]
+        except (OSError, UnicodeDecodeError):
+            return
+    else:
+        found = [environ[name] for name in REFERENCE.findall(text) if environ.get(name)]
+    for value in found:
+        yield from secrets_of(value) if path[-1] == _ADDRESS else (value,)
