@@ -23,8 +23,10 @@ def stray_secrets(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_secret(path: ValuePath) -> bool:
-    """Addresses of web hooks are secrets as a whole: who knows them may use them."""
-    return path[0] == "notify" or path[-1] in SECRETS or path[-1] == _ADDRESS
+    """Addresses that messages go to are secrets as a whole: who knows them may use them."""
+    if path[0] in ("notify", "schedules"):
+        return path[-1] != "report_url"
+    return path[-1] in SECRETS or path[-1] == _ADDRESS
 
 
 def _values(text: str, path: ValuePath, config: Config, environ: Mapping[str, str]) -> Iterator[str]:

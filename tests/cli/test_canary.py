@@ -45,9 +45,9 @@ backups:
     - {{s3: {{bucket: "{bucket}", prefix: two/, {key}, secret_access_key: "file:copy.key"}}}}
 records: {{s3: {{bucket: "{bucket}", prefix: three/, {key}, secret_access_key: "${{RECORDS}}"}}}}
 contacts: {{channel: "#ops"}}
-notify: {{on_failure: ["${{HOOK}}"]}}
+notify: {{on_failure: ["${{HOOK}}"], timeout: 1s}}
 schedules:
-  - {{run: leak, environment: lab, cron: "0 3 * * *"}}
+  - {{run: leak, environment: lab, cron: "0 3 * * *", ping: "${{HOOK}}"}}
 """
 LEAK = """\
 runbook: leak
@@ -111,7 +111,7 @@ EVERY: tuple[tuple[str, ...], ...] = (
     ("backups", "prune", "--dry-run", "--env", "lab"), ("backups", "prune", "--env", "lab", "--unattended"),
     ("mongo", "restore", "nowhere", "--env", "lab", "--unattended"), ("sandbox", "status"), ("sandbox", "up", "--help"),
     ("sandbox", "down"), ("schedule", "show"), ("schedule", "cron"), ("schedule", "systemd"), ("schedule", "github"),
-    ("schedule", "kubernetes"),
+    ("schedule", "kubernetes"), ("notify", "test"),
 )  # fmt: skip
 """Every command, in ways that work and in ways that fail."""
 
