@@ -46,19 +46,20 @@ def check_secrets(params: CheckSecrets, context: Context) -> Result:
     credentials at the servers themselves, and looks at further variables and files. All that is wrong is said at once.
     """
     checks = [*_stated(params), *(_tried(context.target, context) if params.try_them else ())]
-    good, wrong = [], []
+    good: list[str] = []
+    wrong: dict[str, str] = {}
     for number, (name, check) in enumerate(checks):
         context.check()
         context.progress(number, len(checks), "secrets")
         said = _said(check, context)
         if said:
-            wrong.append(f"{name}: {said}")
+            wrong[name] = said
         else:
             good.append(name)
     if wrong:
-        some = "one of them" if len(wrong) == 1 else f"{len(wrong)} of them"
-        message = f"of {len(checks)} secrets, {some} cannot be used: {'; '.join(wrong)}"
-        raise StepError(message, "Mend them now, while nothing is burning", lines=tuple(wrong))
+        message = f"{len(wrong)} of {len(checks)} secrets cannot be used: {', '.join(wrong)}"
+        lines = tuple(f"{name}: {said}" for name, said in wrong.items())
+        raise StepError(message, "Mend them now, while nothing is burning", lines=lines)
     if not good:
         raise StepError("there is nothing to check", "State servers in drx.yaml, or give `variables` or `files`")
     names: list[Json] = [*good]

@@ -30,7 +30,9 @@ def trust(
     target = resolve_target(config, environment, os.environ)
     found = tuple(identify(target, kind) for kind in kinds_of(target))
     if not found:
-        raise UsageError(f"'{environment}' has no server that could be asked", "State mongo or uploads in drx.yaml")
+        raise UsageError(
+            f"'{environment}' has no server that could be asked", "State mongo, uploads, host, dns or atlas in drx.yaml"
+        )
     say(f"{environment}{' (protected: no drill runs there)' if target.protected else ''}")
     for identity in found:
         say(_line(identity, known.marks(environment, identity.kind)))
@@ -47,10 +49,16 @@ def trust(
     return ExitCode.OK
 
 
+_SEVERAL = ("atlas", "dns")
+"""Kinds whose marks are not several names of one thing, but several things that may be changed."""
+
+
 def _line(identity: Identity, before: tuple[str, ...]) -> str:
     lines = [f"  {identity.kind:<8} {identity.value}  (from {identity.how})"]
     if before and not identity.is_one_of(before):
         lines.append(f"until now: {before[0]}")
+    if identity.kind in _SEVERAL:
+        lines += [f"and {mark}" for mark in identity.marks[1:]]
     if identity.kind == "mongo" and not identity.value.startswith(REPLICA_SET_MARK):
         lines.append("known by this member only: after a failover, trust it again,")
         lines.append("or let the user run replSetGetConfig (role clusterMonitor)")

@@ -203,7 +203,7 @@ class SystemdHost(Model):
     environment_file: Text | None = Field(default=None, pattern=r"^(/|\$\{)")
     """The unit's EnvironmentFile, where variables are set."""
     sudo: bool = True
-    """Run these commands by `sudo -n`; for users who need no password for them."""
+    """Run what changes something by `sudo -n`; for users who need no password for that."""
     ssh_config: Text | None = None
     """A configuration file for ssh, instead of ~/.ssh/config; relative to drx.yaml."""
 

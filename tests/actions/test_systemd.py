@@ -86,7 +86,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     (directory / "ssh_config").write_text(
         f"Host app\n  HostName 127.0.0.1\n  Port {machine.port}\n  User {getuser()}\n"
         f"  IdentityFile {directory}/user\n  IdentitiesOnly yes\n  UserKnownHostsFile {directory}/known\n"
-        "  StrictHostKeyChecking yes\n"
     )
     Path("/run/sshd").mkdir(exist_ok=True) if os.geteuid() == 0 else None
     sshd = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(directory / "sshd_config")], stderr=subprocess.DEVNULL)

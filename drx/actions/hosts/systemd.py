@@ -111,8 +111,17 @@ class SystemdUnit:
 
     def _run(self, command: Sequence[str], within: float, *, changes: bool = False, given: str = "") -> str:
         """Run a command there and give what it prints; anything but exit code 0 is a failure."""
-        whole = ["sudo", "-n", *command] if self._target.sudo and command[0] != "cat" else [*command]
-        options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_SECONDS}", "-o", "ServerAliveInterval=5"]
+        whole = ["sudo", "-n", *command] if self._target.sudo and changes else [*command]
+        options = [
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "StrictHostKeyChecking=yes",
+            "-o",
+            f"ConnectTimeout={_CONNECT_SECONDS}",
+            "-o",
+            "ServerAliveInterval=5",
+        ]
         file = ["-F", str(self._target.ssh_config)] if self._target.ssh_config else []
         ssh = ["ssh", "-T", *file, *options, "--", self._target.ssh, shlex.join(whole)]
         what = f"{command[0]} on {self._target.ssh}"
