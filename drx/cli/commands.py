@@ -321,6 +321,10 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show every step, run the prechecks, write nothing.")
     ] = False,
+    tabletop: Annotated[
+        bool, typer.Option("--tabletop", help="Talk it through, with surprises; nothing is touched.")
+    ] = False,
+    speed: Annotated[float, typer.Option("--speed", help="How many times faster a tabletop's steps are.")] = 1.0,
     unattended: Unattended = False,
     as_json: Json = False,
     sandbox: Sandbox = "default",
@@ -335,7 +339,7 @@ def run(
     from drx.cli.run import Way
     from drx.cli.run import run as begin
 
-    way = Way(unattended=unattended, as_json=as_json, dry=dry_run, junit=junit)
+    way = Way(unattended=unattended, as_json=as_json, dry=dry_run, junit=junit, tabletop=tabletop, speed=speed)
     return begin(runbook, environment, values or [], way, sandbox)
 
 

@@ -26,12 +26,28 @@ class Way:
     """Only show what would be done, and run the prechecks."""
     junit: Path | None = None
     """Write JUnit XML there."""
+    tabletop: bool = False
+    """Only talk it through: nothing is touched, and steps take recorded times."""
+    speed: float = 1.0
+    """How many times faster a tabletop's steps are."""
+
+    def check(self) -> None:
+        """Refuse ways that exclude each other; raises UsageError."""
+        if self.dry and self.as_json:
+            raise UsageError("--dry-run is for reading, and has no --json", "Leave one of them out")
+        if self.dry and self.tabletop:
+            raise UsageError("--dry-run and --tabletop exclude each other", "Use one of them")
+        if self.tabletop and self.unattended:
+            raise UsageError("a tabletop is for people, and --unattended says that nobody is there", "Use one of them")
+        if self.speed != 1.0 and not self.tabletop:
+            raise UsageError("--speed is for a tabletop", "Add --tabletop, or leave --speed out")
+        if not 0.1 <= self.speed <= 10_000:
+            raise UsageError(f"--speed {self.speed:g} makes no sense", "Give a number from 0.1 to 10000")
 
 
 def run(runbook: str | None, environment: str | None, values: Sequence[str], way: Way, sandbox: str) -> int:
     """Walk through a runbook, for real or dry; without a name, through the one that is chosen by its symptoms."""
-    if way.dry and way.as_json:
-        raise UsageError("--dry-run is for reading, and has no --json", "Leave one of them out")
+    way.check()
     inputs = inputs_of(values)
     project = load_project(sandbox)
     library = project.library(runbook or "")
@@ -56,20 +72,24 @@ def walk(
 ) -> int:
     """Run a runbook of the library, once it is sound and somebody is there."""
     from drx.cli.sound import require_sound
-    from drx.runner.run import run_runbook
+    from drx.runner.run import run_runbook, run_tabletop
 
     require_sound(library, project.config, runbook)
     require_a_person(unattended=way.unattended)
     environment = choose_environment(project.config, environment, unattended=way.unattended)
     settings = project.config.settings.environments.get(environment)
-    uses = hold(project.sandbox, alone=False) if settings and settings.sandbox else nullcontext()
+    needs_sandbox = settings and settings.sandbox and not way.tabletop
+    uses = hold(project.sandbox, alone=False) if needs_sandbox else nullcontext()
     model = library.runbook(runbook)
     attended = not way.unattended and not way.as_json
     read = attended or model.kind != "operation"  # nobody reads along when backups run at night
     around = Around(project, way.as_json, talks=read, asks=attended, junit=way.junit)
     setting = around.before(model.runbook, project.setting(unattended=way.unattended, as_json=way.as_json))
     with uses:
-        code = run_runbook(library, project.config, runbook, environment, setting, inputs)
+        if way.tabletop:
+            code = run_tabletop(library, project.config, runbook, environment, setting, inputs, way.speed)
+        else:
+            code = run_runbook(library, project.config, runbook, environment, setting, inputs)
     around.after()
     return code
 
@@ -141,7 +161,8 @@ def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: st
     unattended = unattended or begun.drill is not None
     require_a_person(unattended=unattended)
     around = Around(project, as_json, talks=False, asks=not unattended and not as_json)
-    with sandbox_for(project, begun.environment, keep=True):
+    tabletop = begun.mode == "tabletop"
+    with nullcontext() if tabletop else sandbox_for(project, begun.environment, keep=True):
         code = go_on(record, around.before(begun.runbook, project.setting(unattended=unattended, as_json=as_json)))
     around.after()
     return code

@@ -1,7 +1,7 @@
 """Make one environment of drx.yaml ready for use: references read, the sandbox's addresses in. Connects nowhere."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -115,6 +115,26 @@ def resolve_text(config: Config, path: ValuePath, environ: Mapping[str, str]) ->
     if reader.problems:
         raise InvalidDocument(reader.problems)
     return text
+
+
+def stated_target(config: Config, environment: str) -> Target:
+    """Give an environment as drx.yaml states it, references unread: for what only talks about it.
+
+    Names stand for the addresses of a sandbox. Raises UsageError for an unknown environment.
+    """
+    settings = config.settings
+    if environment not in settings.environments:
+        remedy = suggest_environment(settings, environment)
+        raise UsageError(f"{config.document.source} has no environment '{environment}'", remedy)
+    stated = settings.environments[environment]
+    target = _target(stated, environment, config, None)
+    if not stated.sandbox:
+        return target
+    return replace(
+        target, mongo=MongoTarget(Secret("mongodb://sandbox"), settings.service),
+        uploads=BucketTarget(f"{settings.service}-uploads", "us-east-1"), health_url="http://sandbox/healthz",
+        app_url="http://sandbox",
+    )  # fmt: skip
 
 
 class _Reader:

@@ -108,8 +108,8 @@ def _recovered_at(steps: Sequence[StepTiming]) -> datetime | None:
 def _objectives(
     plan: Plan, mode: Mode, clock: Clock, recovered_at: datetime | None, proof: Proof | None
 ) -> tuple[Objective, Objective]:
-    """RTO and RPO with what became of them; an operation has no incident to count from."""
-    if mode is Mode.OPERATION:
+    """RTO and RPO with what became of them; an operation has no incident to count from, a tabletop measures nothing."""
+    if mode in (Mode.OPERATION, Mode.TABLETOP):
         return Objective(None, None, None), Objective(None, None, None)
     rta = None if recovered_at is None else recovered_at - clock.moment
     rpa = None if proof is None else clock.moment - proof.until

@@ -193,6 +193,19 @@ class Input(Model):
     """The RTO clock starts at this time."""
 
 
+class Surprise(Model):
+    """What a tabletop throws at the people; a real run knows nothing of it."""
+
+    at: Identifier
+    """Id of the step that it comes before."""
+    text: Text
+    """What happens all of a sudden."""
+    ask: str = ""
+    """What the people have to decide now; without it they only take note."""
+    fails: bool = False
+    """The step, an action, fails with this text, once."""
+
+
 class Runbook(Model):
     """One scenario or operation as ordered, timed steps."""
 
@@ -228,6 +241,8 @@ class Runbook(Model):
     """Expressions that an outer runbook may use as outputs of this one."""
     review: tuple[Text, ...] = ()
     """Questions asked after the run."""
+    surprises: tuple[Surprise, ...] = ()
+    """What `drx run --tabletop` throws at the people."""
 
 
 class Detection(Model):

@@ -12,6 +12,7 @@ from drx.engine.terms import Mode, Part
 from drx.errors import InvalidInput
 from drx.runbook.load import DRILLS, RUNBOOKS, Library
 from drx.runbook.model import Objectives, ParallelStep, Runbook, RunbookStep, Step
+from drx.runner.surprises import with_surprises
 
 CONFIG = "drx.yaml"
 ACTIONS = "actions.json"
@@ -70,7 +71,8 @@ def plan_of(library: Library, config: Config, what: What, target: Target) -> Pla
     if what.drill is not None:
         drill = library.drill(what.drill)
         return compiler.drill(drill, runbook, constants=constants, objectives=objectives)
-    return compiler.runbook(runbook, mode=what.mode, constants=constants, objectives=objectives)
+    plan = compiler.runbook(runbook, mode=what.mode, constants=constants, objectives=objectives)
+    return with_surprises(plan, runbook.surprises) if what.mode is Mode.TABLETOP else plan
 
 
 def specs_of(plan: Plan) -> bytes:

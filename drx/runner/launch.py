@@ -1,7 +1,7 @@
 """Prepare attempts, let them begin, tell them to stop. It records nothing itself and knows no questions."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
@@ -10,7 +10,7 @@ from drx.actions.base import Action, Params
 from drx.config import Target
 from drx.engine.commands import CancelReason, Start
 from drx.engine.events import AttemptEnded, Author, Fact, StepFailed, StepStarted
-from drx.engine.plan import Plan, call_of
+from drx.engine.plan import Call, Plan, call_of
 from drx.engine.scope import scope_for
 from drx.engine.state import State
 from drx.engine.terms import FailureKind
@@ -19,9 +19,13 @@ from drx.runner.context import Attempt
 from drx.runner.gate import Gate
 from drx.runner.messages import Queue, Said
 from drx.runner.parameters import resolve
+from drx.runner.tabletop import NothingToGuard
 from drx.runner.worker import Workers, perform
 from drx.secrets import Masker
 from drx.ui.port import Ui
+from drx.values import Json
+
+Resolve = Callable[[Call, Mapping[str, object]], tuple[Action, Params, Mapping[str, Json]]]
 
 _LEAVE_SECONDS = 3.0
 """How long running attempts may take to end when the process has to go at once."""
@@ -34,9 +38,11 @@ class Gear:
     record: Path
     target: Target
     masker: Masker
-    gate: Gate
+    gate: Gate | NothingToGuard
     ui: Ui
     operator: Author
+    resolve: Resolve = resolve
+    """Makes an action ready out of what the runbook says; a tabletop makes one that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ class Launcher:
         identity = (start.step, start.visit, start.attempt, start.part)
         try:
             scope = {**scope_for(self._plan, state, step.scope), "target": self._target_scope}
-            action, params, shown = resolve(call, scope)
+            action, params, shown = self._gear.resolve(call, scope)
         except DrxError as error:
             kind = FailureKind.EXPRESSION
             return StepFailed(*identity, error=error.message, remedy=error.remedy, kind=kind), None

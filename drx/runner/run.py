@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from drx import __version__
-from drx.config import Config, Target
+from drx.config import Config, Target, stated_target
 from drx.engine.events import Author, Fact, Notified, ReportWritten, RunFinished, RunResumed, RunStarted
 from drx.engine.plan import Plan
 from drx.engine.state import State, replay
@@ -31,8 +31,10 @@ from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
 from drx.runner.overlap import alone
 from drx.runner.record import REPORT, create_record, freeze, run_id
+from drx.runner.recorded import recorded
 from drx.runner.rereading import begun
 from drx.runner.signals import signals_to
+from drx.runner.tabletop import SCRIPT, NothingToGuard, read_script, script_of
 from drx.runner.telling import Tell, Telling
 from drx.secrets import Masker
 from drx.ui.port import Ui
@@ -104,6 +106,35 @@ def run_drill(library: Library, config: Config, reference: str, environment: str
         return _begin(frozen, config, what, target, setting, {})
 
 
+def run_tabletop(
+    library: Library,
+    config: Config,
+    reference: str,
+    environment: str,
+    setting: Setting,
+    inputs: Mapping[str, str],
+    speed: float,
+) -> ExitCode:
+    """Walk people through a runbook: as `run_runbook`, but no server is reached, no secret read, and nobody told.
+
+    Steps take what they took in earlier runs, else what the runbook expects, divided by `speed`.
+    """
+    runbook = library.runbook(reference)
+    run = run_id(f"tabletop-{runbook.runbook}", _now())
+    what = What(run, Mode.TABLETOP, runbook.runbook, environment, setting.operator.user)
+    frozen = replace(library, files=files_of(library, config, reference, None))
+    target = stated_target(config, environment)
+    plan = plan_of(frozen, config, what, target)
+    script = script_of(speed, plan, recorded(setting.records, runbook.runbook), runbook.surprises)
+    frozen = replace(frozen, files={**frozen.files, SCRIPT: script.encode()})
+    return _begin(frozen, config, what, target, quiet(setting), inputs)
+
+
+def quiet(setting: Setting) -> Setting:
+    """A setting in which nothing leaves this machine."""
+    return replace(setting, shelf=lambda config, environment: None, tell=lambda notice: ())
+
+
 def resume(record: Path, setting: Setting) -> ExitCode:
     """Go on with a run where its journal ends; what is done is shown and not done again.
 
@@ -115,6 +146,8 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         found = begun(record, journal.events, setting.operator.user)
         started, config = found.started, found.config
         _require_somebody(config, started.mode, started.runbook, started.environment, setting)
+        if started.mode is Mode.TABLETOP:
+            setting = replace(quiet(setting), resolve=stated_target)
         target = setting.resolve(config, started.environment)
         for secret in target.secrets():
             masker.add(secret)
@@ -122,7 +155,8 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         plan = found.plan(target)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         with alone(setting.jobs, found.what, setting.operator):
-            loop = Loop(plan, replay(plan, journal.events), journal, _gear(record, target, masker, guard, setting))
+            gear = _gear(record, target, masker, guard, setting, found.library)
+            loop = Loop(plan, replay(plan, journal.events), journal, gear)
             return _go_on(
                 _Run(plan, loop, journal, record, setting, looking_back(found.library, config, setting), shelf)
             )
@@ -162,7 +196,7 @@ def _begin(
         drill=what.drill,
     )
     with Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
-        loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting))
+        loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting, library))
         setting.ui.begin(plan)
         facts: list[Fact] = [started, *map(identified, identities), *values]
         for fact in facts:
@@ -262,7 +296,11 @@ def _tell_the_end(run: _Run) -> None:
         setting.ui.show(run.journal.append(fact, setting.operator))
 
 
-def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting) -> Gear:
+def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting, library: Library) -> Gear:
+    """What a run needs of the world; a tabletop has its script in the place of the world."""
+    if SCRIPT in library.files:
+        script = read_script(library.files[SCRIPT])
+        return Gear(record, target, masker, NothingToGuard(), setting.ui, setting.operator, script.resolve)
     return Gear(record, target, masker, Gate(guard, target), setting.ui, setting.operator)
 
 

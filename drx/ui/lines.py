@@ -36,7 +36,7 @@ from drx.engine.events import (
     TargetLost,
 )
 from drx.engine.plan import Automated, Plan
-from drx.engine.terms import Choice, Part
+from drx.engine.terms import Choice, Mode, Part
 from drx.reports.text import one_line, visible
 from drx.units import show_duration, show_time
 
@@ -204,6 +204,8 @@ def _about_the_run(event: Event) -> Iterator[Line]:
     match event.fact:
         case RunStarted() as fact:
             what = f"drill {fact.drill}" if fact.drill else f"{fact.mode} {fact.runbook}"
+            if fact.mode is Mode.TABLETOP:
+                what = f"TABLETOP of {fact.runbook}, nothing is touched,"
             yield Line(OTHER, f"{what} in {fact.environment}   {fact.run}")
         case RunResumed() as fact:
             gap = show_duration(timedelta(seconds=fact.gap_seconds))

@@ -13,7 +13,7 @@ _TEXT_LISTS = ("choices", "roles", "review")
 
 _REQUIRED: dict[str, object] = {
     **dict.fromkeys(("id", "action", "confirm", "ask", "approve", "runbook", "drill", "environment", "goto"), NOBODY),
-    **dict.fromkeys(("title", "text"), NOBODY),
+    **dict.fromkeys(("title", "text", "at"), NOBODY),
     **dict.fromkeys(("rto", "rpo", "within"), "1s"),
     **dict.fromkeys(("probe", "fault"), _CALL),
     "parallel": {NOBODY: []},
@@ -31,6 +31,8 @@ def stand_in(path: Path, value: object) -> object:
         return NOBODY
     if path[-2] == "symptoms":
         return {"text": NOBODY}
+    if path[-2] == "surprises":
+        return {"at": NOBODY, "text": NOBODY}
     return _step_like(value) if isinstance(value, dict) else _STEP
 
 
