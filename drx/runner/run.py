@@ -132,7 +132,7 @@ def run_tabletop(
 
 def quiet(setting: Setting) -> Setting:
     """A setting in which nothing leaves this machine."""
-    return replace(setting, shelf=lambda config, environment: None, tell=lambda notice: ())
+    return replace(setting, shelf=lambda environment: None, tell=lambda notice: ())
 
 
 def resume(record: Path, setting: Setting) -> ExitCode:
