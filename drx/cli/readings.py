@@ -61,11 +61,15 @@ def read_stores(target: Target) -> Stores:
     slices = list(list_slices_of(store, target.service))
     stored = sum(each.stored_bytes for each in every) + sum(each.stored_bytes for each in slices)
     found = find_window(backups, read_oplog(slices, database), kept_since)
+    test = max((test for each in backups for test in each.tests), key=lambda test: test.at, default=None)
+    tested = Stores(stored_bytes=stored)
+    if test:
+        tested = replace(tested, tested_at=test.at, test_passed=test.passed)
     if not found.spans:
-        return Stores(stored_bytes=stored)
+        return tested
     newest = found.spans[-1]
     gaps = sum(not gap.is_policy for gap in found.gaps)
-    return Stores(moment_of(newest.start), moment_of(newest.end), gaps, stored_bytes=stored)
+    return replace(tested, begins=moment_of(newest.start), reaches=moment_of(newest.end), gaps=gaps)
 
 
 def read_copies(target: Target) -> Copies:

@@ -26,6 +26,7 @@ from drx.reports.readiness import (
     judge_oplog,
     judge_rpo,
     judge_scenario,
+    judge_tests,
     judge_versions,
     judge_window,
 )
@@ -143,6 +144,7 @@ def _ask(
         found = stores()
         yield judge_rpo(rpo, found, now, slices=slices)
         yield from judge_window(found)
+        yield from judge_tests(found)
         yield judge_copies(copies())
         yield judge_oplog(oplog(), now)
         if versions:

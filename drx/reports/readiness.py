@@ -73,6 +73,9 @@ class Stores:
     problem: str = ""
     remedy: str = ""
     stored_bytes: int = 0
+    tested_at: datetime | None = None
+    """When the newest restore test of a backup was made; None where there was none."""
+    test_passed: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,18 @@ def judge_window(stores: Stores) -> Iterator[Line]:
         yield Line("restore to", found, Level.WARNING, remedy, values=values)
     else:
         yield Line("restore to", found, values=values)
+
+
+def judge_tests(stores: Stores) -> Iterator[Line]:
+    """Say what the newest restore test came to; nothing where none was made."""
+    if stores.tested_at is None:
+        return
+    at = f"{stores.tested_at:%Y-%m-%d %H:%M}"
+    if stores.test_passed:
+        yield Line("restore test", f"passed {at}: that backup is VERIFIED")
+    else:
+        remedy = "drx backups list says which backup; the report of that run says why"
+        yield Line("restore test", f"FAILED {at}", Level.CRITICAL, remedy)
 
 
 def judge_copies(copies: Copies) -> Line:

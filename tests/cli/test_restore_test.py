@@ -148,6 +148,10 @@ def test_a_backup_is_verified_only_after_it(project: Path, database: Documents, 
     assert told.estimated_seconds
     assert told.estimated_seconds >= 15 * 60, "people are counted"
 
+    capsys.readouterr()
+    app.run(["status", "--env", "lab"])
+    assert re.search(r"restore test +passed \S+ \S+: that backup is VERIFIED", capsys.readouterr().out)
+
     assert restore_test() == ExitCode.OK
     assert restore_test() == ExitCode.OK
     (after,) = listed(capsys)

@@ -20,6 +20,7 @@ from drx.reports.readiness import (
     judge_oplog,
     judge_rpo,
     judge_scenario,
+    judge_tests,
     judge_versions,
     judge_window,
 )
@@ -122,3 +123,12 @@ def test_jobs_that_were_missed_or_failed() -> None:
 def test_the_worst_line_counts(levels: list[Level], worst: Level) -> None:
     lines = tuple(Line(str(number), "", level, "do it") for number, level in enumerate(levels))
     assert Readiness("s", "e", NOW, lines).level is worst
+
+
+def test_a_restore_test_that_failed_is_critical() -> None:
+    assert list(judge_tests(Stores(ago(days=1), NOW))) == []
+    (passed,) = judge_tests(Stores(ago(days=1), NOW, tested_at=ago(hours=3), test_passed=True))
+    assert passed.level is Level.OK
+    assert "VERIFIED" in passed.found
+    (failed,) = judge_tests(Stores(ago(days=1), NOW, tested_at=ago(hours=3)))
+    assert (failed.level, failed.found.split()[0]) == (Level.CRITICAL, "FAILED")
