@@ -243,16 +243,28 @@ class Atlas(Model):
 class Dns(Model):
     """The zone that the application's names stand in."""
 
-    provider: Literal["cloudflare"]
-    """Cloudflare, by its REST API."""
+    provider: Literal["cloudflare", "route53"]
+    """Cloudflare by its REST API, or Amazon Route 53."""
     zone: Text
     """Id of the zone."""
     records: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Names that may be changed from this environment: `[staging.pixelcraft.example]`."""
-    token: Text
-    """A token; docs/providers.md says which rights it needs."""
-    api: Api = "https://api.cloudflare.com"
-    """Address of the API."""
+    token: Text | None = None
+    """Cloudflare: a token; docs/providers.md says which rights it needs."""
+    access_key_id: Text | None = None
+    """Route 53: without it, boto3 looks for keys where it always does."""
+    secret_access_key: Text | None = None
+    """The secret that belongs to `access_key_id`."""
+    api: Api | None = None
+    """Address of the API, where it is not the provider's own."""
+
+    @model_validator(mode="after")
+    def _own_credentials(self) -> Self:
+        if (self.provider == "cloudflare") != (self.token is not None):
+            raise ValueError("a token is for cloudflare, and needed there; route53 takes keys")
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key belong together. Write both, or neither")
+        return self
 
 
 class Github(Model):

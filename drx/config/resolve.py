@@ -260,7 +260,9 @@ def _host(stated: Host, directory: Path) -> HostTarget | RailwayTarget | Systemd
 
 def _dns(stated: Dns) -> DnsTarget:
     records = tuple(name.rstrip(".").lower() for name in stated.records)
-    return DnsTarget(stated.provider, stated.zone, records, Secret(stated.token), stated.api)
+    secret = stated.token or stated.secret_access_key
+    token = Secret(secret) if secret else None
+    return DnsTarget(stated.provider, stated.zone, records, token, stated.api, stated.access_key_id)
 
 
 def _atlas(stated: Atlas) -> AtlasTarget:

@@ -90,8 +90,10 @@ class DnsTarget:
     zone: str
     records: tuple[str, ...]
     """Names that may be changed, in small letters and without the last dot."""
-    token: Secret
-    api: str
+    token: Secret | None
+    """Cloudflare's token, or the secret that belongs to `access_key_id`."""
+    api: str | None
+    access_key_id: str | None = None
 
 
 @dataclass(frozen=True)

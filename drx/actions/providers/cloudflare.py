@@ -13,6 +13,7 @@ from drx.values import Json
 
 _POINTING = ("A", "AAAA", "CNAME")
 _AUTOMATIC = 1
+_API = "https://api.cloudflare.com"
 
 
 class _Record(Answer):
@@ -57,9 +58,9 @@ class CloudflareZone:
         self._target = target
         self._waiter = waiter
         self._path = f"/client/v4/zones/{quote(target.zone, safe='')}"
-        token = target.token.reveal()
+        token = target.token.reveal() if target.token else ""
         rights = "Zone: Read and DNS: Edit for this zone"
-        self._api = Api("Cloudflare", target.api, bearer(token), rights, masker=Masker([token]))
+        self._api = Api("Cloudflare", target.api or _API, bearer(token), rights, masker=Masker([token]))
 
     def read(self, name: str) -> Record | None:
         found = self._find(name)

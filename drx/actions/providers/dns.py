@@ -33,6 +33,10 @@ class Zone(Protocol):
 
 def open_zone(target: DnsTarget, waiter: Waiter) -> Zone:
     """Give the zone of an environment."""
+    if target.provider == "route53":
+        from drx.actions.providers.route53 import Route53Zone
+
+        return Route53Zone(target, waiter)
     from drx.actions.providers.cloudflare import CloudflareZone
 
     return CloudflareZone(target, waiter)
