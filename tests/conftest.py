@@ -19,6 +19,13 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+@pytest.fixture(autouse=True)
+def _nobody_annotates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print the same in GitHub Actions as everywhere."""
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
 @pytest.fixture(scope="session")
 def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URI of a server that takes writes; DRX_TEST_MONGO_URI names another one."""

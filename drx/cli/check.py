@@ -1,6 +1,7 @@
 """`drx check`: find every problem of drx.yaml, runbooks and drills. Changes nothing, reaches no server."""
 
 import dataclasses
+import os
 import typing
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,8 +33,18 @@ def check(files: list[Path], as_json: bool = False) -> int:
     else:
         for problem in problems:
             print(problem)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            _annotate(problems)
         print(_summary(len(paths), errors, len(problems) - errors))
     return ExitCode.INVALID if errors else ExitCode.OK
+
+
+def _annotate(problems: Iterable[Problem]) -> None:
+    """Show problems beside the lines of a pull request."""
+    from drx.reports.annotations import of_problems
+
+    for line in of_problems(problems):
+        print(line)
 
 
 class _Project:

@@ -3,11 +3,12 @@
 The form: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from drx.reports.shapes import RunFacts, Word
 from drx.reports.text import join, one_line, sentence
 from drx.reports.verdict import figures
+from drx.yaml_source import Problem
 
 MOST = 9
 """GitHub shows ten annotations of a kind for each step of a workflow; one is the verdict's."""
@@ -26,6 +27,13 @@ def annotations(facts: RunFacts) -> Iterator[str]:
     for failure in [each for each in facts.failures if each.standing][:MOST]:
         remedy = f" What to do: {sentence(failure.remedy)}" if failure.remedy else ""
         yield _command("error" if kind == "error" else "warning", failure.step, sentence(failure.error) + remedy)
+
+
+def of_problems(problems: Iterable[Problem]) -> Iterator[str]:
+    """Give each problem at its line of its file; errors first, since GitHub shows only so many."""
+    for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
+        place = f"file={_escaped(problem.source, ':,')},line={problem.line},col={problem.column}"
+        yield f"::{problem.severity} {place}::{_escaped(f'{problem.message}. {problem.remedy}')}"
 
 
 def _command(kind: str, title: str, text: str) -> str:

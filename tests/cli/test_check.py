@@ -203,3 +203,16 @@ def test_the_check_loads_nothing_heavy(project: Path) -> None:
         [sys.executable, "-c", code], cwd=project, env=dict(os.environ), check=False, capture_output=True, text=True
     )
     assert (ended.returncode, ended.stdout) == (0, "2 files checked: no problems\n")
+
+
+def test_github_shows_each_problem_at_its_line(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    (project / "runbooks" / "outage.yaml").write_text(RUNBOOK.replace("health_url", "helth_url"))
+    assert check([]) == 3
+    (told,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::")]
+    assert told.startswith("::error file=runbooks/outage.yaml,line=5,col=")
+    assert "helth_url" in told
+    assert check([], as_json=True) == 3
+    assert "::error" not in capsys.readouterr().out
