@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.around import Around
 from drx.cli.project import Project, choose_environment, load_project, operator, require_a_person
 from drx.cli.sandbox import hold
-from drx.errors import UsageError
+from drx.errors import HumanNeeded, UsageError
 
 if TYPE_CHECKING:
     from drx.reports.shapes import RunFacts
@@ -72,6 +73,7 @@ def walk(
 ) -> int:
     """Run a runbook of the library, once it is sound and somebody is there."""
     from drx.cli.sound import require_sound
+    from drx.reports.notices import about_refusal
     from drx.runner.run import run_runbook, run_tabletop
 
     require_sound(library, project.config, runbook)
@@ -86,10 +88,14 @@ def walk(
     around = Around(project, way.as_json, talks=read, asks=attended, junit=way.junit)
     setting = around.before(model.runbook, project.setting(unattended=way.unattended, as_json=way.as_json))
     with uses:
-        if way.tabletop:
-            code = run_tabletop(library, project.config, runbook, environment, setting, inputs, way.speed)
-        else:
-            code = run_runbook(library, project.config, runbook, environment, setting, inputs)
+        try:
+            if way.tabletop:
+                code = run_tabletop(library, project.config, runbook, environment, setting, inputs, way.speed)
+            else:
+                code = run_runbook(library, project.config, runbook, environment, setting, inputs)
+        except HumanNeeded as error:
+            project.tell(about_refusal(library.runbook(runbook).runbook, environment, error, datetime.now(UTC)))
+            raise
     around.after()
     return code
 

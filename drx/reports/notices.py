@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from drx.config.model import About
-from drx.errors import ExitCode
+from drx.errors import ExitCode, HumanNeeded
 from drx.reports.readiness import Level, Readiness
 from drx.reports.shapes import RunFacts
 from drx.reports.text import one_line, sentence
@@ -68,6 +68,12 @@ def about_end(facts: RunFacts, code: ExitCode, report: str) -> Notice:
         report,
         attended=not facts.evidence.unattended,
     )
+
+
+def about_refusal(job: str, environment: str, error: HumanNeeded, at: datetime) -> Notice:
+    """Tell that a run was not begun, since it may only be with somebody there."""
+    title = f"{job} in {environment} waits for a person"
+    return Notice(About.HUMAN_NEEDED, job, environment, title, (sentence(error.message),), error.remedy, at)
 
 
 def of_readiness(readiness: Readiness) -> Iterator[Notice]:

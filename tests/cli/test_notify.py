@@ -67,3 +67,12 @@ def test_a_run_that_fails_is_told_once_and_its_record_says_so(folder: Path, caps
     kept = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "drx.yaml")
     assert b"s3cr3t" not in kept
     assert b"web hook 127.0.0.1 did not get the message about failure" in kept
+
+
+def test_a_scenario_that_may_not_begin_alone_calls_for_a_person(folder: Path, capsys: Capture) -> None:
+    (folder / "runbooks" / "story.yaml").write_text(RUNBOOK.replace("kind: operation\n", "").replace("expect: 1s", "expect: 1s, recovered: true"))
+    with listening() as listener:
+        config = CONFIG.replace("lab: {}", "lab: {protected: true}")
+        (folder / "drx.yaml").write_text(f"{config}notify: {{on_failure: ['{listener.url}']}}\n")
+        assert _drx("run", "story", "--env", "lab", "--unattended") == 8
+        assert "shop: story in lab waits for a person" in listener.came[0][1]
