@@ -70,7 +70,8 @@ def test_a_run_that_fails_is_told_once_and_its_record_says_so(folder: Path, caps
 
 
 def test_a_scenario_that_may_not_begin_alone_calls_for_a_person(folder: Path, capsys: Capture) -> None:
-    (folder / "runbooks" / "story.yaml").write_text(RUNBOOK.replace("kind: operation\n", "").replace("expect: 1s", "expect: 1s, recovered: true"))
+    scenario = RUNBOOK.replace("kind: operation\n", "").replace("expect: 1s", "expect: 1s, recovered: true")
+    (folder / "runbooks" / "story.yaml").write_text(scenario)
     with listening() as listener:
         config = CONFIG.replace("lab: {}", "lab: {protected: true}")
         (folder / "drx.yaml").write_text(f"{config}notify: {{on_failure: ['{listener.url}']}}\n")
