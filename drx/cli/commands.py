@@ -347,17 +347,23 @@ def resume(
     run_name: Annotated[
         str | None, typer.Argument(metavar="RUN", help="Id of the run; the newest unfinished one.")
     ] = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Have whoever is still at it hand it over to you.")
+    ] = False,
     unattended: Unattended = False,
     as_json: Json = False,
     sandbox: Sandbox = "default",
 ) -> int:
     """Go on with a run where it was left.
 
-    What is done is shown, and not done again.
+    What is done is shown, and not done again. With --take-over, a process that is still at it is asked to pause first;
+    a step under way is stopped there, and you decide what becomes of it.
+
+    Example: drx resume 7f3a --take-over
     """
     from drx.cli.run import resume as go_on
 
-    return go_on(run_name, unattended=unattended, as_json=as_json, sandbox=sandbox)
+    return go_on(run_name, unattended=unattended, as_json=as_json, sandbox=sandbox, take_over=take_over)
 
 
 def drill(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.around import Around
-from drx.cli.project import Project, choose_environment, load_project, operator, require_a_person
+from drx.cli.project import Project, choose_environment, load_project, require_a_person
 from drx.cli.sandbox import hold
 from drx.errors import HumanNeeded, UsageError
 
@@ -155,17 +155,22 @@ def _note(project: Project, library: "Library", facts: "RunFacts") -> None:
         write_verified(project.root, facts.runbook, result)
 
 
-def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: str) -> int:
-    """Go on with a run where it was left."""
+def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: str, take_over: bool = False) -> int:
+    """Go on with a run where it was left; with `take_over`, also where another process is still at it."""
     from drx.cli.records import find_record, newest_unfinished, started_in
+    from drx.cli.take_over import require_free
     from drx.runner.run import resume as go_on
 
     project = load_project(sandbox)
     record = find_record(project.records, run_name) if run_name else newest_unfinished(project.records)
     begun = started_in(record)
-    _require_free(record)
+    if take_over and begun.drill is not None:
+        raise UsageError("a drill decides by itself, and is not taken over", "Follow it: drx show --follow")
+    if not take_over:
+        require_free(record, take_over=False)
     unattended = unattended or begun.drill is not None
     require_a_person(unattended=unattended)
+    require_free(record, take_over=take_over)
     around = Around(project, as_json, talks=False, asks=not unattended and not as_json)
     tabletop = begun.mode == "tabletop"
     with nullcontext() if tabletop else sandbox_for(project, begun.environment, keep=True):
@@ -206,11 +211,3 @@ def sandbox_for(project: Project, environment: str, *, keep: bool) -> Iterator[N
         finally:
             if not found and not keep:
                 down(project.sandbox, remove_data=True)
-
-
-def _require_free(record: Path) -> None:
-    """Refuse a record that another process holds, before anybody is asked for; raises LockedError."""
-    from drx.journal import JOURNAL
-    from drx.journal.lock import Lock
-
-    Lock((record / JOURNAL).with_suffix(".lock"), operator(), "just now").release()

@@ -105,6 +105,28 @@ def test_a_killed_run_is_unfinished_and_a_damaged_one_hides_no_other(project: Pa
     assert "the journal is damaged" in capsys.readouterr().err
 
 
+def test_a_run_is_taken_over_from_a_process_that_is_still_at_it(project: Path, capsys: Capture) -> None:
+    command = [DRX, "run", "waits", "--env", "lab", "--unattended"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        _until(lambda: any(b"StepStarted" in path.read_bytes() for path in project.glob("drills/records/*/*.jsonl")))
+        assert app.run(["resume", "--unattended"]) == ExitCode.LOCKED
+        refused = capsys.readouterr().err
+        assert f"process {first.pid}" in refused
+        assert "drx show" in refused
+        assert "--take-over" in refused
+        assert first.poll() is None
+        app.run(["resume", "--take-over", "--unattended"])
+        said, _ = first.communicate(timeout=30)
+    assert first.returncode == ExitCode.PAUSED
+    assert "takes over" in said
+    assert f"process {first.pid}" in capsys.readouterr().err
+    (record,) = project.glob("drills/records/*-waits-*")
+    facts = [json.loads(line) for line in (record / "journal.jsonl").read_text().splitlines()]
+    kinds = [fact["type"] for fact in facts]
+    assert kinds.index("PauseRequested") < kinds.index("RunPaused") < kinds.index("RunResumed")
+    assert not list((record / "inbox").glob("*.json"))
+
+
 def _until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not holds():

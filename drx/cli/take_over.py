@@ -1,0 +1,60 @@
+"""`drx resume --take-over`: have whoever runs a record hand it over. Asks by its inbox; never ends a process."""
+
+import sys
+import time
+from pathlib import Path
+
+from drx.cli.project import operator
+from drx.engine.events import PauseRequested
+from drx.errors import DrxError, LockedError
+from drx.journal import JOURNAL, place
+from drx.journal.lock import holder_of
+
+_LOOK_SECONDS = 0.2
+_PATIENCE_SECONDS = 60.0
+"""Longer than a step that is told to stop may take."""
+
+
+def require_free(record: Path, *, take_over: bool) -> None:
+    """Have a record free of other processes, before anybody is asked for; with `take_over`, by asking for it.
+
+    Raises LockedError where another process has it, and keeps it; DrxError where it cannot be told.
+    """
+    holder = _holder(record)
+    if not holder:
+        return
+    if not take_over:
+        raise LockedError(
+            f"{record.name} is in use by {holder}",
+            f"Follow it: drx show {record.name} --follow. Or have it handed over: drx resume {record.name} --take-over",
+        )
+    print(f"asking {holder}, to hand over {record.name} ...", file=sys.stderr, flush=True)
+    if not _handed_over(record, _PATIENCE_SECONDS):
+        raise LockedError(
+            f"{record.name} is still in use by {holder}, {_PATIENCE_SECONDS:.0f} s after it was asked to hand over",
+            "Look at that process, or follow it: drx show --follow. Once it has ended, drx resume goes on",
+        )
+
+
+def _handed_over(record: Path, patience: float) -> bool:
+    """Ask the holder to pause, which stops what is under way as Ctrl-C would; takes the request back at the end."""
+    me = operator()
+    try:
+        request = place(record, PauseRequested(f"{me.user} on {me.host} takes over"))
+    except OSError as error:
+        raise DrxError(f"{record}: the inbox cannot be written: {error.strerror}", "Ask whoever runs it") from None
+    deadline = time.monotonic() + patience
+    try:
+        while _holder(record):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS)  # what it holds beside the record, such as a sandbox, it lets go next
+        return True
+    finally:
+        # Left there, it would pause the run again as soon as it goes on.
+        request.unlink(missing_ok=True)
+
+
+def _holder(record: Path) -> str:
+    return holder_of((record / JOURNAL).with_suffix(".lock"))
