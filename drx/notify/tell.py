@@ -3,18 +3,21 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from drx.config import Config
+from drx.config.resolve import resolve_text
 from drx.engine.events import NotificationFailed, NotificationHeld, NotificationSent, Notified
 from drx.notify.deliver import deliver
 from drx.notify.destinations import Destination, Kind, destinations
 from drx.notify.limit import counted, held_back, remembered
 from drx.notify.memory import locked, read_memory, write_memory
 from drx.reports.notices import Notice
+from drx.yaml_source import InvalidDocument
 
 Sent = NotificationSent | NotificationFailed
 _STALLED = "no answer within {:g}s"
@@ -58,10 +61,11 @@ class Teller:
 
     def _completed(self, notice: Notice) -> Notice:
         """Name the service, and where the report can be read by whoever is told."""
-        settings = self.config.settings
-        url, report = settings.notify.report_url, notice.report
-        if url and report:
-            report = url.replace("{run}", notice.run)
+        settings, report = self.config.settings, notice.report
+        if settings.notify.report_url and report:
+            with suppress(InvalidDocument):  # the path of the report is better than none
+                url = resolve_text(self.config, ("notify", "report_url"), self.environ)
+                report = url.replace("{run}", notice.run)
         return replace(notice, title=f"{settings.service}: {notice.title}", report=report)
 
 

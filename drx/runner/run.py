@@ -8,15 +8,14 @@ from pathlib import Path
 
 from drx import __version__
 from drx.config import Config, Target, stated_target
-from drx.engine.events import Author, Fact, Notified, ReportWritten, RunFinished, RunResumed, RunStarted
+from drx.engine.events import Author, Fact, RunResumed, RunStarted
 from drx.engine.plan import Plan
 from drx.engine.state import State, replay
 from drx.engine.terms import Mode
 from drx.errors import ExitCode, HumanNeeded
 from drx.guard import Guard, Trust, is_protected, refuse_protected
 from drx.journal import JOURNAL, Journal
-from drx.reports.facts import gather
-from drx.reports.notices import about_end, about_start
+from drx.reports.notices import about_start
 from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts
 from drx.runbook.load import Library
@@ -30,7 +29,7 @@ from drx.runner.inputs import given
 from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
 from drx.runner.overlap import alone
-from drx.runner.record import REPORT, create_record, freeze, run_id
+from drx.runner.record import create_record, freeze, run_id
 from drx.runner.recorded import recorded
 from drx.runner.rereading import begun
 from drx.runner.signals import signals_to
@@ -277,23 +276,13 @@ def _drive(run: _Run) -> ExitCode:
 
 
 def _finish(run: _Run) -> ExitCode:
-    _tell_the_end(run)
+    told = run.telling.end_of(run.plan, run.loop.state, run.journal, run.record)
+    for fact in told:
+        run.setting.ui.show(run.journal.append(fact, run.setting.operator))
     facts = seal(run.plan, run.journal, run.record, run.setting.operator, run.look_back)
     show_verdict(facts, run.record, run.setting.ui)
     run.setting.finished(facts)
     return exit_code(run.plan, run.loop.state, facts)
-
-
-def _tell_the_end(run: _Run) -> None:
-    """Tell what came of the run, once: a run that is only looked at again, or sealed again, is not told again."""
-    events, setting = run.journal.events, run.setting
-    ended = next(index for index, event in enumerate(events) if isinstance(event.fact, RunFinished))
-    if any(isinstance(event.fact, Notified | ReportWritten) for event in events[ended:]):
-        return
-    facts = gather(run.plan, events, run.journal.head)
-    code = exit_code(run.plan, run.loop.state, facts)
-    for fact in run.telling.end(about_end(facts, code, str(run.record / REPORT))):
-        setting.ui.show(run.journal.append(fact, setting.operator))
 
 
 def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting, library: Library) -> Gear:

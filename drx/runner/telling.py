@@ -2,10 +2,17 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from drx.engine.events import NotificationFailed, Notified
-from drx.reports.notices import Notice
+from drx.engine.events import NotificationFailed, Notified, ReportWritten, RunFinished
+from drx.engine.plan import Plan
+from drx.engine.state import State
+from drx.journal import Journal
+from drx.reports.facts import gather
+from drx.reports.notices import Notice, about_end
+from drx.runner.finish import exit_code
+from drx.runner.record import REPORT
 
 Tell = Callable[[Notice], Sequence[Notified]]
 """Sends a message where it belongs, within bounded time, and says what came of it. Raises nothing."""
@@ -25,6 +32,15 @@ class Telling:
         """Send a message aside: what came of it is known at the end of the run."""
         self._begun = notice
         threading.Thread(target=lambda: self._told.put(self._tell(notice)), daemon=True).start()
+
+    def end_of(self, plan: Plan, state: State, journal: Journal, record: Path) -> Sequence[Notified]:
+        """Tell what came of a run, once: one that is only looked at again, or sealed again, is not told again."""
+        events = journal.events
+        ended = next(index for index, event in enumerate(events) if isinstance(event.fact, RunFinished))
+        if any(isinstance(event.fact, Notified | ReportWritten) for event in events[ended:]):
+            return ()
+        facts = gather(plan, events, journal.head)
+        return self.end(about_end(facts, exit_code(plan, state, facts), str(record / REPORT)))
 
     def end(self, notice: Notice) -> Sequence[Notified]:
         """Send the last message, and give what came of all of them."""

@@ -41,8 +41,9 @@ def _kinds(facts: object) -> list[type]:
 
 
 def test_a_web_hook_hears_what_where_and_what_next(tmp_path: Path, listener: Listener) -> None:
-    url = "report_url: 'https://records.example/{run}/report.html'"
-    teller = _teller(tmp_path, f"notify: {{on_failure: ['${{HOOK}}'], {url}}}", {"HOOK": f"{listener.url}/{TOKEN}"})
+    url = "report_url: '${RECORDS}/{run}/report.html'"
+    environ = {"HOOK": f"{listener.url}/{TOKEN}", "RECORDS": "https://records.example"}
+    teller = _teller(tmp_path, f"notify: {{on_failure: ['${{HOOK}}'], {url}}}", environ)
     (sent,) = teller.tell(FAILED)
     assert sent == NotificationSent("failure", "web hook 127.0.0.1")
     ((path, body),) = listener.came
