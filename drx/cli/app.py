@@ -32,7 +32,6 @@ def make_app() -> typer.Typer:
         name="drx",
         cls=GroupedCommands,
         help=HELP,
-        add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

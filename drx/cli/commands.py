@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from drx.cli import backups, mongo, notify, sandbox, schedule
+from drx.cli import backups, mongo, names, notify, sandbox, schedule
 from drx.cli.groups import exit_codes
 from drx.errors import ExitCode
 
-Environment = Annotated[str | None, typer.Option("--env", help="Environment of drx.yaml.")]
+Environment = Annotated[
+    str | None, typer.Option("--env", help="Environment of drx.yaml.", autocompletion=names.environments)
+]
 Sandbox = Annotated[str, typer.Option("--sandbox", help="Which sandbox stands in for `sandbox: true`.")]
 Unattended = Annotated[bool, typer.Option("--unattended", help="Nobody is there: never wait for an answer.")]
 Output = Annotated[str | None, typer.Option("--output", help="Write the committed document there.")]
@@ -89,8 +91,10 @@ def schema(
 
 
 def approve(
-    run_name: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, or its end.")],
-    step: Annotated[str, typer.Argument(help="Id of the step that waits.")],
+    run_name: Annotated[
+        str, typer.Argument(metavar="RUN", autocompletion=names.runs, help="Id of the run, or its end.")
+    ],
+    step: Annotated[str, typer.Argument(help="Id of the step that waits.", autocompletion=names.steps)],
     reject: Annotated[bool, typer.Option("--reject", help="Do not agree.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why; a rejection needs one.")] = "",
 ) -> int:
@@ -124,7 +128,10 @@ def note(
 
 def review(
     run_name: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="Id of the run, or its end; the newest that has finished.")
+        str | None,
+        typer.Argument(
+            metavar="RUN", autocompletion=names.runs, help="Id of the run, or its end; the newest that has finished."
+        ),
     ] = None,
     item: Annotated[str, typer.Option("--item", help="Add an action item, without any questions.")] = "",
     owner: Annotated[str, typer.Option("--owner", help="Who does it; you, unless named.")] = "",
@@ -169,14 +176,21 @@ def plan(
 
 
 RunOrArchive = Annotated[
-    str, typer.Argument(metavar="RUN", help="Id of the run, its end, or the path of its record or archive.")
+    str,
+    typer.Argument(
+        metavar="RUN", autocompletion=names.runs, help="Id of the run, its end, or the path of its record or archive."
+    ),
 ]
 
 
 def report(
     run_name: Annotated[
         str | None,
-        typer.Argument(metavar="RUN", help="Id of the run, its end, or the path of its record or archive."),
+        typer.Argument(
+            metavar="RUN",
+            autocompletion=names.runs,
+            help="Id of the run, its end, or the path of its record or archive.",
+        ),
     ] = None,
     form: Annotated[
         str | None, typer.Option("--format", help="md, html, json or, of a run, junit; with --open, html.")
@@ -184,7 +198,13 @@ def report(
     output: Annotated[str | None, typer.Option("--output", help="Write it into this file.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it, in the browser.")] = False,
     trend: Annotated[
-        str | None, typer.Option("--trend", metavar="RUNBOOK", help="All drills of a runbook, beside each other.")
+        str | None,
+        typer.Option(
+            "--trend",
+            metavar="RUNBOOK",
+            autocompletion=names.runbooks,
+            help="All drills of a runbook, beside each other.",
+        ),
     ] = None,
     open_items: Annotated[bool, typer.Option("--open-items", help="What is to be done, over all runs.")] = False,
 ) -> int:
@@ -216,7 +236,9 @@ def runs(
 
 
 def show(
-    run_name: Annotated[str | None, typer.Argument(metavar="RUN", help="Id of the run, its end; the newest.")] = None,
+    run_name: Annotated[
+        str | None, typer.Argument(metavar="RUN", autocompletion=names.runs, help="Id of the run, its end; the newest.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the run has ended.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the events as JSON lines.")] = False,
 ) -> int:
@@ -287,7 +309,9 @@ def export(
 
 
 def sign(
-    run_name: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run, or its end.")],
+    run_name: Annotated[
+        str, typer.Argument(metavar="RUN", autocompletion=names.runs, help="Id of the run, or its end.")
+    ],
     key: Annotated[Path, typer.Option("--key", help="An ssh key: the private one, or the public one of an agent's.")],
 ) -> int:
     """Sign the record of a finished run with an ssh key.
@@ -300,7 +324,7 @@ def sign(
 
 
 def trust(
-    environment: Annotated[str, typer.Argument(help="An environment of drx.yaml.")],
+    environment: Annotated[str, typer.Argument(help="An environment of drx.yaml.", autocompletion=names.environments)],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts that know.")] = False,
 ) -> int:
     """Show who an environment's servers are, and trust them."""
@@ -314,7 +338,11 @@ def trust(
 
 def run(
     runbook: Annotated[
-        str | None, typer.Argument(help="Id or path of a runbook, such as db-drop; without it, choose by symptom.")
+        str | None,
+        typer.Argument(
+            help="Id or path of a runbook, such as db-drop; without it, choose by symptom.",
+            autocompletion=names.runbooks,
+        ),
     ] = None,
     environment: Environment = None,
     values: Annotated[list[str] | None, typer.Option("--input", help="A value as NAME=VALUE; may be repeated.")] = None,
@@ -345,7 +373,8 @@ def run(
 
 def resume(
     run_name: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="Id of the run; the newest unfinished one.")
+        str | None,
+        typer.Argument(metavar="RUN", autocompletion=names.runs, help="Id of the run; the newest unfinished one."),
     ] = None,
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Have whoever is still at it hand it over to you.")
@@ -368,7 +397,8 @@ def resume(
 
 def drill(
     drill_name: Annotated[
-        str | None, typer.Argument(metavar="DRILL", help="Id or path of a drill, such as db-drop.")
+        str | None,
+        typer.Argument(metavar="DRILL", autocompletion=names.drills, help="Id or path of a drill, such as db-drop."),
     ] = None,
     environment: Environment = None,
     every: Annotated[bool, typer.Option("--all", help="Every drill there is, one after the other.")] = False,
