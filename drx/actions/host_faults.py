@@ -7,11 +7,12 @@ from pydantic import Field
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.hosts import open_host
 from drx.actions.hosts.local import LocalHost
+from drx.actions.words import STRUCK
 from drx.errors import RefusedError
 from drx.units import show_time
 
 _APPLICATION = "application"
-_AT = {"at": "Just before it struck, in UTC."}
+_AT = {"at": STRUCK}
 
 
 class Kill(Params):

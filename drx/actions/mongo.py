@@ -9,6 +9,7 @@ from pydantic import Field
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.counting import Bounds, judge
 from drx.actions.servers import mongo_target, user_database, with_mongo
+from drx.actions.words import SCRATCH
 from drx.config import Target
 from drx.errors import StepError
 from drx.fields import Text
@@ -17,8 +18,6 @@ from drx.values import Json
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-SCRATCH = "drx_scratch_"
-"""What the name of a database begins with that `mongo.drop_scratch` may drop."""
 _LARGEST_ANSWER = 1 << 15
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.mongo import collection_by_hand, mongosh
 from drx.actions.servers import mongo_target, user_database, with_mongo
+from drx.actions.words import STRUCK
 from drx.config import Target
 from drx.errors import StepError
 from drx.fields import Text
@@ -14,8 +15,6 @@ from drx.units import show_time
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
-
-STRUCK = "Just before it struck, in UTC: what was written later is later."
 
 
 class Victim(Params):

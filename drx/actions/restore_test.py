@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.actions.mongo import SCRATCH
 from drx.actions.servers import backup_store, backup_stores
+from drx.actions.words import SCRATCH
 from drx.config.target import PRIMARY
 from drx.errors import PermanentError, StoreError, UsageError
 from drx.fields import Text

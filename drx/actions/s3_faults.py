@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.bucket import Uploads, list_uploads, uploads_bucket
-from drx.actions.mongo_faults import STRUCK
+from drx.actions.words import STRUCK
 from drx.config import Target
 from drx.errors import StepError
 from drx.units import show_time
@@ -93,6 +92,7 @@ def _overwrite_by_hand(params: OverwriteObjects) -> str:
 )
 def overwrite_objects(params: OverwriteObjects, context: Context) -> Result:
     """Overwrite objects of the uploads bucket with noise of the same size, as ransomware does: the fault of a drill."""
+    from concurrent.futures import ThreadPoolExecutor
 
     def strike() -> tuple[int, datetime]:
         with uploads_bucket(context) as uploads, ThreadPoolExecutor(_WRITERS) as pool:

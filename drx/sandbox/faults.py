@@ -4,11 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from drx.actions.base import Context, Params, Result, action
-from drx.actions.mongo_faults import STRUCK
+from drx.actions.words import STRUCK
 from drx.errors import StepError
-from drx.sandbox.actions import directory_of
-from drx.sandbox.processes import is_alive, kill
-from drx.sandbox.servers import locked, process_of
 from drx.sandbox.state import DATABASE, MONGO, load_state
 from drx.units import show_time
 
@@ -30,6 +27,8 @@ def stop_mongo(params: StopMongo, context: Context) -> Result:
 
     As in a crash, what it had not yet brought to disk is lost, the rest stays.
     """
+    from drx.sandbox.actions import directory_of
+
     return _struck(kill_members(directory_of(context), (MONGO,)), (MONGO,))
 
 
@@ -38,6 +37,9 @@ def kill_members(directory: Path, names: tuple[str, ...]) -> datetime:
 
     Raises StepError where one does not run: that would be no fault to recover from.
     """
+    from drx.sandbox.processes import is_alive, kill
+    from drx.sandbox.servers import locked, process_of
+
     with locked(directory):
         processes = [process_of(load_state(directory).member(name)) for name in names]
         for name, process in zip(names, processes, strict=True):

@@ -1,10 +1,12 @@
 """What drx needs of a DNS provider. Shapes, and the choice of one."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from drx.actions.providers.api import Waiter
 from drx.config import DnsTarget
+
+if TYPE_CHECKING:
+    from drx.actions.providers.api import Waiter
 
 RecordType = Literal["A", "AAAA", "CNAME"]
 
@@ -31,7 +33,7 @@ class Zone(Protocol):
         """Read from the provider which zone this is: a mark for each name that may be changed."""
 
 
-def open_zone(target: DnsTarget, waiter: Waiter) -> Zone:
+def open_zone(target: DnsTarget, waiter: "Waiter") -> Zone:
     """Give the zone of an environment."""
     if target.provider == "route53":
         from drx.actions.providers.route53 import Route53Zone
