@@ -6,6 +6,7 @@ from pathlib import Path
 
 from drx.config import Config, Target, read_config
 from drx.engine.events import Event, RunStarted
+from drx.engine.four_eyes import wrong_approval
 from drx.engine.plan import Plan
 from drx.errors import JournalError
 from drx.journal import JOURNAL, read_recorded
@@ -48,6 +49,17 @@ def begun(record: Path, events: Sequence[Event], user: str = "") -> Begun:
     files = thaw(record, started.frozen)
     config = read_config(files[CONFIG], str(record / FROZEN / CONFIG), record / FROZEN)
     return Begun(started, Library(files), config, user or events[0].by.user)
+
+
+def require_four_eyes(record: Path, plan: Plan, events: Sequence[Event]) -> None:
+    """Refuse a journal with approvals that did not count, however they got there.
+
+    Raises JournalError.
+    """
+    wrong = wrong_approval(plan, events)
+    if wrong is not None:
+        remedy = "Restore the record from a copy, or begin a new run"
+        raise JournalError(f"{record / JOURNAL}: the journal was edited: {wrong}", remedy)
 
 
 def facts_of(record: Path) -> RunFacts:

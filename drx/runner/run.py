@@ -31,7 +31,7 @@ from drx.runner.loop import Ending, Loop
 from drx.runner.overlap import alone
 from drx.runner.record import create_record, freeze, run_id
 from drx.runner.recorded import recorded
-from drx.runner.rereading import begun
+from drx.runner.rereading import begun, require_four_eyes
 from drx.runner.signals import signals_to
 from drx.runner.tabletop import SCRIPT, NothingToGuard, read_script, script_of
 from drx.runner.telling import Tell, Telling
@@ -152,6 +152,7 @@ def resume(record: Path, setting: Setting) -> ExitCode:
             masker.add(secret)
         shelf = open_shelf(started.environment, setting, masker)
         plan = found.plan(target)
+        require_four_eyes(record, plan, journal.events)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         with alone(setting.jobs, found.what, setting.operator):
             gear = _gear(record, target, masker, guard, setting, found.library)

@@ -13,6 +13,7 @@ import pytest
 
 from drx.cli import app
 from drx.errors import ExitCode
+from tests.cli.terminal import DrxTerminal
 
 Capture = pytest.CaptureFixture[str]
 DRX = str(Path(sys.executable).with_name("drx"))
@@ -125,6 +126,19 @@ def test_a_run_is_taken_over_from_a_process_that_is_still_at_it(project: Path, c
     kinds = [fact["type"] for fact in facts]
     assert kinds.index("PauseRequested") < kinds.index("RunPaused") < kinds.index("RunResumed")
     assert not list((record / "inbox").glob("*.json"))
+
+
+@pytest.mark.slow
+def test_a_question_that_stands_at_another_terminal_is_taken_over(project: Path) -> None:
+    steps = "steps: [{id: look, confirm: 'Is it up?', expect: 1m}]"
+    (project / "runbooks" / "ask.yaml").write_text(f"runbook: ask\nkind: operation\ntitle: A\n{steps}\n")
+    first = DrxTerminal(project, "run", "ask", "--env", "lab")
+    first.see("Is it up?")
+    second = DrxTerminal(project, "resume", "--take-over")
+    assert first.end() == ExitCode.PAUSED
+    assert "takes over" in first.shown
+    second.answer("Is it up?")
+    assert second.end() == ExitCode.OK
 
 
 def _until(holds: Callable[[], bool]) -> None:
