@@ -1,11 +1,12 @@
 """Keep backups in an S3 bucket. Stages nothing on disk and leaves no unfinished upload behind."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, TypedDict
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,6 +31,7 @@ _REMEDIES = {
 }
 _TAKEN, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
 MISSING = ("NoSuchKey", "404")
+_NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
 
 class _Owner(TypedDict, total=False):
@@ -78,12 +80,13 @@ class S3Store:
     def put(self, key: str, data: bytes) -> None:
         self.put_checked(key, data)
 
-    def put_checked(self, key: str, data: bytes) -> str | None:
+    def put_checked(self, key: str, data: bytes, settings: Mapping[str, Any] = _NO_SETTINGS) -> str | None:
         """Write one object; the store compares it with its SHA-256 and returns what it keeps."""
         with self.failures(key):
             reply = self.client.put_object(
-                Bucket=self.bucket, Key=self.key(key), Body=data, ChecksumSHA256=checksum(data), **self.owner
-            )
+                Bucket=self.bucket, Key=self.key(key), Body=data, ChecksumSHA256=checksum(data),
+                **self.owner, **settings,
+            )  # fmt: skip
         return reply.get("ChecksumSHA256") or reply["ETag"]
 
     def create(self, key: str, data: bytes) -> bool:
@@ -150,8 +153,9 @@ class S3Store:
         with self.failures(key):
             self.client.delete_object(Bucket=self.bucket, Key=self.key(key), **self.owner)
 
-    def upload(self, key: str) -> S3Upload:
-        return S3Upload(self, key)
+    def upload(self, key: str, settings: Mapping[str, Any] = _NO_SETTINGS) -> S3Upload:
+        """Begin an object of unknown size; `settings` are its content type, metadata and the like."""
+        return S3Upload(self, key, settings)
 
     def copy_from(self, source: Store, key: str) -> bool:
         from drx.backup.stores.s3_copy import copy_object

@@ -1,7 +1,8 @@
 """Copy an object from bucket to bucket inside one S3 service: the server does it, no byte of it passes through here."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from drx.backup.stores.s3 import S3Error, S3Store
 
@@ -11,11 +12,24 @@ if TYPE_CHECKING:
 _LARGEST_COPY = 5 << 30  # S3 refuses to copy more in one request
 _PART = 256 << 20
 _MOST_PARTS = 10_000
-_NOT_ALLOWED = ("AccessDenied", "403", "NoSuchBucket", "InvalidRequest", "NotImplemented")
+NOT_ALLOWED = ("AccessDenied", "403", "NoSuchBucket", "InvalidRequest", "NotImplemented")
+"""What a service says that does not copy from there: the bytes then have to pass through here."""
 
 
 class _SourceOwner(TypedDict, total=False):
     ExpectedSourceBucketOwner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is copied: an object in a bucket, exactly the one with this ETag, and this version where there is one."""
+
+    store: S3Store
+    name: str
+    """Its whole key in the bucket."""
+    etag: str
+    size_bytes: int
+    version_id: str | None = None
 
 
 def part_ranges(size_bytes: int) -> Iterator[tuple[int, int]]:
@@ -36,48 +50,60 @@ def copy_object(source: S3Store, target: S3Store, key: str) -> bool:
     """
     with source.failures(key):
         head = source.client.head_object(Bucket=source.bucket, Key=source.key(key), **source.owner)
-    size_bytes, version = head["ContentLength"], head["ETag"]
+    origin = Origin(source, source.key(key), head["ETag"], head["ContentLength"])
     try:
-        if size_bytes > _LARGEST_COPY or (size_bytes and "-" in version):
-            _copy_parts(source, target, key, size_bytes, version)
+        if origin.size_bytes > _LARGEST_COPY or (origin.size_bytes and "-" in origin.etag):
+            copy_parts(origin, target, key, {})
         else:
-            with target.failures(key):
-                target.client.copy_object(
-                    Bucket=target.bucket, Key=target.key(key), CopySource=_origin(source, key),
-                    CopySourceIfMatch=version, **_owner(source), **target.owner,
-                )  # fmt: skip
+            copy_whole(origin, target, key, {})
     except S3Error as error:
-        if error.code in _NOT_ALLOWED:
+        if error.code in NOT_ALLOWED:
             return False
         raise
     return True
 
 
-def _origin(source: S3Store, key: str) -> "CopySourceTypeDef":
-    return {"Bucket": source.bucket, "Key": source.key(key)}
+def copy_whole(origin: Origin, target: S3Store, key: str, settings: dict[str, Any]) -> str:
+    """Copy in one request, with metadata and tags, and give the copy's ETag. `settings` are more of its parameters."""
+    with target.failures(key):
+        reply = target.client.copy_object(
+            Bucket=target.bucket, Key=target.key(key), CopySource=_source(origin), CopySourceIfMatch=origin.etag,
+            **_owner(origin.store), **target.owner, **settings,
+        )  # fmt: skip
+    return reply["CopyObjectResult"]["ETag"]
+
+
+def copy_parts(origin: Origin, target: S3Store, key: str, settings: dict[str, Any]) -> str:
+    """Copy part by part, and give the copy's ETag. Metadata are not copied: they belong into `settings`."""
+    bucket, name = target.bucket, target.key(key)
+    parts: list[CompletedPartTypeDef] = []
+    with target.failures(key):
+        upload_id = target.client.create_multipart_upload(Bucket=bucket, Key=name, **target.owner, **settings)[
+            "UploadId"
+        ]
+    try:
+        with target.failures(key):
+            for number, (first, last) in enumerate(part_ranges(origin.size_bytes), 1):
+                reply = target.client.upload_part_copy(
+                    Bucket=bucket, Key=name, UploadId=upload_id, PartNumber=number, CopySource=_source(origin),
+                    CopySourceIfMatch=origin.etag, CopySourceRange=f"bytes={first}-{last}",
+                    **_owner(origin.store), **target.owner,
+                )  # fmt: skip
+                parts.append({"PartNumber": number, "ETag": reply["CopyPartResult"]["ETag"]})
+            return target.client.complete_multipart_upload(
+                Bucket=bucket, Key=name, UploadId=upload_id, MultipartUpload={"Parts": parts}, **target.owner
+            )["ETag"]
+    except BaseException as error:
+        target.abort(key, upload_id, error)
+        raise
+
+
+def _source(origin: Origin) -> "CopySourceTypeDef":
+    source: CopySourceTypeDef = {"Bucket": origin.store.bucket, "Key": origin.name}
+    if origin.version_id is not None:
+        source["VersionId"] = origin.version_id
+    return source
 
 
 def _owner(source: S3Store) -> "_SourceOwner":
     return {"ExpectedSourceBucketOwner": source.owner["ExpectedBucketOwner"]} if source.owner else {}
-
-
-def _copy_parts(source: S3Store, target: S3Store, key: str, size_bytes: int, version: str) -> None:
-    bucket, name = target.bucket, target.key(key)
-    parts: list[CompletedPartTypeDef] = []
-    with target.failures(key):
-        upload_id = target.client.create_multipart_upload(Bucket=bucket, Key=name, **target.owner)["UploadId"]
-    try:
-        with target.failures(key):
-            for number, (first, last) in enumerate(part_ranges(size_bytes), 1):
-                reply = target.client.upload_part_copy(
-                    Bucket=bucket, Key=name, UploadId=upload_id, PartNumber=number, CopySource=_origin(source, key),
-                    CopySourceIfMatch=version, CopySourceRange=f"bytes={first}-{last}",
-                    **_owner(source), **target.owner,
-                )  # fmt: skip
-                parts.append({"PartNumber": number, "ETag": reply["CopyPartResult"]["ETag"]})
-            target.client.complete_multipart_upload(
-                Bucket=bucket, Key=name, UploadId=upload_id, MultipartUpload={"Parts": parts}, **target.owner
-            )
-    except BaseException as error:
-        target.abort(key, upload_id, error)
-        raise

@@ -2,10 +2,11 @@
 
 from base64 import b64encode
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
@@ -29,8 +30,8 @@ class S3Upload:
     A part that fails is told at the next write, or at the end.
     """
 
-    def __init__(self, store: "S3Store", key: str) -> None:
-        self._store, self._key = store, key
+    def __init__(self, store: "S3Store", key: str, settings: Mapping[str, Any]) -> None:
+        self._store, self._key, self._settings = store, key, settings
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._upload_id = ""
@@ -49,7 +50,7 @@ class S3Upload:
 
     def complete(self) -> str | None:
         if not self._upload_id:
-            return self._store.put_checked(self._key, self._take())
+            return self._store.put_checked(self._key, self._take(), self._settings)
         if self._pending:
             self._send(last=True)
         while self._sending:
@@ -80,7 +81,7 @@ class S3Upload:
             with self._store.failures(self._key):
                 self._upload_id = self._store.client.create_multipart_upload(
                     Bucket=self._store.bucket, Key=self._store.key(self._key), ChecksumAlgorithm="SHA256",
-                    **self._store.owner,
+                    **self._store.owner, **self._settings,
                 )["UploadId"]  # fmt: skip
         if len(self._sending) == _ON_THEIR_WAY:
             self._parts.append(self._sending.popleft().result())

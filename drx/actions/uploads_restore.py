@@ -1,0 +1,269 @@
+"""Bring the uploads bucket back: `s3.undelete` and `s3.restore`. Neither deletes an object or a version of one."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import Field, model_validator
+
+from drx.actions.base import Context, Params, Result, action
+from drx.actions.blocking import call_blocking
+from drx.actions.servers import address_of
+from drx.actions.uploads import open_bucket, uploads_store
+from drx.config import Target
+from drx.errors import PermanentError, StepError, StoreError
+from drx.fields import Moment, Text
+from drx.units import show_time
+
+if TYPE_CHECKING:
+    from drx.backup.stores.base import Store
+    from drx.backup.stores.s3 import S3Store
+    from drx.backup.uploads.points import Point
+    from drx.backup.uploads.restore import Restored
+
+_REMOVED = "removed-markers.jsonl"
+_PROBLEMS = "not-restored.txt"
+_SHOWN = 10
+
+
+def _bucket(params: Params, target: Target) -> str | None:
+    return target.uploads.bucket if target.uploads else None
+
+
+class UndeleteObjects(Params):
+    since: Moment | None = None
+    """Undo what was deleted since this moment."""
+    at: Moment | None = None
+    """The same by the name that `s3.restore` uses. One of the two is needed."""
+    prefix: str = ""
+    """Only objects whose keys begin with this."""
+    max_delete: int | None = Field(default=None, ge=1)
+    """Change nothing where more delete markers than this would have to be removed; all are counted first."""
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> "UndeleteObjects":
+        if (self.since is None) == (self.at is None):
+            raise ValueError("say since when: write either since or at")
+        return self
+
+    @property
+    def moment(self) -> datetime:
+        """Since when."""
+        found = self.since or self.at
+        assert found
+        return found
+
+
+def _undelete_by_hand(params: UndeleteObjects) -> str:
+    query = f"DeleteMarkers[?IsLatest && LastModified>=`{show_time(params.moment)}`].[Key,VersionId]"
+    return (
+        f'aws s3api list-object-versions --bucket "$UPLOADS" --prefix "{params.prefix}"'
+        f" --query '{query}' --output json"
+        " | jq -c '.[]' |\nwhile read -r pair; do\n"
+        '  aws s3api delete-object --bucket "$UPLOADS" --key "$(jq -r \'.[0]\' <<<"$pair")"'
+        ' --version-id "$(jq -r \'.[1]\' <<<"$pair")"\ndone'
+    )
+
+
+@action(
+    "s3.undelete",
+    effect="write",
+    repeatable=True,
+    targets=("uploads",),
+    outputs={"markers": "How many delete markers were removed."},
+    by_hand=_undelete_by_hand,
+    resource=_bucket,
+)
+def undelete(params: UndeleteObjects, context: Context) -> Result:
+    """Undo deletions in a bucket with versions: remove the delete markers newer than a moment.
+
+    Every page of versions is read. Objects that were deleted before that moment stay deleted; no object and no version
+    is removed. Each removed marker is listed in a file, so that it can be undone: deleting the object again does it. S3
+    tells whole seconds: what was deleted in the same second as the moment is undone too.
+    """
+    from drx.backup.uploads.listing import versioning
+    from drx.backup.uploads.patience import Patience
+    from drx.backup.uploads.undelete import Removal, find_markers, refuse_more_than
+    from drx.backup.workers import Meter
+
+    def work() -> int:
+        bucket = uploads_store(context)
+        if versioning(bucket) == "Off":
+            raise PermanentError(
+                f"{bucket.describe()} keeps no versions: what was deleted is not in it",
+                "Restore it from the backup's inventory: s3.restore",
+            )
+        if params.max_delete is not None:
+            found = find_markers(bucket, params.prefix, params.moment, context.check)
+            refuse_more_than(found, params.max_delete, bucket.describe())
+        with (context.artifacts / _REMOVED).open("a", encoding="utf-8") as note:
+            removal = Removal(bucket, Patience(context.sleep), Meter(context.progress, None, "objects"), note)
+            return removal.run(find_markers(bucket, params.prefix, params.moment, context.check), context.cancelled)
+
+    number = call_blocking(context, work, lambda: None)
+    return Result({"markers": number}, (f"{number:,} delete markers removed",), (_REMOVED,))
+
+
+class RestoreObjects(Params):
+    at: Moment
+    """The moment the bucket is brought back to; a whole second means all of it."""
+    into: Text | None = None
+    """Another bucket at the same server, made where there is none; without it, the uploads bucket itself."""
+    prefix: str = ""
+    """Only objects whose keys begin with this."""
+    store: Text | None = None
+    """Where to look for what the bucket has no version of; without it, the first store with a fitting inventory."""
+    max_delete: int | None = Field(default=None, ge=1)
+    """Change nothing where more delete markers than this would have to be removed; all are counted first."""
+    replace: bool = False
+    """Also overwrite objects that differ now in a bucket that keeps no versions: what is there now is lost then."""
+
+
+def _restore_by_hand(params: RestoreObjects) -> str:
+    into = f'"{params.into}"' if params.into else '"$UPLOADS"'
+    return (
+        f'aws s3api list-object-versions --bucket "$UPLOADS" --prefix "{params.prefix}" # the newest of each key'
+        f" up to {show_time(params.at)}, then for each:\n"
+        f'aws s3api copy-object --bucket {into} --key "$KEY" --copy-source "$UPLOADS/$KEY?versionId=$VERSION"\n'
+        "# without a version: its line in $STORE/$SERVICE/uploads/points/*.jsonl.gz names the object to copy\n"
+        f'aws s3api copy-object --bucket {into} --key "$KEY" --copy-source "$STORE/$SERVICE/uploads/objects/$OBJECT"'
+    )
+
+
+@action(
+    "s3.restore",
+    effect="write",
+    repeatable=True,
+    targets=("uploads",),
+    outputs={
+        "restored": "How many objects were brought back, by whatever way.",
+        "undeleted": "How many of them by removing delete markers.",
+        "versions": "How many by copying an older version.",
+        "stored": "How many by copying what the backup holds.",
+        "same": "How many were as they have to be already.",
+        "extra": "How many are newer than the moment; they stay.",
+        "point": "Id of the inventory that was used; null without one.",
+    },
+    by_hand=_restore_by_hand,
+    resource=lambda params, target: params.into or _bucket(params, target),
+    destroys=lambda params: params.replace,
+)
+def restore(params: RestoreObjects, context: Context) -> Result:
+    """Bring the uploads bucket back to a moment: by its own versions first, else from the backup's newest inventory.
+
+    Deleted objects come back by removing the delete markers; changed ones by copying the version of that moment over
+    them, with metadata, storage class and encryption; what the bucket has no version of is copied from the store.
+    Nothing is deleted: objects newer than the moment stay. In a bucket without versions, objects that differ now are
+    left and fail the step, unless `replace` says otherwise. Run again, it goes on where it was.
+    """
+    restored, point = call_blocking(context, lambda: _restore(params, context), lambda: None)
+    counts = {
+        "undeleted": restored.undeleted, "versions": restored.versions, "stored": restored.stored,
+        "same": restored.same, "extra": restored.extra,
+    }  # fmt: skip
+    number = restored.undeleted + restored.versions + restored.stored
+    line = (
+        f"{number:,} objects brought back: {restored.undeleted:,} by removing delete markers, "
+        f"{restored.versions:,} from older versions, {restored.stored:,} from the backup; "
+        f"{restored.same:,} were right, {restored.extra:,} are newer"
+    )
+    using = f"inventory {point.id} of {show_time(point.at)}" if point else "no inventory of that moment: only versions"
+    _refuse(restored, (line, using), context)
+    return Result({"restored": number, **counts, "point": point.id if point else None}, (line, using))
+
+
+def _refuse(restored: "Restored", lines: tuple[str, ...], context: Context) -> None:
+    if restored.problems:
+        found = [context.mask(each) for each in restored.problems]
+        (context.artifacts / _PROBLEMS).write_text("\n".join(found) + "\n", encoding="utf-8")
+        raise StepError(
+            f"{len(found):,} objects could not be brought back: {found[0]}",
+            "Mend what is named, or restore from another store; what was brought back stays",
+            lines=(*lines, *found[:_SHOWN]),
+            artifacts=(_PROBLEMS,),
+        )
+    if restored.overwrites:
+        raise PermanentError(
+            f"{restored.overwrites:,} objects differ now, in a bucket that would not keep what they are now",
+            "Turn versioning on, restore into another bucket, or say replace: true to overwrite them",
+            lines=lines,
+        )
+
+
+def _restore(params: RestoreObjects, context: Context) -> "tuple[Restored, Point | None]":
+    from drx.backup.uploads.choice import Undelete
+    from drx.backup.uploads.listing import versioning
+    from drx.backup.uploads.patience import Patience
+    from drx.backup.uploads.restore import Restoration
+    from drx.backup.workers import Meter
+
+    bucket = uploads_store(context)
+    status = versioning(bucket)
+    store, point = _find_point(params, context)
+    if point is None and status == "Off":
+        raise PermanentError(
+            f"{bucket.describe()} keeps no versions, and no store holds an inventory of it from before "
+            f"{params.at:%Y-%m-%d %H:%M:%S} UTC",
+            "Choose a later moment; `drx backups list` shows the inventories",
+        )
+    into = _open_into(params, context) if params.into else None
+    restoration = Restoration(
+        bucket, params.at, params.prefix, Patience(context.sleep), context.check, context.cancelled,
+        Meter(context.progress, None, "objects"), store, context.target.service, point, into,
+        may_overwrite=params.replace or (into is None and status == "Enabled"),
+    )  # fmt: skip
+    if params.max_delete is not None:
+        number = sum(len(choice.markers) for _, choice in restoration.choices() if isinstance(choice, Undelete))
+        if number > params.max_delete:
+            raise PermanentError(
+                f"{number:,} delete markers would be removed, more than max_delete allows ({params.max_delete:,})",
+                "Nothing was changed. Narrow it by prefix, or allow more",
+            )
+    return restoration.run(), point
+
+
+def _find_point(params: RestoreObjects, context: Context) -> "tuple[Store | None, Point | None]":
+    """Choose the newest inventory up to the moment, from the first store that has one that can be read."""
+    from drx.backup.stores import open_store
+    from drx.backup.uploads.points import check_inventory, list_points
+
+    stated = context.target.backups
+    if stated is None:
+        return None, None
+    for _, each in [stated.find(params.store)] if params.store else stated.labelled:
+        store = open_store(address_of(each))
+        with suppress(StoreError):
+            points = list_points(store, context.target.service)
+            for point in reversed([found for found in points if found.at <= params.at]):
+                with suppress(StoreError):
+                    check_inventory(store, context.target.service, point)
+                    return store, point
+    return None, None
+
+
+def _open_into(params: RestoreObjects, context: Context) -> "S3Store":
+    """Open the other bucket, and make it where there is none, with versions kept."""
+    from drx.backup.stores.s3 import MISSING, S3Error
+
+    uploads = context.target.uploads
+    assert uploads
+    assert params.into
+    bucket = open_bucket(replace(uploads, bucket=params.into))
+    try:
+        with bucket.failures(""):
+            bucket.client.head_bucket(Bucket=bucket.bucket, **bucket.owner)
+    except S3Error as error:
+        if error.code not in (*MISSING, "NoSuchBucket"):
+            raise
+        context.created_resource("uploads", params.into)
+        with bucket.failures(""):
+            if uploads.region == "us-east-1":  # the one region that S3 does not want named
+                bucket.client.create_bucket(Bucket=bucket.bucket)
+            else:
+                place = {"LocationConstraint": uploads.region}
+                bucket.client.create_bucket(Bucket=bucket.bucket, CreateBucketConfiguration=place)  # type: ignore[arg-type]
+            bucket.client.put_bucket_versioning(
+                Bucket=bucket.bucket, VersioningConfiguration={"Status": "Enabled"}, **bucket.owner
+            )
+    return bucket

@@ -1,0 +1,129 @@
+"""Bring one object from one place to another, with its metadata: inside one service by its server, else streamed."""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from drx.backup.stores.base import Store
+from drx.backup.stores.s3 import S3Error, S3Store
+from drx.backup.stores.s3_copy import NOT_ALLOWED, Origin, copy_parts, copy_whole
+from drx.backup.uploads.listing import NULL
+from drx.errors import DamagedError
+
+_LARGE = 256 << 20  # above it, copied part by part: one request would take longer than a server has to answer
+_KEPT = (
+    "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Metadata",
+    "WebsiteRedirectLocation", "StorageClass", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled",
+)  # fmt: skip
+_CHUNK = 1 << 20
+_KMS = ("aws:kms", "aws:kms:dsse")
+
+
+def settings_of(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose of a server's answer about an object what makes another one like it."""
+    return {name: reply[name] for name in _KEPT if reply.get(name) not in (None, "", {})}
+
+
+def same_service(one: Store, other: Store) -> bool:
+    """Whether a server can copy from one to the other."""
+    return isinstance(one, S3Store) and isinstance(other, S3Store) and one.endpoint == other.endpoint
+
+
+def copy_inside(origin: Origin, target: S3Store, key: str, storage_class: str, *, encrypted: bool = False) -> str:
+    """Let the server copy an object, and give the copy's ETag: storage class, metadata, tags and encryption are kept.
+
+    A copy whose ETag differs shows an origin encrypted by a key of KMS (or made in parts): then the origin is asked,
+    and copied once more where it takes settings. With `encrypted`, it is asked in any case.
+    """
+    if origin.size_bytes > _LARGE:
+        return copy_parts(origin, target, key, _all_settings(origin))
+    settings: dict[str, Any] = {} if storage_class == "STANDARD" else {"StorageClass": storage_class}
+    asked = encrypted
+    while True:
+        if asked:
+            settings |= _encryption(settings_of(_head(origin)))
+        etag = copy_whole(origin, target, key, settings)
+        if asked or etag == origin.etag or "-" in origin.etag:
+            return etag
+        asked = True
+        if not _encryption(settings_of(_head(origin))):
+            return etag
+
+
+def _encryption(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Choose the settings of an encryption that a bucket does not apply by itself."""
+    if settings.get("ServerSideEncryption") not in _KMS:
+        return {}
+    return {name: settings[name] for name in _KEPT[-3:] if name in settings}
+
+
+def _all_settings(origin: Origin) -> dict[str, Any]:
+    """What a copy in parts has to be told: metadata and tags are not copied then."""
+    from urllib.parse import urlencode
+
+    reply = _head(origin)
+    settings = settings_of(reply)
+    if reply.get("TagCount"):
+        with origin.store.failures(origin.name):
+            tags = origin.store.client.get_object_tagging(
+                Bucket=origin.store.bucket, Key=origin.name, **_version(origin), **origin.store.owner
+            )["TagSet"]
+        settings["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
+    return settings
+
+
+def _head(origin: Origin) -> Mapping[str, Any]:
+    with origin.store.failures(origin.name):
+        return origin.store.client.head_object(
+            Bucket=origin.store.bucket, Key=origin.name, **_version(origin), **origin.store.owner
+        )
+
+
+def _version(origin: Origin) -> dict[str, Any]:
+    return {"VersionId": origin.version_id} if origin.version_id else {}
+
+
+def stream_out(origin: Origin, target: Store, key: str, check: Callable[[], None]) -> tuple[str, dict[str, Any]]:
+    """Read an object of a bucket into a store; give the SHA-256 of its bytes, and the settings to make it again."""
+    checksum, size = sha256(), 0
+    with origin.store.failures(origin.name):
+        reply = origin.store.client.get_object(
+            Bucket=origin.store.bucket, Key=origin.name, IfMatch=origin.etag, **_version(origin), **origin.store.owner
+        )
+    with target.upload(key) as upload:
+        with origin.store.failures(origin.name):
+            for data in reply["Body"].iter_chunks(_CHUNK):
+                check()
+                checksum.update(data)
+                size += len(data)
+                upload.write(data)
+        if size != origin.size_bytes:
+            raise DamagedError(f"{origin.store.describe()}/{origin.name} ended early", "Try again")
+        upload.complete()
+    return checksum.hexdigest(), settings_of(reply)
+
+
+def stream_in(
+    source: Store, key: str, target: S3Store, name: str, settings: Mapping[str, Any], expected: str | None,
+    check: Callable[[], None],
+) -> None:  # fmt: skip
+    """Write a stored object into a bucket, made as the settings say; nothing appears where its SHA-256 is not right."""
+    checksum = sha256()
+    with target.upload(name, settings) as upload:
+        for data in source.stream(key):
+            check()
+            checksum.update(data)
+            upload.write(data)
+        if expected and checksum.hexdigest() != expected:
+            raise DamagedError(f"{source.describe()}/{key} is not what was backed up", "Use another store")
+        upload.complete()
+
+
+def is_refused(error: S3Error) -> bool:
+    """Whether the server may not, or cannot, copy from there."""
+    return error.code in NOT_ALLOWED
+
+
+def version_id(value: str) -> str | None:
+    """Give the version id to ask for; objects without versions are asked for by their ETag alone."""
+    return None if value == NULL else value
