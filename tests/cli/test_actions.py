@@ -66,7 +66,7 @@ def test_machines_read_json(capsys: pytest.CaptureFixture[str]) -> None:
     ("name", "remedy"),
     [
         ("mongo.restor", "Did you mean 'mongo.restore'?"),
-        ("restore", "Did you mean 'mongo.restore'?"),
+        ("restore", "Did you mean 's3.restore'?"),
         ("mogno", "Did you mean 'mongo'?"),
         ("xyzzy", "`drx actions` lists them all"),
         ("", "`drx actions` lists them all"),
