@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
@@ -32,31 +32,20 @@ def _bucket(params: Params, target: Target) -> str | None:
 
 
 class UndeleteObjects(Params):
-    since: Moment | None = None
+    since: Moment
     """Undo what was deleted since this moment."""
-    at: Moment | None = None
-    """The same by the name that `s3.restore` uses. One of the two is needed."""
     prefix: str = ""
     """Only objects whose keys begin with this."""
     max_delete: int | None = Field(default=None, ge=1)
     """Change nothing where more delete markers than this would have to be removed; all are counted first."""
 
-    @model_validator(mode="after")
-    def _one_moment(self) -> "UndeleteObjects":
-        if (self.since is None) == (self.at is None):
-            raise ValueError("say since when: write either since or at")
-        return self
 
-    @property
-    def moment(self) -> datetime:
-        """Since when."""
-        found = self.since or self.at
-        assert found
-        return found
+def _shown(moment: datetime) -> str:
+    return str(moment).replace(" ", "T")
 
 
 def _undelete_by_hand(params: UndeleteObjects) -> str:
-    query = f"DeleteMarkers[?IsLatest && LastModified>=`{show_time(params.moment)}`].[Key,VersionId]"
+    query = f"DeleteMarkers[?IsLatest && LastModified>=`{_shown(params.since)}`].[Key,VersionId]"
     return (
         f'aws s3api list-object-versions --bucket "$UPLOADS" --prefix "{params.prefix}"'
         f" --query '{query}' --output json"
@@ -95,11 +84,11 @@ def undelete(params: UndeleteObjects, context: Context) -> Result:
                 "Restore it from the backup's inventory: s3.restore",
             )
         if params.max_delete is not None:
-            found = find_markers(bucket, params.prefix, params.moment, context.check)
+            found = find_markers(bucket, params.prefix, params.since, context.check)
             refuse_more_than(found, params.max_delete, bucket.describe())
         with (context.artifacts / _REMOVED).open("a", encoding="utf-8") as note:
             removal = Removal(bucket, Patience(context.sleep), Meter(context.progress, None, "objects"), note)
-            return removal.run(find_markers(bucket, params.prefix, params.moment, context.check), context.cancelled)
+            return removal.run(find_markers(bucket, params.prefix, params.since, context.check), context.cancelled)
 
     number = call_blocking(context, work, lambda: None)
     return Result({"markers": number}, (f"{number:,} delete markers removed",), (_REMOVED,))
@@ -124,7 +113,7 @@ def _restore_by_hand(params: RestoreObjects) -> str:
     into = f'"{params.into}"' if params.into else '"$UPLOADS"'
     return (
         f'aws s3api list-object-versions --bucket "$UPLOADS" --prefix "{params.prefix}" # the newest of each key'
-        f" up to {show_time(params.at)}, then for each:\n"
+        f" up to {_shown(params.at)}, then for each:\n"
         f'aws s3api copy-object --bucket {into} --key "$KEY" --copy-source "$UPLOADS/$KEY?versionId=$VERSION"\n'
         "# without a version: its line in $STORE/$SERVICE/uploads/points/*.jsonl.gz names the object to copy\n"
         f'aws s3api copy-object --bucket {into} --key "$KEY" --copy-source "$STORE/$SERVICE/uploads/objects/$OBJECT"'

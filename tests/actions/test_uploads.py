@@ -118,7 +118,7 @@ def test_undelete_brings_back_what_was_deleted_since_and_nothing_else(
     assert found["img/00001"] == b"1"
     assert found["img/00002"] == b"again"
     assert result.outputs == {"markers": 29}
-    assert run("s3.undelete", context, at=since).outputs == {"markers": 0}
+    assert run("s3.undelete", context, since=since).outputs == {"markers": 0}
     assert len((context.artifacts / "removed-markers.jsonl").read_text().splitlines()) == 29
 
 
