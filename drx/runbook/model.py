@@ -53,7 +53,7 @@ class Approvers(Model):
     not_operator: bool = False
     """The person who runs the runbook does not count."""
     roles: tuple[Text, ...] = ()
-    """Only people with one of these roles count."""
+    """Whose approval is meant, for people to read. It is not checked: drx knows accounts, not roles."""
 
 
 class StepFields(Model):
