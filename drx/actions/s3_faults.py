@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 1000
 """How many objects S3 deletes in one request."""
 _WRITERS = 8
+_LATE_MICROSECONDS = 999_000
+_LOOK_SECONDS = 0.05
 _COUNT = {"at": STRUCK, "count": "Objects lost."}
 
 
@@ -70,7 +72,7 @@ def delete_objects(params: DeleteObjects, context: Context) -> Result:
                 found = list(_every_version(uploads, params.prefix, context))
             else:
                 found = [{"Key": key} for key, _ in list_uploads(uploads, params.prefix, context)]
-            at = datetime.now(UTC)
+            at = _just_before(context)
             _delete(uploads, found, context)
             return len({each["Key"] for each in found}), at
 
@@ -97,7 +99,7 @@ def overwrite_objects(params: OverwriteObjects, context: Context) -> Result:
     def strike() -> tuple[int, datetime]:
         with uploads_bucket(context) as uploads, ThreadPoolExecutor(_WRITERS) as pool:
             found = list(list_uploads(uploads, params.prefix, context))
-            at = datetime.now(UTC)
+            at = _just_before(context)
 
             def overwrite(key: str, size: int) -> None:
                 context.check()
@@ -129,13 +131,21 @@ def delete_bucket(params: DeleteBucket, context: Context) -> Result:
     def strike() -> tuple[int, datetime]:
         with uploads_bucket(context) as uploads:
             found = list(_every_version(uploads, "", context))
-            at = datetime.now(UTC)
+            at = _just_before(context)
             _delete(uploads, found, context)
             uploads.client.delete_bucket(Bucket=uploads.bucket, **uploads.owner)
             return len({each["Key"] for each in found}), at
 
     lost, at = call_blocking(context, strike, lambda: None)
     return _struck(lost, at, "deleted the bucket with", "")
+
+
+def _just_before(context: Context) -> datetime:
+    """Give the last moment of this second, and wait for the next one: S3 tells before from after by whole seconds."""
+    at = datetime.now(UTC).replace(microsecond=_LATE_MICROSECONDS)
+    while datetime.now(UTC) <= at.replace(microsecond=999_999):
+        context.sleep(_LOOK_SECONDS)
+    return at
 
 
 def _every_version(uploads: Uploads, prefix: str, context: Context) -> "Iterator[ObjectIdentifierTypeDef]":

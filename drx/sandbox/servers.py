@@ -204,7 +204,8 @@ def _mongo_answers(state: SandboxState) -> bool:
 def _prepare_host(state: SandboxState, before: SandboxState) -> None:
     """Deploy the application to these servers, but leave its variables alone while they are where they were."""
     addresses, previous = ({each.name: each.port for each in some.members} for some in (state, before))
-    if all(previous.get(name) == port for name, port in addresses.items() if name != APP):
+    unmoved = all(previous.get(name) == port for name, port in addresses.items() if name != APP)
+    if unmoved and variables_path(state.directory).exists():
         return
     write_settings(state)
     if state.find(APP) == before.find(APP):

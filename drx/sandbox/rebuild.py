@@ -1,0 +1,30 @@
+"""Stand up anew what a sandbox has lost, empty. It refuses any other environment, and touches no server that runs."""
+
+from drx.actions.base import Context, Params, Result, action
+
+
+class Provision(Params):
+    pass
+
+
+@action(
+    "sandbox.provision",
+    effect="write",
+    repeatable=True,
+    outputs={"started": "The servers that were started."},
+    by_hand=lambda _: "# as your infrastructure code does it: terraform apply, or the provider's console",
+)
+def provision(params: Provision, context: Context) -> Result:
+    """Start the servers of a sandbox that are gone: where their disks are gone too, they are empty.
+
+    It stands for what your infrastructure code does after the loss of a region: a database server, a bucket service and
+    a host with the application's releases, at the addresses they had.
+    """
+    from drx.sandbox.actions import directory_of
+    from drx.sandbox.servers import status, up
+
+    directory = directory_of(context)
+    gone = [each.member.name for each in status(directory) if each.condition == "dead"]
+    context.check()
+    up(directory)
+    return Result({"started": list(gone)}, (f"started {', '.join(gone)}" if gone else "all servers run already",))
