@@ -29,6 +29,7 @@ from drx.sandbox.ledger import read_history
 from drx.sandbox.state import (
     ACCESS_KEY,
     APP,
+    BUCKETS,
     DATABASE,
     SECRET_KEY,
     UPLOADS_BUCKET,
@@ -256,10 +257,45 @@ def _a_key(state: SandboxState) -> str:
     return str(found["key"])
 
 
+def delete_stored_uploads(state: SandboxState) -> None:
+    """Delete every file that the stores hold of the bucket, and leave the inventories that list them."""
+    _delete_stored(state, "uploads/objects/")
+
+
+def delete_inventories(state: SandboxState) -> None:
+    """Delete every inventory of the bucket: the stores then hold files that nobody can name."""
+    _delete_stored(state, "uploads/points/")
+
+
+def delete_copied_bases(state: SandboxState) -> None:
+    """Leave no base in the copy in the other region."""
+    _delete_stored(state, "base/", regions=("eu-west-1",))
+
+
+def delete_copied_slices(state: SandboxState) -> None:
+    """Leave no slice in the copy in the other region: what was written after the base is lost."""
+    _delete_stored(state, "oplog/", regions=("eu-west-1",))
+
+
+def _delete_stored(state: SandboxState, below: str, regions: tuple[str, ...] = ("us-east-1", "eu-west-1")) -> None:
+    deleted = 0
+    for bucket in BUCKETS:
+        if bucket.name == UPLOADS_BUCKET or bucket.region not in regions:
+            continue
+        with closing(connect_s3(state.s3[bucket.region], bucket.region, ACCESS_KEY, SECRET_KEY)) as client:
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket.name):
+                for key in (str(found.get("Key")) for found in page.get("Contents", ())):
+                    if f"{SERVICE}/{below}" in key:
+                        client.delete_object(Bucket=bucket.name, Key=key)
+                        deleted += 1
+    assert deleted, f"there was nothing below {below}"
+
+
 SPOILINGS = (
     delete_first_slice, delete_content_of_first_slice, empty_first_slice, empty_slices,
     flip_byte_in_base, alter_document_in_base, remove_document_from_base, lose_indexes_in_base, empty_base,
     truncate_base, delete_base_manifest, base_of_other_database, call_base_of_other_database,
+    delete_stored_uploads, delete_inventories, delete_copied_bases, delete_copied_slices,
     copy_to_stale_database, delete_upload, alter_upload, replace_application,
 )  # fmt: skip
 

@@ -1,0 +1,108 @@
+"""Files, a bucket, a whole region are lost for real, and come back; with one thing spoiled the drill must fail."""
+
+import re
+import sys
+from contextlib import closing
+from hashlib import sha256
+
+import pytest
+from pymongo import MongoClient
+
+from drx.errors import ExitCode
+from drx.reports.shapes import Word
+from drx.sandbox import servers
+from drx.sandbox.buckets import connect_s3
+from drx.sandbox.state import ACCESS_KEY, SECRET_KEY, UPLOADS_BUCKET, SandboxState
+from tests.drills.harness import ROOT, SABOTAGE, Outcome, Project
+
+pytestmark = pytest.mark.slow
+UPLOADS = ("s3-loss", "uploads-overwritten", "bucket-deleted")
+EVERYTHING = "full-infra-loss"
+_SMALLER = (("images: 5000, objects: 500", "images: 200, objects: 30"), ("images: 50000, objects: 1000", "images: 200, objects: 30"))
+_SMALLER_WAITS = (("for: 3s", "for: 500ms"), ("for: 7s", "for: 6s"), ("images: 3000", "images: 1200"))
+_IMPATIENT = re.compile(r"retry: \{attempts: \d, wait: \d+s(, backoff: 2)?\}")
+
+
+@pytest.fixture
+def losses(project: Project) -> Project:
+    """The project with all of these drills, small and impatient."""
+    for name in ("s3-loss", EVERYTHING, "rebuild-database", "rebuild-uploads"):
+        text = (ROOT / "runbooks" / f"{name}.yaml").read_text()
+        project.write(f"runbooks/{name}.yaml", _IMPATIENT.sub("retry: {attempts: 2, wait: 100ms}", text))
+    for name in (*UPLOADS, EVERYTHING, "bad-migration"):
+        text = (ROOT / "drills" / f"{name}.yaml").read_text()
+        for before, after in (*_SMALLER, *_SMALLER_WAITS):
+            text = text.replace(before, after)
+        project.write(f"drills/{name}.yaml", text)
+    return project
+
+
+def drill(project: Project, name: str) -> Outcome:
+    return project.drx("drill", name, "--env", "sandbox", "--keep")
+
+
+def spoil(project: Project, name: str, spoiling: str) -> None:
+    """Have it done as the last thing of the drill's set-up."""
+    command = f"[{sys.executable}, -P, {SABOTAGE}, {project.sandbox}, {spoiling}]"
+    step = f"  - {{id: spoil, action: shell.run, with: {{command: {command}}}}}\n"
+    project.change(f"drills/{name}.yaml", "\nfault:\n", f"{step}\nfault:\n")
+
+
+def fails(outcome: Outcome, step: str, reason: str) -> None:
+    assert outcome.code == ExitCode.FAILED, outcome.screen
+    assert outcome.report.verdict.word is Word.FAILED
+    assert outcome.report.verdict.step == step, outcome.screen
+    assert re.search(reason, outcome.report.verdict.reason), outcome.report.verdict.reason
+    assert "PASSED" not in outcome.screen
+    assert "Traceback" not in outcome.everything_written
+
+
+@pytest.mark.parametrize("name", ["bad-migration", *UPLOADS, EVERYTHING])
+def test_it_comes_back(losses: Project, sandbox: SandboxState, name: str) -> None:
+    outcome = drill(losses, name)
+    assert outcome.code == ExitCode.OK, outcome.screen
+    assert outcome.report.verdict.word is Word.PASSED
+    database = "pixelcraft" if name in UPLOADS else "pixelcraft_recovered"
+    assert_every_file_is_there(servers.up(sandbox.directory), database)
+
+
+def assert_every_file_is_there(state: SandboxState, database: str) -> None:
+    """An outside observer reads every file that the documents name."""
+    with (
+        MongoClient[dict[str, str]](state.mongo_uri) as mongo,
+        closing(connect_s3(state.s3["us-east-1"], "us-east-1", ACCESS_KEY, SECRET_KEY)) as s3,
+    ):
+        images = {each["key"]: each["sha256"] for each in mongo[database]["images"].find()}
+        assert images
+        for key, digest in images.items():
+            assert sha256(s3.get_object(Bucket=UPLOADS_BUCKET, Key=key)["Body"].read()).hexdigest() == digest
+
+
+@pytest.mark.parametrize(
+    ("name", "spoiling", "step", "reason"),
+    [
+        ("bucket-deleted", "delete_stored_uploads", "restore", "could not be brought back"),
+        ("bucket-deleted", "delete_inventories", "references", "missing"),
+        (EVERYTHING, "delete_copied_bases", "choose", "base"),
+        (EVERYTHING, "delete_copied_slices", "kept", "missing"),
+        (EVERYTHING, "delete_stored_uploads", "uploads/restore", "could not be brought back"),
+    ],
+)
+def test_a_backup_that_lacks_something_fails(
+    losses: Project, name: str, spoiling: str, step: str, reason: str
+) -> None:
+    spoil(losses, name, spoiling)
+    fails(drill(losses, name), step, reason)
+
+
+def test_a_moment_after_the_loss_fails(losses: Project) -> None:
+    """Whoever names too late a moment brings back what the intruder wrote; the files tell."""
+    losses.change("drills/uploads-overwritten.yaml", '"{{ fault.at }}"', "2099-01-01T00:00:00Z")
+    outcome = drill(losses, "uploads-overwritten")
+    assert outcome.code != ExitCode.OK
+    assert "PASSED" not in outcome.screen
+
+
+def test_a_commit_that_is_none_fails(losses: Project) -> None:
+    losses.change("drills/full-infra-loss.yaml", "commit: 1.1.0", "commit: 9.9.9")
+    fails(drill(losses, EVERYTHING), "deploy", "no release 9")
