@@ -130,11 +130,12 @@ def delete_bucket(params: DeleteBucket, context: Context) -> Result:
 
     def strike() -> tuple[int, datetime]:
         with uploads_bucket(context) as uploads:
+            lost = sum(1 for _ in list_uploads(uploads, "", context))
             found = list(_every_version(uploads, "", context))
             at = _just_before(context)
             _delete(uploads, found, context)
             uploads.client.delete_bucket(Bucket=uploads.bucket, **uploads.owner)
-            return len({each["Key"] for each in found}), at
+            return lost, at
 
     lost, at = call_blocking(context, strike, lambda: None)
     return _struck(lost, at, "deleted the bucket with", "")
