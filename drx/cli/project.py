@@ -51,7 +51,7 @@ class Project:
         """Where and by whom a run is run, and how it is shown."""
         from drx.guard import read_trust
         from drx.journal import encode_event
-        from drx.runner.earlier import step_times
+        from drx.runner.recorded import step_times
         from drx.runner.run import Setting
         from drx.runner.verified import read_verified
         from drx.ui.choose import choose_ui

@@ -10,8 +10,8 @@ from drx.files import write_atomically
 from drx.journal import Journal
 from drx.reports.facts import gather
 from drx.reports.forecast import Earlier
-from drx.runner.earlier import step_times
 from drx.runner.record import REPORT_HTML
+from drx.runner.recorded import step_times
 
 _CLOCK_SECONDS = 5.0
 """The page is written at least so often, so that its clock goes on."""

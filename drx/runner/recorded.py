@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from statistics import median
 
 from pydantic import JsonValue, TypeAdapter
 
@@ -12,51 +11,41 @@ from drx.engine.events import StepSucceeded
 from drx.engine.terms import Mode, Part
 from drx.errors import JournalError
 from drx.journal import JOURNAL, read_journal
+from drx.reports.forecast import Earlier
 from drx.runner.record import REPORT_JSON
 
 _VALUES = TypeAdapter(dict[str, JsonValue])
 _RUNS = 20
-"""How many of the newest runs are looked at."""
+"""How many of the newest runs count: it is about how things are, not about how they were."""
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """What is known of a runbook's steps; nothing where it has never run."""
-
-    seconds: Mapping[str, float]
-    """The median time of each step that succeeded."""
-    outputs: Mapping[str, Mapping[str, JsonValue]]
-    """What each step gave in the newest run."""
-
-
-def recorded(records: Path, runbook: str) -> Recorded:
-    """Look at the newest incidents and drills of a runbook; what cannot be read is passed over."""
+def step_times(records: Path, runbook: str) -> Earlier:
+    """Give the seconds of each step that succeeded, newest run first; what cannot be read is passed over."""
     times: dict[str, list[float]] = {}
-    outputs: Mapping[str, Mapping[str, JsonValue]] = {}
-    for number, (record, run) in enumerate(_runs(records, runbook)):
-        for step, seconds in _times(run):
+    for _, steps in islice(_runs(records, runbook), _RUNS):
+        for step, seconds in steps:
             times.setdefault(step, []).append(seconds)
-        outputs = outputs or _outputs(record)
-        if number + 1 == _RUNS:
-            break
-    return Recorded({step: median(found) for step, found in times.items()}, outputs)
+    return times
 
 
-def _runs(records: Path, runbook: str) -> Iterator[tuple[Path, Mapping[str, object]]]:
+def newest_outputs(records: Path, runbook: str) -> Mapping[str, Mapping[str, JsonValue]]:
+    """Give what each step gave in the newest run of which that can be read."""
+    found = (_outputs(record) for record, _ in islice(_runs(records, runbook), _RUNS))
+    return next((outputs for outputs in found if outputs), {})
+
+
+def _runs(records: Path, runbook: str) -> Iterator[tuple[Path, list[tuple[str, float]]]]:
+    """Give the records of incidents, drills and operations, newest first, each with the times of its steps."""
     for path in sorted(records.glob(f"*/{REPORT_JSON}"), reverse=True):
         try:
             run = json.loads(path.read_bytes())["run"]
-            if run["runbook"] == runbook and run["mode"] in (Mode.INCIDENT, Mode.DRILL, Mode.OPERATION):
-                yield path.parent, run
+            if run["runbook"] == runbook and run["mode"] != Mode.TABLETOP:
+                yield path.parent, [
+                    (str(step["step"]), float(step["actual"])) for step in run["steps"]
+                    if step["status"] == "succeeded" and not step["rollback"] and not step["group"]
+                ]  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError):
             continue
-
-
-def _times(run: Mapping[str, object]) -> Iterator[tuple[str, float]]:
-    steps = run.get("steps")
-    for step in steps if isinstance(steps, list) else ():
-        if step["status"] == "succeeded" and not step["rollback"] and not step["group"]:
-            yield str(step["step"]), float(step["actual"])
 
 
 def _outputs(record: Path) -> Mapping[str, Mapping[str, JsonValue]]:

@@ -30,7 +30,6 @@ from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
 from drx.runner.overlap import alone
 from drx.runner.record import create_record, freeze, run_id
-from drx.runner.recorded import recorded
 from drx.runner.rereading import begun, require_four_eyes
 from drx.runner.signals import signals_to
 from drx.runner.tabletop import SCRIPT, NothingToGuard, read_script, script_of
@@ -124,7 +123,7 @@ def run_tabletop(
     frozen = replace(library, files=files_of(library, config, reference, None))
     target = stated_target(config, environment)
     plan = plan_of(frozen, config, what, target)
-    script = script_of(speed, plan, recorded(setting.records, runbook.runbook), runbook.surprises)
+    script = script_of(speed, plan, setting.records, runbook.surprises)
     frozen = replace(frozen, files={**frozen.files, SCRIPT: script.encode()})
     return _begin(frozen, config, what, target, quiet(setting), inputs)
 

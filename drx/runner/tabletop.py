@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
@@ -15,7 +17,7 @@ from drx.errors import DrxError, JournalError, PermanentError
 from drx.runbook.expressions import render
 from drx.runbook.model import Surprise
 from drx.runner.context import Attempt, Permit
-from drx.runner.recorded import Recorded
+from drx.runner.recorded import newest_outputs, step_times
 from drx.secrets import HIDDEN
 from drx.values import Json, as_json
 
@@ -94,11 +96,12 @@ def read_script(content: bytes) -> Script:
         raise JournalError(f"{SCRIPT} is not what a tabletop leaves", "Restore it from a copy") from None
 
 
-def script_of(speed: float, plan: Plan, known: Recorded, surprises: Sequence[Surprise]) -> Script:
+def script_of(speed: float, plan: Plan, records: Path, surprises: Sequence[Surprise]) -> Script:
     """Make the script of a tabletop: recorded times lead, expected ones fill in."""
     planned = {step.id: step.expect.total_seconds() for step in plan.steps.values() if step.expect}
     failures = {surprise.at: surprise.text for surprise in surprises if surprise.fails}
-    return Script(speed, {**planned, **known.seconds}, known.outputs, failures)
+    recorded = {step: median(times) for step, times in step_times(records, plan.runbook).items()}
+    return Script(speed, {**planned, **recorded}, newest_outputs(records, plan.runbook), failures)
 
 
 def _told(value: object, scope: Mapping[str, object]) -> object:
