@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from drx.actions.base import Context, Params, Result, action
@@ -163,7 +164,8 @@ def _into_all(params: Backup, context: Context) -> "list[Outcome]":
 
     source, stated = uploads_store(context), backup_stores(context)
     chosen = [stated.find(params.store)] if params.store else stated.labelled
-    point_id = f"{context.run_id}.{context.step_id.replace('/', '.')}"
+    attempt = f"{datetime.now(UTC):%H%M%S%f}"  # a repeated step writes a point of its own
+    point_id = f"{context.run_id}.{context.step_id.replace('/', '.')}.{attempt}"
     outcomes: list[Outcome] = []
     for _, each in chosen:
         store = open_store(address_of(each))
