@@ -11,7 +11,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help setup drill test lint format types layers unit slow bench lock docs schema pictures clean
+.PHONY: help setup drill drills test lint format types layers unit slow bench lock docs schema pictures clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ setup: $(READY) ## create .venv with the locked dependencies and drx itself
 
 drill: $(READY) ## lose the images of a sandbox for real, and recover them against the clock
 	@$(BIN)/drx drill db-drop --env sandbox
+
+drills: $(READY) ## every drill there is, one after the other, in a sandbox
+	@$(BIN)/drx drill --all --env sandbox
 
 test: lint types layers unit ## all that must be green before a commit
 
