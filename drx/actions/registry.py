@@ -26,7 +26,7 @@ _FAMILIES = {
         "drx.actions.verification",
     ),
     "dns": ("drx.actions.dns",),
-    "everything": ("drx.sandbox.faults",),
+    "everything": ("drx.sandbox.loss",),
     "github": ("drx.actions.github",),
     "host": ("drx.actions.host", "drx.actions.host_faults"),
     "http": ("drx.actions.http",),
