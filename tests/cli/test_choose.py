@@ -78,6 +78,7 @@ def test_typing_searches_and_enter_runs(project: Path) -> None:
 def test_a_dumb_terminal_gets_numbers(project: Path) -> None:
     terminal = Terminal(project, "run", "--env", "lab", term="dumb")
     terminal.see("3) slow  Pages take longer")
+    terminal.see("Number:")
     terminal.type("\x03")
     assert terminal.end() == ExitCode.INTERRUPTED
     assert not (project / "drills").exists()
