@@ -1,6 +1,6 @@
 """`drx run`, `drx drill`, `drx resume`: begin a run, or go on with one. Thin: the runner does the work."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from drx.cli.around import Around
 from drx.cli.project import Project, choose_environment, load_project, require_a_person
 from drx.cli.sandbox import hold
-from drx.errors import HumanNeeded, UsageError
+from drx.errors import ExitCode, HumanNeeded, UsageError
 
 if TYPE_CHECKING:
     from drx.reports.shapes import RunFacts
@@ -137,8 +137,10 @@ def practise(
     require_sound_drill(library, project.config, drill_name)
     around = Around(project, as_json, junit=junit)
     setting = around.before(library.drill(drill_name).runbook, project.setting(unattended=True, as_json=as_json))
-    with sandbox_for(project, environment, keep=keep):
+    left = False
+    with sandbox_for(project, environment, keep=lambda: keep or left):
         code = run_drill(library, project.config, drill_name, environment, setting)
+        left = code in (ExitCode.PAUSED, ExitCode.INTERRUPTED)  # `drx resume` needs the servers as they are
     for facts in around.ended if record else ():
         _note(project, library, facts)
     around.after()
@@ -173,7 +175,7 @@ def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: st
     require_free(record, take_over=take_over)
     around = Around(project, as_json, talks=False, asks=not unattended and not as_json)
     tabletop = begun.mode == "tabletop"
-    with nullcontext() if tabletop else sandbox_for(project, begun.environment, keep=True):
+    with nullcontext() if tabletop else sandbox_for(project, begun.environment, keep=lambda: True):
         code = go_on(record, around.before(begun.runbook, project.setting(unattended=unattended, as_json=as_json)))
     around.after()
     return code
@@ -192,8 +194,8 @@ def inputs_of(values: Sequence[str]) -> Mapping[str, str]:
 
 
 @contextmanager
-def sandbox_for(project: Project, environment: str, *, keep: bool) -> Iterator[None]:
-    """Have the sandbox up while a run needs it, and nobody else in it; end what was started here, unless kept.
+def sandbox_for(project: Project, environment: str, *, keep: Callable[[], bool]) -> Iterator[None]:
+    """Have the sandbox up while a run needs it, and nobody else in it; end what was started here, unless it is kept.
 
     Raises LockedError where another run uses the same sandbox.
     """
@@ -209,5 +211,5 @@ def sandbox_for(project: Project, environment: str, *, keep: bool) -> Iterator[N
         try:
             yield
         finally:
-            if not found and not keep:
+            if not found and not keep():
                 down(project.sandbox, remove_data=True)

@@ -150,3 +150,24 @@ REJECTED = Answered("a", 1, QuestionKind.STEP, Choice.REJECT)
 def test_what_still_waits_stands_in_the_journal(facts: list[Fact], waiting: dict[str, int]) -> None:
     now = datetime(2026, 11, 21, tzinfo=UTC)
     assert _waiting([Event(seq, now, 0.0, ANNA, fact) for seq, fact in enumerate(facts)]) == waiting
+
+
+@pytest.mark.parametrize(
+    ("code", "ended"),
+    [(ExitCode.OK, True), (ExitCode.FAILED, True), (ExitCode.PAUSED, False), (ExitCode.INTERRUPTED, False)],
+)
+def test_the_sandbox_of_a_drill_that_was_left_stays_for_its_resume(
+    project: Path, monkeypatch: pytest.MonkeyPatch, code: ExitCode, ended: bool
+) -> None:
+    """The servers are played; whether they are ended is the question."""
+    calls: list[str] = []
+    monkeypatch.setattr("drx.sandbox.servers.status", lambda _: ())
+    monkeypatch.setattr("drx.sandbox.servers.up", lambda _: calls.append("up"))
+    monkeypatch.setattr("drx.sandbox.servers.down", lambda _, **__: calls.append("down"))
+    monkeypatch.setattr("drx.runner.run.run_drill", lambda *_: code)
+    write(project, "tidy", FIRST)
+    (project / "drills" / "d.yaml").write_text(
+        "drill: d\nrunbook: tidy\nenvironment: sandbox\nfault: {action: mongo.drop_collection, with: {collection: x}}\n"
+    )
+    assert app.run(["drill", "d", "--env", "sandbox"]) == code
+    assert calls == (["up", "down"] if ended else ["up"])
