@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,7 @@ def main() -> None:
     """Run the command line and exit with the code that design.md's table gives."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it reads the metadata of every package to find none
     code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is done is done: a late Ctrl-C must not change the code
     gc.freeze()  # the process ends: looking through all it holds once more would be a fifth of a short command
     sys.exit(code)
 

@@ -1,5 +1,6 @@
 """Run, or resume, the runbook of a project at the terminal: `python attended.py ROOT [resume]`. A program for tests."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -13,7 +14,9 @@ def main() -> int:
     registry._FAMILIES["test"] = ("tests.runner.actions",)
     project = Project(Path(sys.argv[1]))
     ui = choose_ui(unattended="unattended" in sys.argv)
-    return int(project.resume(ui) if "resume" in sys.argv else project.run(ui=ui))
+    code = int(project.resume(ui) if "resume" in sys.argv else project.run(ui=ui))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as drx does once it is done
+    return code
 
 
 if __name__ == "__main__":

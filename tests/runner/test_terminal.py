@@ -255,6 +255,7 @@ def test_ctrl_c_takes_the_question_away_and_going_on_brings_it_back(project: Pro
     assert terminal.end() == ExitCode.OK
 
 
+@pytest.mark.slow
 def test_the_clock_ticks_on_while_a_person_thinks_and_while_a_step_runs(project: Project) -> None:
     terminal = Terminal(project.write(steps_yaml(CONFIRM, SLOW)))
     terminal.see("Done - the run goes on")
