@@ -1,8 +1,11 @@
 """The server fails for real, and comes back; with one thing spoiled the drill must fail, and say why."""
 
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -96,6 +99,8 @@ def _spoil(project: Project, drill: str, command: str) -> None:
 
 
 def _repair(sandbox: SandboxState) -> None:
-    """Bring the application back, for the drills after this one."""
+    """Bring the application back, for the drills after this one, and end what took its place."""
+    with suppress(OSError, ValueError):
+        os.kill(int((host_directory(sandbox.directory) / "app.pid").read_text()), signal.SIGKILL)
     servers.down(sandbox.directory)
     servers.up(sandbox.directory)
