@@ -45,6 +45,8 @@ def make_app() -> typer.Typer:
 def main() -> None:
     """Run the command line and exit with the code that design.md's table gives."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it reads the metadata of every package to find none
+    if sys.stdin and sys.stdin.isatty():
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # some shells start what they start with it ignored
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is done is done: a late Ctrl-C must not change the code
     gc.freeze()  # the process ends: looking through all it holds once more would be a fifth of a short command

@@ -290,6 +290,7 @@ def test_a_damaged_store_is_noticed_and_nothing_is_restored(
     assert not fresh.created
 
 
+@pytest.mark.slow
 def test_a_damaged_manifest_stands_only_in_the_way_of_what_needs_it(
     context: FakeContext, database: Documents, into: str, tmp_path: Path
 ) -> None:
@@ -353,6 +354,7 @@ def test_everything_is_read_back_and_all_damage_listed(
         run("backup.verify", context, everything=True, base="b1")
 
 
+@pytest.mark.slow
 def test_events_are_told_apart(context: FakeContext, database: Documents) -> None:
     fill(database)
     run("backup.base", context)

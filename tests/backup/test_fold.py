@@ -63,6 +63,7 @@ def test_any_history_restores_to_any_moment(mongo_client: Client, seed: int, ste
         assert model.described(plans, base.documents) == moment.described()
 
 
+@pytest.mark.slow
 @_on_a_server
 @given(seed=st.integers(0, 1 << 32), data=st.data())
 def test_a_base_read_document_by_document_while_writes_go_on(

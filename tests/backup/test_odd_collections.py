@@ -104,6 +104,7 @@ def test_a_database_that_was_dropped_is_empty_afterwards(database: Db, store: St
     assert_same(database, restored, into)
 
 
+@pytest.mark.slow
 def test_what_came_from_another_database_by_name_only_needs_a_new_base(
     database: Db, store: Store, into: str, mongo_client: Client
 ) -> None:
