@@ -9,7 +9,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from drx.actions.registry import find_action
-from drx.config.model import Environment, Settings, is_reference
+from drx.config.model import Environment, Settings
+from drx.config.values import is_reference
 from drx.errors import InvalidInput
 from drx.reports.plan.shapes import Variable
 from drx.runbook.check.review import walk

@@ -6,11 +6,11 @@ import typing
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from drx.cli.library import read_bounded, read_library
+from drx.cli.binder import read_binder, read_bounded
 from drx.config import Config, Target, find_config, is_secret_name, read_config
 from drx.errors import DrxError, ExitCode, InvalidInput, UsageError
 from drx.runbook.check import Surroundings, check_document
-from drx.runbook.load import DRILLS, RUNBOOKS, Library
+from drx.runbook.load import DRILLS, RUNBOOKS, Binder
 from drx.runbook.model import Objectives
 from drx.yaml_source import InvalidDocument, Problem
 
@@ -52,7 +52,7 @@ class _Project:
 
     def __init__(self, root: Path, config: Config | None, problems: list[Problem]) -> None:
         self.root = root
-        self.library: Library = read_library(root)
+        self.binder: Binder = read_binder(root)
         self.config_problems = problems
         self.surroundings = surroundings_of(config)
 
@@ -73,7 +73,7 @@ class _Project:
             return cls(root, None, [_unreadable(root / CONFIG, error)])
 
     def everything(self) -> list[Path]:
-        return [self.root / name for name in (CONFIG, *self.library.files)]
+        return [self.root / name for name in (CONFIG, *self.binder.files)]
 
     def expand(self, file: Path) -> list[Path]:
         """Give the files that an argument means; itself, where it means none."""
@@ -99,7 +99,7 @@ class _Project:
             return _problems_of(lambda: read_config(data, str(path), path.absolute().parent))
         from drx.actions.registry import catalogue
 
-        return check_document(data, str(path), catalogue, self.library, self.surroundings)
+        return check_document(data, str(path), catalogue, self.binder, self.surroundings)
 
 
 def _unreadable(path: Path, error: InvalidInput) -> Problem:

@@ -11,7 +11,7 @@ from drx.reports.text import one_line
 from drx.runbook.load import RUNBOOKS
 
 if TYPE_CHECKING:
-    from drx.runbook.load import Library
+    from drx.runbook.load import Binder
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Symptom:
     text: str
 
 
-def choose_scenario(library: "Library", *, unattended: bool) -> str:
+def choose_scenario(binder: "Binder", *, unattended: bool) -> str:
     """Give the id of the scenario that a person chooses.
 
     Raises UsageError unattended, HumanNeeded where there is no terminal, each with the list.
     """
-    symptoms = list(symptoms_of(library))
+    symptoms = list(symptoms_of(binder))
     if not symptoms:
         raise UsageError("no runbook is named, and there is no scenario to choose", "Write one, or name an operation")
     if unattended or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -39,13 +39,13 @@ def choose_scenario(library: "Library", *, unattended: bool) -> str:
     return symptoms[_ask(_rows(symptoms))].runbook
 
 
-def symptoms_of(library: "Library") -> Iterator[Symptom]:
+def symptoms_of(binder: "Binder") -> Iterator[Symptom]:
     """List the symptoms of all scenarios, the gravest first; a runbook that cannot be read is passed over."""
     order = ("critical", "high", "medium", "low")
     found = []
-    for name in library.ids(RUNBOOKS):
+    for name in binder.ids(RUNBOOKS):
         try:
-            runbook = library.runbook(name)
+            runbook = binder.runbook(name)
         except InvalidInput:
             continue  # `drx check` says what is wrong with it; the others must remain within reach
         if runbook.kind == "scenario":

@@ -66,7 +66,7 @@ def drill_all(environment: str | None, *, as_json: bool, sandbox: str, record: b
     from drx.runbook.load import DRILLS
 
     project = load_project(sandbox)
-    names = project.library("").ids(DRILLS)
+    names = project.binder("").ids(DRILLS)
     if not names:
         raise UsageError("there are no drills", "Write one: drills/NAME.yaml; see docs/drills.md")
     practised: list[Practised] = []

@@ -14,14 +14,14 @@ from drx.units import show_duration
 
 if TYPE_CHECKING:
     from drx.engine.plan import PlannedStep
-    from drx.runbook.load import Library
+    from drx.runbook.load import Binder
     from drx.runner.dry_run import DryRun, Tried
 
 _HEADINGS = {"precheck": "prechecks, run for real", "step": "steps, not run", "cleanup": "cleanup, not run"}
 
 
 def dry_run(
-    project: Project, library: "Library", runbook: str, environment: str | None, inputs: Mapping[str, str],
+    project: Project, binder: "Binder", runbook: str, environment: str | None, inputs: Mapping[str, str],
     *, unattended: bool,
 ) -> int:  # fmt: skip
     """Try a runbook; an exit code of 4 says that a precheck does not hold, or a step is wrong.
@@ -32,10 +32,10 @@ def dry_run(
     from drx.guard import read_trust
     from drx.runner.dry_run import Finding, prepare
 
-    require_sound(library, project.config, runbook)
+    require_sound(binder, project.config, runbook)
     environment = choose_environment(project.config, environment, unattended=unattended)
     target = project.resolve(project.config, environment)
-    trying = prepare(library, project.config, runbook, target, read_trust(project.root), operator(), inputs)
+    trying = prepare(binder, project.config, runbook, target, read_trust(project.root), operator(), inputs)
     _print_head(trying)
     counts = dict.fromkeys(Finding, 0)
     phase = ""

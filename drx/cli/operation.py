@@ -33,9 +33,9 @@ def operate(operation: Operation, environment: str | None, *, unattended: bool, 
     """Run an operation in an environment and give its exit code; raises as `drx run` does."""
     project = load_project(sandbox)
     own = f"{RUNBOOKS}/{operation.name}.yaml"
-    library = project.library(operation.name)
-    library = replace(library, files={**library.files, own: operation.runbook()})
-    return walk(project, library, operation.name, environment, {}, Way(unattended=unattended, as_json=as_json))
+    binder = project.binder(operation.name)
+    binder = replace(binder, files={**binder.files, own: operation.runbook()})
+    return walk(project, binder, operation.name, environment, {}, Way(unattended=unattended, as_json=as_json))
 
 
 def _literal(value: object) -> object:

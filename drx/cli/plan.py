@@ -8,11 +8,12 @@ from pathlib import Path
 from drx.cli.by_hand import Values, outputs_of
 from drx.cli.project import Project, load_project
 from drx.cli.sound import require_sound
-from drx.config.model import Settings, is_reference
+from drx.config.model import Settings
+from drx.config.values import is_reference
 from drx.errors import ExitCode, StaleError, UsageError
 from drx.reports.plan.markdown import plan_html, plan_markdown
 from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan, Verified
-from drx.runbook.load import RUNBOOKS, Library
+from drx.runbook.load import RUNBOOKS, Binder
 from drx.runbook.model import (
     ActionStep,
     ApproveStep,
@@ -51,15 +52,15 @@ def plan(environment: str | None, output: str | None, form: str, *, check: bool)
 
 def make_plan(project: Project, environment: str | None) -> RecoveryPlan:
     """Gather the plan of a project, for the environment that is named, or for the protected one."""
-    settings, library = project.config.settings, project.library("")
+    settings, binder = project.config.settings, project.binder("")
     environment = environment or _protected(settings)
     if environment not in settings.environments:
         raise UsageError(f"there is no environment '{environment}'", f"Name one of {', '.join(settings.environments)}")
     verified = read_verified(project.root)
-    for name in library.ids(RUNBOOKS):
-        require_sound(library, project.config, name)
+    for name in binder.ids(RUNBOOKS):
+        require_sound(binder, project.config, name)
     scheduled = {each.run for each in settings.schedules if each.environment == environment}
-    found = [_runbook(library, settings, environment, name, verified.get(name)) for name in library.ids(RUNBOOKS)]
+    found = [_runbook(binder, settings, environment, name, verified.get(name)) for name in binder.ids(RUNBOOKS)]
     return RecoveryPlan(
         settings,
         environment,
@@ -75,26 +76,24 @@ def _protected(settings: Settings) -> str:
     return next((name for name in names if settings.environments[name].protected), names[0])
 
 
-def _runbook(
-    library: Library, settings: Settings, environment: str, name: str, verified: Verified | None
-) -> PlanRunbook:
-    runbook = library.runbook(name)
+def _runbook(binder: Binder, settings: Settings, environment: str, name: str, verified: Verified | None) -> PlanRunbook:
+    runbook = binder.runbook(name)
     values = Values(settings, environment, outputs_of(runbook))
     objectives = runbook.objectives or settings.objectives
     prechecks, steps, cleanup = (
-        _steps(library, part, values) for part in (runbook.prechecks, runbook.steps, runbook.cleanup)
+        _steps(binder, part, values) for part in (runbook.prechecks, runbook.steps, runbook.cleanup)
     )
     return PlanRunbook(
         id=name, kind=runbook.kind, title=runbook.title, summary=runbook.summary, severity=runbook.severity,
         owner=runbook.owner, symptoms=tuple(symptom.text for symptom in runbook.symptoms), rto=objectives.rto,
         rpo=objectives.rpo, questions=tuple(each.ask for each in runbook.inputs.values() if each.ask),
         variables=tuple(values.variables[key] for key in sorted(values.variables)), prechecks=prechecks, steps=steps,
-        cleanup=cleanup, expected=critical_path(runbook, library.runbook).expected,
-        hash=hash_of(library, name), verified=verified, review=runbook.review,
+        cleanup=cleanup, expected=critical_path(runbook, binder.runbook).expected,
+        hash=hash_of(binder, name), verified=verified, review=runbook.review,
     )  # fmt: skip
 
 
-def _step(library: Library, step: Step, values: Values) -> PlanStep:
+def _step(binder: Binder, step: Step, values: Values) -> PlanStep:
     made = PlanStep(
         id=step.id, title=values.text(step.title) or step.id, when=step.when or "", expect=step.expect,
         on_failure=_on_failure(step), recovered=step.recovered,
@@ -111,16 +110,16 @@ def _step(library: Library, step: Step, values: Values) -> PlanStep:
         case ApproveStep():
             return replace(made, who=_approvers(step), text=values.text(step.approve))
         case ParallelStep():
-            groups = {name: _steps(library, branch, values) for name, branch in step.parallel.items()}
+            groups = {name: _steps(binder, branch, values) for name, branch in step.parallel.items()}
             return replace(made, who="side by side", groups=groups)
         case RunbookStep():
-            inner = library.runbook(step.runbook)
-            steps = _steps(library, (*inner.prechecks, *inner.steps, *inner.cleanup), values)
+            inner = binder.runbook(step.runbook)
+            steps = _steps(binder, (*inner.prechecks, *inner.steps, *inner.cleanup), values)
             return replace(made, who="another runbook", title=step.title or inner.title, groups={step.runbook: steps})
 
 
-def _steps(library: Library, steps: tuple[Step, ...], values: Values) -> tuple[PlanStep, ...]:
-    return tuple(_step(library, step, values) for step in steps)
+def _steps(binder: Binder, steps: tuple[Step, ...], values: Values) -> tuple[PlanStep, ...]:
+    return tuple(_step(binder, step, values) for step in steps)
 
 
 def _approvers(step: ApproveStep) -> str:

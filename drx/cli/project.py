@@ -1,4 +1,4 @@
-"""What every command that runs something needs: drx.yaml, the library, trust, the user interface, the operator."""
+"""What every command that runs something needs: drx.yaml, the binder, trust, the user interface, the operator."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drx.cli.library import read_library
+from drx.cli.binder import read_binder
 from drx.config import Config, Target, find_config, load_config, resolve_records, resolve_target, stray_secrets
 from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import HumanNeeded, UsageError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from drx.engine.events import Author, Notified
     from drx.reports.notices import Notice
-    from drx.runbook.load import Library
+    from drx.runbook.load import Binder
     from drx.runner.copying import Shelf
     from drx.runner.run import Setting
 
@@ -42,10 +42,10 @@ class Project:
         """The folder of all records."""
         return self.root / RECORDS
 
-    def library(self, reference: str) -> "Library":
+    def binder(self, reference: str) -> "Binder":
         """Runbooks and drills by id, and the one that is named by its path."""
         named = [reference] if "/" in reference or reference.endswith((".yaml", ".yml")) else []
-        return read_library(self.root, named)
+        return read_binder(self.root, named)
 
     def setting(self, *, unattended: bool, as_json: bool = False) -> "Setting":
         """Where and by whom a run is run, and how it is shown."""

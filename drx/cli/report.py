@@ -82,7 +82,7 @@ def _trend(project: Project, reference: str) -> "Trend":
     from drx.reports.trend import Trend
     from drx.runner.history import newest_drills
 
-    runbook = project.library(reference).runbook(reference)
+    runbook = project.binder(reference).runbook(reference)
     stated = runbook.objectives or project.config.settings.objectives
     drills = sorted(newest_drills(project.records, runbook.runbook), key=lambda past: (past.at, past.run))
     return Trend(runbook.runbook, stated.rto, stated.rpo, tuple(drills))

@@ -14,7 +14,7 @@ from drx.errors import ExitCode, HumanNeeded, UsageError
 
 if TYPE_CHECKING:
     from drx.reports.shapes import RunFacts
-    from drx.runbook.load import Library
+    from drx.runbook.load import Binder
 
 
 @dataclass(frozen=True)
@@ -51,38 +51,38 @@ def run(runbook: str | None, environment: str | None, values: Sequence[str], way
     way.check()
     inputs = inputs_of(values)
     project = load_project(sandbox)
-    library = project.library(runbook or "")
+    binder = project.binder(runbook or "")
     if runbook is None:
         from drx.cli.choose import choose_scenario
 
-        runbook = choose_scenario(library, unattended=way.unattended or way.as_json)
+        runbook = choose_scenario(binder, unattended=way.unattended or way.as_json)
     if way.dry:
         from drx.cli.dry_run import dry_run
 
-        return dry_run(project, library, runbook, environment, inputs, unattended=way.unattended)
-    return walk(project, library, runbook, environment, inputs, way)
+        return dry_run(project, binder, runbook, environment, inputs, unattended=way.unattended)
+    return walk(project, binder, runbook, environment, inputs, way)
 
 
 def walk(
     project: Project,
-    library: "Library",
+    binder: "Binder",
     runbook: str,
     environment: str | None,
     inputs: Mapping[str, str],
     way: Way,
 ) -> int:
-    """Run a runbook of the library, once it is sound and somebody is there."""
+    """Run a runbook of the binder, once it is sound and somebody is there."""
     from drx.cli.sound import require_sound
     from drx.reports.notices import about_refusal
     from drx.runner.run import run_runbook, run_tabletop
 
-    require_sound(library, project.config, runbook)
+    require_sound(binder, project.config, runbook)
     require_a_person(unattended=way.unattended)
     environment = choose_environment(project.config, environment, unattended=way.unattended)
     settings = project.config.settings.environments.get(environment)
     needs_sandbox = settings and settings.sandbox and not way.tabletop
     uses = hold(project.sandbox, alone=False) if needs_sandbox else nullcontext()
-    model = library.runbook(runbook)
+    model = binder.runbook(runbook)
     attended = not way.unattended and not way.as_json
     read = attended or model.kind != "operation"  # nobody reads along when backups run at night
     around = Around(project, way.as_json, talks=read, asks=attended, junit=way.junit)
@@ -90,11 +90,11 @@ def walk(
     with uses:
         try:
             if way.tabletop:
-                code = run_tabletop(library, project.config, runbook, environment, setting, inputs, way.speed)
+                code = run_tabletop(binder, project.config, runbook, environment, setting, inputs, way.speed)
             else:
-                code = run_runbook(library, project.config, runbook, environment, setting, inputs)
+                code = run_runbook(binder, project.config, runbook, environment, setting, inputs)
         except HumanNeeded as error:
-            project.tell(about_refusal(library.runbook(runbook).runbook, environment, error, datetime.now(UTC)))
+            project.tell(about_refusal(binder.runbook(runbook).runbook, environment, error, datetime.now(UTC)))
             raise
     around.after()
     return code
@@ -131,27 +131,27 @@ def practise(
     from drx.guard import refuse_protected
     from drx.runner.run import run_drill
 
-    library = project.library(drill_name)
-    environment = environment or library.drill(drill_name).environment
+    binder = project.binder(drill_name)
+    environment = environment or binder.drill(drill_name).environment
     refuse_protected(project.config.settings, environment)
-    require_sound_drill(library, project.config, drill_name)
+    require_sound_drill(binder, project.config, drill_name)
     around = Around(project, as_json, junit=junit)
-    setting = around.before(library.drill(drill_name).runbook, project.setting(unattended=True, as_json=as_json))
+    setting = around.before(binder.drill(drill_name).runbook, project.setting(unattended=True, as_json=as_json))
     left = False
     with sandbox_for(project, environment, keep=lambda: keep or left):
-        code = run_drill(library, project.config, drill_name, environment, setting)
+        code = run_drill(binder, project.config, drill_name, environment, setting)
         left = code in (ExitCode.PAUSED, ExitCode.INTERRUPTED)  # `drx resume` needs the servers as they are
     for facts in around.ended if record else ():
-        _note(project, library, facts)
+        _note(project, binder, facts)
     around.after()
     return code, around.ended[-1] if around.ended else None
 
 
-def _note(project: Project, library: "Library", facts: "RunFacts") -> None:
+def _note(project: Project, binder: "Binder", facts: "RunFacts") -> None:
     """Keep what a drill has proven, for the plan."""
     from drx.runner.verified import hash_of, result_of, write_verified
 
-    hashed = hash_of(library, facts.runbook)
+    hashed = hash_of(binder, facts.runbook)
     result = result_of(facts, hashed, project.config.settings.verified_for)
     if result is not None:
         write_verified(project.root, facts.runbook, result)

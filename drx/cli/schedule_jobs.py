@@ -8,7 +8,7 @@ from drx.errors import UsageError
 from drx.schedule.jobs import Job, Subject, jobs_of
 
 if TYPE_CHECKING:
-    from drx.runbook.load import Library
+    from drx.runbook.load import Binder
 
 
 def read_jobs(project: Project) -> tuple[Job, ...]:
@@ -19,23 +19,23 @@ def read_jobs(project: Project) -> tuple[Job, ...]:
     schedules = project.config.settings.schedules
     if not schedules:
         raise UsageError("drx.yaml states no schedules", "Add for example `schedules: [{run: nightly-backup, ...}]`")
-    library = project.library("")
+    binder = project.binder("")
     found = {}
     for each in schedules:
         name = each.drill or each.run or ""
-        found[name] = _drill(library, name) if each.drill else _runbook(library, name)
+        found[name] = _drill(binder, name) if each.drill else _runbook(binder, name)
     return jobs_of(project.config.settings, found)
 
 
-def _runbook(library: "Library", name: str) -> Subject:
+def _runbook(binder: "Binder", name: str) -> Subject:
     from drx.runbook.timing import critical_path
 
-    runbook = library.runbook(name)
-    return Subject(runbook.title, critical_path(runbook, library.runbook).expected)
+    runbook = binder.runbook(name)
+    return Subject(runbook.title, critical_path(runbook, binder.runbook).expected)
 
 
-def _drill(library: "Library", name: str) -> Subject:
-    drill = library.drill(name)
+def _drill(binder: "Binder", name: str) -> Subject:
+    drill = binder.drill(name)
     steps = (*drill.setup, *drill.pass_, *drill.teardown)
     around = sum((step.expect for step in steps if step.expect), timedelta(0))
-    return Subject(drill.title or f"Drill of {drill.runbook}", around + _runbook(library, drill.runbook).expected)
+    return Subject(drill.title or f"Drill of {drill.runbook}", around + _runbook(binder, drill.runbook).expected)

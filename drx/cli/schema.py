@@ -3,19 +3,17 @@
 import json
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 from pydantic import BaseModel
 
 from drx.actions.registry import all_actions
-from drx.cli.texts import Schema, describe, described_schema, mapping
+from drx.cli.texts import Schema, describe, described_schema, mapping, models_in
 from drx.config import Settings
-from drx.config import model as config_model
 from drx.errors import ExitCode, StaleError, UsageError
 from drx.files import write_atomically
 from drx.reports.document import report_schema
-from drx.runbook import model as runbook_model
 from drx.runbook.catalogue import ActionSpec
+from drx.runbook.model import Drill, Runbook
 
 KINDS = ("runbook", "drill", "config", "report")
 FOLDER = Path("docs/schema")
@@ -60,11 +58,11 @@ def schema_text(kind: str) -> str:
 
 
 def _config_schema() -> Schema:
-    return _described(Settings, config_model)
+    return _described(Settings)
 
 
 def _steps_schema(kind: str) -> Schema:
-    made = _described(runbook_model.Drill if kind == "drill" else runbook_model.Runbook, runbook_model)
+    made = _described(Drill if kind == "drill" else Runbook)
     specs = [action.spec for action in all_actions()]
     definitions = mapping(made["$defs"])
     for spec in specs:
@@ -109,14 +107,12 @@ def _open(part: Schema) -> Schema:
     return part
 
 
-def _described(model: type[BaseModel], module: ModuleType) -> Schema:
+def _described(model: type[BaseModel]) -> Schema:
     """The schema of a model, with the texts that stand below its fields in the source as descriptions."""
     made: Schema = model.model_json_schema(by_alias=True)
     definitions = {**mapping(made.get("$defs", {})), model.__name__: made}
-    for name, definition in definitions.items():
-        kind = getattr(module, name, None)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            _describe(mapping(definition), kind)
+    for kind in models_in(model):
+        _describe(mapping(definitions[kind.__name__]), kind)
     return made
 
 

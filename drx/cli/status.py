@@ -30,7 +30,7 @@ from drx.reports.readiness import (
     judge_versions,
     judge_window,
 )
-from drx.runbook.load import RUNBOOKS, Library
+from drx.runbook.load import RUNBOOKS, Binder
 from drx.units import show_time
 
 if TYPE_CHECKING:
@@ -96,14 +96,14 @@ def look(project: Project, environment: str | None) -> Readiness:
 
     Raises UsageError for an environment that is none.
     """
-    settings, library = project.config.settings, project.library("")
+    settings, binder = project.config.settings, project.binder("")
     name = environment or _most_precious(project)
     if name not in settings.environments:
         raise UsageError(f"there is no environment '{name}'", f"Name one of {', '.join(settings.environments)}")
     now, jobs = datetime.now(UTC), _jobs(project)
-    asked = _ask(project, name, library, [job for job in jobs if job.environment in ("", name)], now)
+    asked = _ask(project, name, binder, [job for job in jobs if job.environment in ("", name)], now)
     due = tuple(_due(project, job, now) for job in jobs)
-    proven = [judge_scenario(each, now) for each in _scenarios(project, library)]
+    proven = [judge_scenario(each, now) for each in _scenarios(project, binder)]
     lines = [*asked(), *judge_jobs(due)]
     objectives = [line for line in lines if isinstance(line, Objective)]
     others = [line for line in lines if not isinstance(line, Objective)]
@@ -116,14 +116,12 @@ def _most_precious(project: Project) -> str:
     return next((name for name, found in environments.items() if found.protected), next(iter(environments)))
 
 
-def _ask(
-    project: Project, name: str, library: Library, jobs: "list[Job]", now: datetime
-) -> Callable[[], Iterator[Line]]:
+def _ask(project: Project, name: str, binder: Binder, jobs: "list[Job]", now: datetime) -> Callable[[], Iterator[Line]]:
     """Ask stores and servers, side by side; what comes back waits for the answers and judges them."""
     from drx.cli.readings import aside, read_copies, read_oplog_length, read_stores, read_versions
 
     rpo = project.config.settings.objectives.rpo
-    slicing = next((job for job in jobs if _slices(library, job)), None)
+    slicing = next((job for job in jobs if _slices(binder, job)), None)
     slices = f"{slicing.arguments[1] if slicing else 'hourly-incremental'} --env {name}"
     try:
         target = project.resolve(project.config, name)
@@ -153,13 +151,13 @@ def _ask(
     return judged
 
 
-def _slices(library: Library, job: "Job") -> bool:
+def _slices(binder: Binder, job: "Job") -> bool:
     """Whether a job archives the oplog."""
     from drx.runbook.model import ActionStep
 
     if job.arguments[0] != "run":
         return False
-    steps = library.runbook(job.arguments[1]).steps
+    steps = binder.runbook(job.arguments[1]).steps
     return any(isinstance(step, ActionStep) and step.action == SLICE for step in steps)
 
 
@@ -192,15 +190,15 @@ def _due(project: Project, job: "Job", now: datetime) -> Due:
     )
 
 
-def _scenarios(project: Project, library: Library) -> Iterator[Scenario]:
+def _scenarios(project: Project, binder: Binder) -> Iterator[Scenario]:
     from drx.runner.verified import hash_of, read_verified
 
     proofs = read_verified(project.root)
-    for name in library.ids(RUNBOOKS):
-        runbook = library.runbook(name)
+    for name in binder.ids(RUNBOOKS):
+        runbook = binder.runbook(name)
         if runbook.kind == "scenario":
             rto = (runbook.objectives or project.config.settings.objectives).rto
-            yield Scenario(name, rto, hash_of(library, name), proofs.get(name))
+            yield Scenario(name, rto, hash_of(binder, name), proofs.get(name))
 
 
 def _as_json(readiness: Readiness) -> Mapping[str, object]:

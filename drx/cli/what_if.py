@@ -41,13 +41,13 @@ def what_if(environment: str | None, question: str) -> int:
 
 def _cadences(project: Project, environment: str) -> Iterator[tuple[str, Cadence]]:
     """Find for each thing that is made the schedule that makes it most often."""
-    library = project.library("")
+    binder = project.binder("")
     for made, action in _MAKES.items():
         found = []
         for each in project.config.settings.schedules:
             if each.run is None or each.environment not in (None, environment):
                 continue
-            runbook = library.runbook(each.run)
+            runbook = binder.runbook(each.run)
             pause = longest_pause(each.cron, each.timezone, _DAY_ZERO)
             if pause is not None and _calls(runbook.steps, action):
                 found.append(Cadence(each.run, each.cron, pause, _limit(runbook, action)))

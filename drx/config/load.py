@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from drx.config.model import COMMAND, FILE, REFERENCE, Settings
+from drx.config.model import Settings
+from drx.config.values import COMMAND, FILE, REFERENCE
 from drx.errors import InvalidInput, UsageError
 from drx.files import read_regular
 from drx.secrets import secrets_of

@@ -7,23 +7,8 @@ from typing import TypeVar
 
 from drx.config.commands import SecretCommand, UnreadSecret
 from drx.config.load import Config, ValuePath, suggest_environment
-from drx.config.model import (
-    COMMAND,
-    FILE,
-    REFERENCE,
-    Atlas,
-    Backups,
-    Bucket,
-    Dns,
-    Environment,
-    Github,
-    Host,
-    LocalHost,
-    RailwayHost,
-    Records,
-    Store,
-    SystemdHost,
-)
+from drx.config.model import Backups, Bucket, Environment, Records, Store
+from drx.config.providers import Atlas, Dns, Github, Host, LocalHost, RailwayHost, SystemdHost
 from drx.config.target import (
     AtlasTarget,
     BackupTarget,
@@ -40,6 +25,7 @@ from drx.config.target import (
     SystemdTarget,
     Target,
 )
+from drx.config.values import COMMAND, FILE, REFERENCE
 from drx.errors import UsageError
 from drx.fields import Model
 from drx.secrets import Secret

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from drx.config.load import REFERENCING, SECRETS, Config, ValuePath, texts
-from drx.config.model import FILE, REFERENCE
+from drx.config.values import FILE, REFERENCE
 from drx.files import read_regular
 from drx.secrets import secrets_of
 

@@ -3,7 +3,8 @@
 from typing import assert_never
 
 from drx.config import RailwayTarget, Settings, SystemdTarget, Target
-from drx.config.model import Environment, LocalHost
+from drx.config.model import Environment
+from drx.config.providers import LocalHost
 from drx.engine.terms import Mode
 from drx.errors import RefusedError
 from drx.guard.decide import (

@@ -37,7 +37,7 @@ class Loaded(Generic[M]):
 
 
 @dataclass(frozen=True)
-class Library:
+class Binder:
     """The runbooks and drills that lie beside drx.yaml: `runbooks/<id>.yaml`, `drills/<id>.yaml`."""
 
     files: Mapping[str, bytes]

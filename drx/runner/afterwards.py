@@ -36,7 +36,7 @@ def annotate(record: Path, facts: Sequence[Afterthought], setting: Setting) -> R
                 masker.add(secret)
         shelf = _shelf(found, setting, masker)
         _append(record, journal, found.plan(), facts, setting)
-        told = seal(found.plan(), journal, record, setting.operator, looking_back(found.library, found.config, setting))
+        told = seal(found.plan(), journal, record, setting.operator, looking_back(found.binder, found.config, setting))
         if shelf is not None:
             copying = start_copying(record, shelf, setting.pending)
             copying.poke(len(journal.events))

@@ -19,7 +19,7 @@ from drx.engine.state import State
 from drx.engine.terms import Mode, Part
 from drx.errors import DrxError
 from drx.guard import Guard, Trust
-from drx.runbook.load import Library
+from drx.runbook.load import Binder
 from drx.runner.context import Attempt
 from drx.runner.frozen import What, plan_of
 from drx.runner.gate import Gate
@@ -155,16 +155,16 @@ class _Rehearsal(Attempt):
 
 
 def prepare(
-    library: Library, config: Config, reference: str, target: Target, trust: Trust, operator: Author,
+    binder: Binder, config: Config, reference: str, target: Target, trust: Trust, operator: Author,
     inputs: Mapping[str, str],
 ) -> DryRun:  # fmt: skip
     """Make ready to try a runbook; `inputs` are values from the command line.
 
     Raises UsageError for inputs that do not fit, InvalidInput for a runbook that cannot be run.
     """
-    runbook = library.runbook(reference)
+    runbook = binder.runbook(reference)
     mode = Mode.OPERATION if runbook.kind == "operation" else Mode.INCIDENT
-    plan = plan_of(library, config, What(_RUN, mode, reference, target.name, operator.user), target)
+    plan = plan_of(binder, config, What(_RUN, mode, reference, target.name, operator.user), target)
     values = {fact.name: fact.value for fact in given(plan, inputs)}
     return DryRun(plan, target, config, trust, operator, Outlook(plan, values))
 

@@ -10,7 +10,7 @@ from drx.engine.compile import Compiler
 from drx.engine.plan import Plan, call_of
 from drx.engine.terms import Mode, Part
 from drx.errors import InvalidInput
-from drx.runbook.load import DRILLS, RUNBOOKS, Library
+from drx.runbook.load import DRILLS, RUNBOOKS, Binder
 from drx.runbook.model import Objectives, ParallelStep, Runbook, RunbookStep, Step
 from drx.runner.surprises import with_surprises
 
@@ -30,28 +30,28 @@ class What:
     drill: str | None = None
 
 
-def files_of(library: Library, config: Config, runbook: str, drill: str | None) -> dict[str, bytes]:
+def files_of(binder: Binder, config: Config, runbook: str, drill: str | None) -> dict[str, bytes]:
     """Give every file that the run is made of: the config, the runbook, those inside of it, the drill.
 
     Raises InvalidInput where one is missing or wrong. A file named by its path is kept under its id.
     """
     files = {CONFIG: json.dumps(config.frozen(), ensure_ascii=False, indent=1).encode()}
-    for reference in closure(library, runbook):
-        loaded = library.runbook(reference)
-        files[f"{RUNBOOKS}/{loaded.runbook}.yaml"] = library.files[library.path(RUNBOOKS, reference)]
+    for reference in closure(binder, runbook):
+        loaded = binder.runbook(reference)
+        files[f"{RUNBOOKS}/{loaded.runbook}.yaml"] = binder.files[binder.path(RUNBOOKS, reference)]
     if drill is not None:
-        files[f"{DRILLS}/{library.drill(drill).drill}.yaml"] = library.files[library.path(DRILLS, drill)]
+        files[f"{DRILLS}/{binder.drill(drill).drill}.yaml"] = binder.files[binder.path(DRILLS, drill)]
     return files
 
 
-def plan_of(library: Library, config: Config, what: What, target: Target) -> Plan:
-    """Compile the plan of a run from the library of its frozen files; first starts and resumes both go this way.
+def plan_of(binder: Binder, config: Config, what: What, target: Target) -> Plan:
+    """Compile the plan of a run from the binder of its frozen files; first starts and resumes both go this way.
 
     Raises InvalidInput for a runbook or drill that cannot be read or compiled.
     """
-    frozen = json.loads(library.files[ACTIONS]) if ACTIONS in library.files else {}
+    frozen = json.loads(binder.files[ACTIONS]) if ACTIONS in binder.files else {}
     compiler = Compiler(
-        runbooks={name: library.runbook(name) for name in closure(library, what.runbook)[1:]},
+        runbooks={name: binder.runbook(name) for name in closure(binder, what.runbook)[1:]},
         repeatable=lambda name: bool(frozen[name]["repeatable"]) if name in frozen else _repeatable(name),
         practice=target.sandbox,
     )
@@ -67,9 +67,9 @@ def plan_of(library: Library, config: Config, what: What, target: Target) -> Pla
     }
     stated = config.settings.objectives
     objectives = Objectives(rto=stated.rto, rpo=stated.rpo)
-    runbook = library.runbook(what.runbook)
+    runbook = binder.runbook(what.runbook)
     if what.drill is not None:
-        drill = library.drill(what.drill)
+        drill = binder.drill(what.drill)
         return compiler.drill(drill, runbook, constants=constants, objectives=objectives)
     plan = compiler.runbook(runbook, mode=what.mode, constants=constants, objectives=objectives)
     return with_surprises(plan, runbook.surprises) if what.mode is Mode.TABLETOP else plan
@@ -98,7 +98,7 @@ def _repeatable(name: str) -> bool:
     return spec is not None and spec.repeatable
 
 
-def closure(library: Library, reference: str, above: Sequence[str] = ()) -> list[str]:
+def closure(binder: Binder, reference: str, above: Sequence[str] = ()) -> list[str]:
     """The runbook and every one inside of it, each once, the outermost first.
 
     Raises InvalidInput where they call each other in a circle.
@@ -106,8 +106,8 @@ def closure(library: Library, reference: str, above: Sequence[str] = ()) -> list
     if reference in above:
         raise InvalidInput(f"runbooks call each other in a circle: {' > '.join([*above, reference])}", "Take one out")
     found = {reference: None}
-    for inner in _nested(library.runbook(reference)):
-        found |= dict.fromkeys(closure(library, inner, [*above, reference]))
+    for inner in _nested(binder.runbook(reference)):
+        found |= dict.fromkeys(closure(binder, inner, [*above, reference]))
     return list(found)
 
 

@@ -12,7 +12,7 @@ from drx.reports.document import read_past
 from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts
 from drx.reports.trend import LONGEST, NO_HISTORY, History, Past
-from drx.runbook.load import Library
+from drx.runbook.load import Binder
 from drx.runner.record import REPORT_JSON
 from drx.runner.verified import hash_of
 
@@ -20,7 +20,7 @@ _HEAD_BYTES = 64 * 1024
 
 
 def look_back(
-    facts: RunFacts, records: Path, library: Library, proven: Callable[[], Mapping[str, Verified]], valid_for: timedelta
+    facts: RunFacts, records: Path, binder: Binder, proven: Callable[[], Mapping[str, Verified]], valid_for: timedelta
 ) -> History:
     """Say what came before a run, as far as it can be read: what is damaged elsewhere never stops a report.
 
@@ -30,7 +30,7 @@ def look_back(
         return NO_HISTORY
     hashed, verified = "", None
     with suppress(InvalidInput):
-        hashed = hash_of(library, facts.runbook)
+        hashed = hash_of(binder, facts.runbook)
         verified = proven().get(facts.runbook)
     before: list[Past] = []
     for past in newest_drills(records, facts.runbook):

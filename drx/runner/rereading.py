@@ -12,7 +12,7 @@ from drx.errors import JournalError
 from drx.journal import JOURNAL, read_recorded
 from drx.reports.facts import gather
 from drx.reports.shapes import RunFacts
-from drx.runbook.load import Library
+from drx.runbook.load import Binder
 from drx.runner.frozen import CONFIG, What, plan_of
 from drx.runner.record import FROZEN, thaw
 
@@ -22,7 +22,7 @@ class Begun:
     """What a run was begun as, from its frozen files."""
 
     started: RunStarted
-    library: Library
+    binder: Binder
     config: Config
     user: str
 
@@ -35,7 +35,7 @@ class Begun:
     def plan(self, target: Target | None = None) -> Plan:
         """Compile its plan; without a target, as far as that is possible without the servers' addresses."""
         nowhere = Target(name=self.started.environment, service=self.config.settings.service)
-        return plan_of(self.library, self.config, self.what, target or nowhere)
+        return plan_of(self.binder, self.config, self.what, target or nowhere)
 
 
 def begun(record: Path, events: Sequence[Event], user: str = "") -> Begun:
@@ -48,7 +48,7 @@ def begun(record: Path, events: Sequence[Event], user: str = "") -> Begun:
         raise JournalError(f"{record}: the run ended before its first event was written", "Start it anew")
     files = thaw(record, started.frozen)
     config = read_config(files[CONFIG], str(record / FROZEN / CONFIG), record / FROZEN)
-    return Begun(started, Library(files), config, user or events[0].by.user)
+    return Begun(started, Binder(files), config, user or events[0].by.user)
 
 
 def require_four_eyes(record: Path, plan: Plan, events: Sequence[Event]) -> None:

@@ -18,7 +18,7 @@ from drx.journal import JOURNAL, Journal
 from drx.reports.notices import about_start
 from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts
-from drx.runbook.load import Library
+from drx.runbook.load import Binder
 from drx.runner.company import company
 from drx.runner.copying import Shelf
 from drx.runner.finish import LookBack, exit_code, seal, show_verdict
@@ -71,41 +71,41 @@ class Setting:
 
 
 def run_runbook(
-    library: Library, config: Config, reference: str, environment: str, setting: Setting, inputs: Mapping[str, str]
+    binder: Binder, config: Config, reference: str, environment: str, setting: Setting, inputs: Mapping[str, str]
 ) -> ExitCode:
     """Run a runbook, for real. `inputs` are values from the command line.
 
     Raises HumanNeeded for a scenario that nobody attends on a protected environment, InvalidInput and UsageError for
     what cannot be run, JournalError where the journal cannot be written.
     """
-    runbook = library.runbook(reference)
+    runbook = binder.runbook(reference)
     mode = Mode.OPERATION if runbook.kind == "operation" else Mode.INCIDENT
     _require_somebody(config, mode, runbook.runbook, environment, setting)
     target = setting.resolve(config, environment)
     what = What(run_id(runbook.runbook, _now()), mode, runbook.runbook, environment, setting.operator.user)
-    frozen = replace(library, files=files_of(library, config, reference, None))
+    frozen = replace(binder, files=files_of(binder, config, reference, None))
     with alone(setting.jobs, what, setting.operator):
         return _begin(frozen, config, what, target, setting, inputs)
 
 
-def run_drill(library: Library, config: Config, reference: str, environment: str, setting: Setting) -> ExitCode:
+def run_drill(binder: Binder, config: Config, reference: str, environment: str, setting: Setting) -> ExitCode:
     """Run a drill: a real fault, and the runbook that has to recover from it.
 
     Raises RefusedError for a protected environment, before its references are resolved; before anything is written,
     for servers that belong to one or may do so; else as `run_runbook`.
     """
     refuse_protected(config.settings, environment)
-    drill = library.drill(reference)
+    drill = binder.drill(reference)
     target = setting.resolve(config, environment)
     run = run_id(drill.drill, _now())
     what = What(run, Mode.DRILL, drill.runbook, environment, setting.operator.user, drill.drill)
-    frozen = replace(library, files=files_of(library, config, drill.runbook, reference))
+    frozen = replace(binder, files=files_of(binder, config, drill.runbook, reference))
     with alone(setting.jobs, what, setting.operator):
         return _begin(frozen, config, what, target, setting, {})
 
 
 def run_tabletop(
-    library: Library,
+    binder: Binder,
     config: Config,
     reference: str,
     environment: str,
@@ -117,10 +117,10 @@ def run_tabletop(
 
     Steps take what they took in earlier runs, else what the runbook expects, divided by `speed`.
     """
-    runbook = library.runbook(reference)
+    runbook = binder.runbook(reference)
     run = run_id(f"tabletop-{runbook.runbook}", _now())
     what = What(run, Mode.TABLETOP, runbook.runbook, environment, setting.operator.user)
-    frozen = replace(library, files=files_of(library, config, reference, None))
+    frozen = replace(binder, files=files_of(binder, config, reference, None))
     target = stated_target(config, environment)
     plan = plan_of(frozen, config, what, target)
     script = script_of(speed, plan, setting.records, runbook.surprises)
@@ -154,10 +154,10 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         require_four_eyes(record, plan, journal.events)
         guard = Guard(target, config.settings, setting.trust, started.mode)
         with alone(setting.jobs, found.what, setting.operator):
-            gear = _gear(record, target, masker, guard, setting, found.library)
+            gear = _gear(record, target, masker, guard, setting, found.binder)
             loop = Loop(plan, replay(plan, journal.events), journal, gear)
             return _go_on(
-                _Run(plan, loop, journal, record, setting, looking_back(found.library, config, setting), shelf)
+                _Run(plan, loop, journal, record, setting, looking_back(found.binder, config, setting), shelf)
             )
 
 
@@ -169,15 +169,15 @@ def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str
 
 
 def _begin(
-    library: Library,
+    binder: Binder,
     config: Config,
     what: What,
     target: Target,
     setting: Setting,
     inputs: Mapping[str, str],
 ) -> ExitCode:
-    plan = plan_of(library, config, what, target)
-    files = {**library.files, ACTIONS: specs_of(plan)}
+    plan = plan_of(binder, config, what, target)
+    files = {**binder.files, ACTIONS: specs_of(plan)}
     values = given(plan, inputs)
     guard = Guard(target, config.settings, setting.trust, what.mode)
     identities = guard.check_drill() if what.mode is Mode.DRILL else ()
@@ -195,22 +195,22 @@ def _begin(
         drill=what.drill,
     )
     with Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
-        loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting, library))
+        loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting, binder))
         setting.ui.begin(plan)
         facts: list[Fact] = [started, *map(identified, identities), *values]
         for fact in facts:
             loop.record(fact)
-        look_back = looking_back(Library(files), config, setting)
+        look_back = looking_back(Binder(files), config, setting)
         run = _Run(plan, loop, journal, record, setting, look_back, shelf)
         job, attended = what.drill or what.runbook, not setting.unattended
         run.telling.begin(about_start(what.run, job, what.environment, _now(), attended=attended))
         return _drive(run)
 
 
-def looking_back(library: Library, config: Config, setting: Setting) -> LookBack:
+def looking_back(binder: Binder, config: Config, setting: Setting) -> LookBack:
     """Give what says, once a run has ended, what came before it."""
     valid_for = config.settings.verified_for
-    return lambda facts: look_back(facts, setting.records, library, setting.proven, valid_for)
+    return lambda facts: look_back(facts, setting.records, binder, setting.proven, valid_for)
 
 
 def open_shelf(environment: str, setting: Setting, masker: Masker) -> Shelf | None:
@@ -285,10 +285,10 @@ def _finish(run: _Run) -> ExitCode:
     return exit_code(run.plan, run.loop.state, facts)
 
 
-def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting, library: Library) -> Gear:
+def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting, binder: Binder) -> Gear:
     """What a run needs of the world; a tabletop has its script in the place of the world."""
-    if SCRIPT in library.files:
-        script = read_script(library.files[SCRIPT])
+    if SCRIPT in binder.files:
+        script = read_script(binder.files[SCRIPT])
         return Gear(record, target, masker, NothingToGuard(), setting.ui, setting.operator, script.resolve)
     return Gear(record, target, masker, Gate(guard, target), setting.ui, setting.operator)
 

@@ -16,26 +16,26 @@ from drx.errors import InvalidInput
 from drx.files import write_atomically
 from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts, Word
-from drx.runbook.load import DRILLS, RUNBOOKS, Library
+from drx.runbook.load import DRILLS, RUNBOOKS, Binder
 from drx.runner.frozen import closure
 
 VERIFIED = Path(DRILLS) / "verified.json"
 _RESULTS = TypeAdapter(dict[str, Verified])
 
 
-def hash_of(library: Library, runbook: str) -> str:
+def hash_of(binder: Binder, runbook: str) -> str:
     """Hash all that a runbook runs: itself, every runbook inside of it, and the version of drx, which has the actions.
 
     Raises InvalidInput where one is missing or wrong.
     """
-    parts = [f"drx {__version__}", *_parts(library, runbook)]
+    parts = [f"drx {__version__}", *_parts(binder, runbook)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _parts(library: Library, runbook: str) -> Iterator[str]:
-    for reference in sorted(closure(library, runbook)):
-        content = library.files[library.path(RUNBOOKS, reference)]
-        yield f"{library.runbook(reference).runbook} {hashlib.sha256(content).hexdigest()}"
+def _parts(binder: Binder, runbook: str) -> Iterator[str]:
+    for reference in sorted(closure(binder, runbook)):
+        content = binder.files[binder.path(RUNBOOKS, reference)]
+        yield f"{binder.runbook(reference).runbook} {hashlib.sha256(content).hexdigest()}"
 
 
 def read_verified(root: Path) -> Mapping[str, Verified]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from drx.config.model import REFERENCE, Environment, Schedule, Settings
+from drx.config.model import Environment, Schedule, Settings
+from drx.config.values import REFERENCE
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drx.config import find_config, load_config, read_config
-from drx.config.model import LocalHost
+from drx.config.providers import LocalHost
 from drx.errors import InvalidInput, UsageError
 from drx.yaml_source import InvalidDocument
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drx.runbook.check import check_document
 from tests.runbook import actions
-from tests.runbook.test_problems import LIBRARY, SURROUNDINGS
+from tests.runbook.test_problems import BINDER, SURROUNDINGS
 
 RUNBOOK = """\
 runbook: many
@@ -118,7 +118,7 @@ def told(*mistakes: tuple[str, str, str]) -> list[str]:
     for written, instead, _ in mistakes:
         assert text.count(written) >= 1, written
         text = text.replace(written, instead, 1)
-    problems = check_document(text.encode(), "many.yaml", actions.catalogue, LIBRARY, SURROUNDINGS)
+    problems = check_document(text.encode(), "many.yaml", actions.catalogue, BINDER, SURROUNDINGS)
     return [str(problem) for problem in problems]
 
 
@@ -189,7 +189,7 @@ pass:
 )
 def test_in_a_drill_too_a_mistake_causes_no_other(written: str, instead: str, place: str) -> None:
     def places(text: str) -> set[str]:
-        problems = check_document(text.encode(), "many.yaml", actions.catalogue, LIBRARY, SURROUNDINGS)
+        problems = check_document(text.encode(), "many.yaml", actions.catalogue, BINDER, SURROUNDINGS)
         return {place_of(str(problem)) for problem in problems}
 
     before, after = places(DRILL), places(DRILL.replace(written, instead, 1))
@@ -207,7 +207,7 @@ def test_whatever_stands_in_place_of_a_word_the_check_ends(changes: list[tuple[i
         words = list(re.finditer(r"[\w.]+", text))
         start, end = words[number % len(words)].span()
         text = text[:start] + scrap + text[end:]
-    for problem in check_document(text.encode(), "many.yaml", actions.catalogue, LIBRARY, SURROUNDINGS):
+    for problem in check_document(text.encode(), "many.yaml", actions.catalogue, BINDER, SURROUNDINGS):
         assert problem.remedy
         assert 1 <= problem.line <= len(text.splitlines()) + 1
         assert "unnamed" not in problem.remedy or problem.remedy.startswith("Shorten")

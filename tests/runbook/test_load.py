@@ -1,4 +1,4 @@
-"""Loading runbooks and drills, and finding them in a library."""
+"""Loading runbooks and drills, and finding them in a binder."""
 
 import json
 import string
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drx.errors import InvalidInput
-from drx.runbook.load import DRILLS, RUNBOOKS, Library, load_drill, load_runbook
+from drx.runbook.load import DRILLS, RUNBOOKS, Binder, load_drill, load_runbook
 from drx.yaml_source import InvalidDocument
 
 RUNBOOK = b"runbook: db-drop\ntitle: Dropped\nsteps:\n  - {id: a, action: mongo.find, expect: 1s}\n"
@@ -40,25 +40,25 @@ FILES = {"runbooks/db-drop.yaml": RUNBOOK, "drills/db-drop.yaml": DRILL, "runboo
 
 
 def test_a_library_finds_by_id_and_by_path() -> None:
-    library = Library(FILES)
-    assert library.runbook("db-drop") is library.runbook("runbooks/db-drop.yaml")
-    assert library.runbook("elsewhere/mine.yaml").runbook == "db-drop"
-    assert library.drill("db-drop").drill == "db-drop"
-    assert library.ids(RUNBOOKS) == ["bad", "db-drop"]
-    assert library.ids(DRILLS) == ["db-drop"]
-    assert library.loaded_runbook("db-drop").document.where(("steps", 0, "id")) == (4, 10)
+    binder = Binder(FILES)
+    assert binder.runbook("db-drop") is binder.runbook("runbooks/db-drop.yaml")
+    assert binder.runbook("elsewhere/mine.yaml").runbook == "db-drop"
+    assert binder.drill("db-drop").drill == "db-drop"
+    assert binder.ids(RUNBOOKS) == ["bad", "db-drop"]
+    assert binder.ids(DRILLS) == ["db-drop"]
+    assert binder.loaded_runbook("db-drop").document.where(("steps", 0, "id")) == (4, 10)
 
 
 def test_a_library_says_what_there_is() -> None:
     with pytest.raises(InvalidInput, match=r"there is no runbook 'db-dorp'\. Did you mean 'db-drop'\?"):
-        Library(FILES).runbook("db-dorp")
+        Binder(FILES).runbook("db-dorp")
     with pytest.raises(InvalidInput, match=r"Make drills/x\.yaml"):
-        Library({}).drill("x")
+        Binder({}).drill("x")
 
 
 def test_problems_in_a_library_name_the_file_as_the_reader_sees_it() -> None:
     with pytest.raises(InvalidDocument) as caught:
-        Library(FILES, "../").runbook("bad")
+        Binder(FILES, "../").runbook("bad")
     assert str(caught.value).startswith("../runbooks/bad.yaml:2:1: ")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drx.runbook.check import Surroundings, check_document
-from drx.runbook.load import Library
+from drx.runbook.load import Binder
 from drx.runbook.model import Objectives
 from drx.yaml_source import Problem
 from tests.runbook import actions
@@ -25,12 +25,12 @@ SURROUNDINGS = Surroundings(
     action_names=lambda: sorted(actions.SPECS),
     is_secret=lambda name: name == "target.mongo.uri",
 )
-LIBRARY = Library({f"runbooks/{path.name}": path.read_bytes() for path in (GOLDEN / "files").glob("*.yaml")})
+BINDER = Binder({f"runbooks/{path.name}": path.read_bytes() for path in (GOLDEN / "files").glob("*.yaml")})
 
 
 def problems_of(data: bytes, source: str) -> list[Problem]:
     """Read and check one document, runbook or drill."""
-    return check_document(data, source, actions.catalogue, LIBRARY, SURROUNDINGS)
+    return check_document(data, source, actions.catalogue, BINDER, SURROUNDINGS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)

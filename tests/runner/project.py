@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drx.cli.library import read_library
+from drx.cli.binder import read_binder
 from drx.config import Config, SandboxAddresses, load_config, resolve_target
 from drx.engine.events import Author, Event, Fact, RunStarted
 from drx.engine.plan import Plan
 from drx.errors import ExitCode
 from drx.guard import Trust
 from drx.journal import JOURNAL, read_journal
-from drx.runbook.load import Library
+from drx.runbook.load import Binder
 from drx.runner.frozen import What, plan_of
 from drx.runner.record import thaw
 from drx.runner.run import Setting, resume, run_drill, run_runbook
@@ -91,10 +91,10 @@ class Project:
     ) -> ExitCode:
         """Run the runbook; attended only where an interface is given that is."""
         setting = self.setting(unattended=not (ui and ui.attended), ui=ui)
-        return run_runbook(read_library(self.root), self.config, "story", environment, setting, inputs or {})
+        return run_runbook(read_binder(self.root), self.config, "story", environment, setting, inputs or {})
 
     def drill(self, environment: str = "lab") -> ExitCode:
-        return run_drill(read_library(self.root), self.config, "story", environment, self.setting())
+        return run_drill(read_binder(self.root), self.config, "story", environment, self.setting())
 
     def resume(self, ui: Ui | None = None) -> ExitCode:
         setting = self.setting(unattended=not (ui and ui.attended), ui=ui)
@@ -107,7 +107,7 @@ class Project:
         files = thaw(self.record, started.frozen)
         what = What(started.run, started.mode, started.runbook, started.environment, "ada", started.drill)
         target = resolve_target(self.config, started.environment, self.environ, self.addresses)
-        return plan_of(Library(files), self.config, what, target)
+        return plan_of(Binder(files), self.config, what, target)
 
 
 def steps_yaml(*steps: str, head: str = "") -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from drx.backup.stores import open_store
 from drx.backup.stores.base import S3Address, Store
-from drx.cli.library import read_library
+from drx.cli.binder import read_binder
 from drx.engine.events import Event, NoteAdded, RunFinished
 from drx.errors import DrxError, ExitCode, UsageError
 from drx.journal import JOURNAL, read_journal
@@ -46,7 +46,7 @@ def setting_of(project: Project, shelf: Shelf) -> Setting:
 
 def run(project: Project, shelf: Shelf) -> ExitCode:
     setting = setting_of(project, shelf)
-    return run_runbook(read_library(project.root), project.config, "story", "lab", setting, {})
+    return run_runbook(read_binder(project.root), project.config, "story", "lab", setting, {})
 
 
 def write(project: Project) -> None:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from drx.cli.library import read_library
+from drx.cli.binder import read_binder
 from drx.config.model import About
 from drx.engine.events import NotificationFailed, NotificationSent, Notified, ReportWritten, RunFinished
 from drx.errors import ExitCode
@@ -33,7 +33,7 @@ def _setting(project: Project, tell: Tell) -> Setting:
 
 
 def _run(project: Project, tell: Tell) -> ExitCode:
-    return run_runbook(read_library(project.root), project.config, "story", "lab", _setting(project, tell), {})
+    return run_runbook(read_binder(project.root), project.config, "story", "lab", _setting(project, tell), {})
 
 
 def test_the_start_and_the_failure_are_told_and_failed_messages_are_in_the_report(project: Project) -> None:

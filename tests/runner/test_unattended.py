@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drx.cli.library import read_library
+from drx.cli.binder import read_binder
 from drx.engine.events import AbortRequested, ClockDiverged, RunFinished, StepStarted
 from drx.engine.terms import Outcome
 from drx.errors import ExitCode, LockedError
@@ -20,7 +20,7 @@ from tests.runner.test_signals import SLOW, _tally
 
 
 def begin(project: Project, setting: Setting, environment: str = "lab") -> ExitCode:
-    return run_runbook(read_library(project.root), project.config, "story", environment, setting, {})
+    return run_runbook(read_binder(project.root), project.config, "story", environment, setting, {})
 
 
 def with_jobs(project: Project) -> Setting:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from drx.cli.library import read_library
+from drx.cli.binder import read_binder
 from drx.reports.shapes import RunFacts, Word
 from drx.runner.run import run_drill
 from drx.runner.verified import hash_of, result_of
@@ -29,7 +29,7 @@ VALID_FOR = timedelta(days=90)
 def _facts(project: Project) -> RunFacts:
     told: list[RunFacts] = []
     setting = replace(project.write(RUNBOOK, DRILL).setting(), finished=told.append)
-    run_drill(read_library(project.root), project.config, "story", "lab", setting)
+    run_drill(read_binder(project.root), project.config, "story", "lab", setting)
     (facts,) = told
     return facts
 
@@ -57,8 +57,8 @@ def test_a_passed_drill_is_noted_with_its_figures(project: Project) -> None:
 
 def test_the_hash_changes_with_any_edit(project: Project) -> None:
     project.write(RUNBOOK, DRILL)
-    before = hash_of(read_library(project.root), "story")
-    assert hash_of(read_library(project.root), "story") == before
+    before = hash_of(read_binder(project.root), "story")
+    assert hash_of(read_binder(project.root), "story") == before
 
     (project.root / "runbooks" / "story.yaml").write_text(RUNBOOK + "\n")
-    assert hash_of(read_library(project.root), "story") != before
+    assert hash_of(read_binder(project.root), "story") != before

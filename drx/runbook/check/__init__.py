@@ -4,7 +4,7 @@ from drx.runbook.catalogue import Catalogue
 from drx.runbook.check import calls, drill, flow, inputs, nested, surprises, times
 from drx.runbook.check.review import Review, Surroundings
 from drx.runbook.check.stand_ins import stand_in
-from drx.runbook.load import Library, Loaded
+from drx.runbook.load import Binder, Loaded
 from drx.runbook.model import Drill, Runbook
 from drx.yaml_source import Document, Problem, read_document_partly, read_model_partly
 from drx.yaml_source.problems import in_order
@@ -13,7 +13,7 @@ __all__ = ["Surroundings", "check_document", "check_drill", "check_runbook"]
 
 
 def check_document(
-    data: bytes, source: str, catalogue: Catalogue, library: Library, surroundings: Surroundings
+    data: bytes, source: str, catalogue: Catalogue, binder: Binder, surroundings: Surroundings
 ) -> list[Problem]:
     """Find what is wrong or doubtful in a file, runbook or drill: in its text, its shape, and what it says.
 
@@ -24,12 +24,12 @@ def check_document(
         return problems
     if "drill" in document.data:
         definition, document, more = read_model_partly(document, Drill, stand_in)
-        judged = check_drill(definition, document, catalogue, library, surroundings) if definition else []
+        judged = check_drill(definition, document, catalogue, binder, surroundings) if definition else []
     elif "runbook" in document.data:
         runbook, document, more = read_model_partly(document, Runbook, stand_in)
         if runbook and not problems and not more:
-            library.remember(source.removeprefix(library.prefix), Loaded(runbook, document))
-        judged = check_runbook(runbook, document, catalogue, library, surroundings) if runbook else []
+            binder.remember(source.removeprefix(binder.prefix), Loaded(runbook, document))
+        judged = check_runbook(runbook, document, catalogue, binder, surroundings) if runbook else []
     else:
         message = "this is neither a runbook nor a drill"
         more, judged = [document.problem((), message, "Begin it with `runbook: ID` or `drill: ID`")], []
@@ -37,10 +37,10 @@ def check_document(
 
 
 def check_runbook(
-    runbook: Runbook, document: Document, catalogue: Catalogue, library: Library, surroundings: Surroundings
+    runbook: Runbook, document: Document, catalogue: Catalogue, binder: Binder, surroundings: Surroundings
 ) -> list[Problem]:
     """Find what is wrong or doubtful in a runbook, in the order of the file."""
-    review = Review(document, catalogue, library, surroundings)
+    review = Review(document, catalogue, binder, surroundings)
     review.id_of_file(runbook.runbook, "runbook")
     inputs.check_declared(review, runbook)
     sections = {"prechecks": runbook.prechecks, "steps": runbook.steps, "cleanup": runbook.cleanup}
@@ -57,10 +57,10 @@ def check_runbook(
 
 
 def check_drill(
-    definition: Drill, document: Document, catalogue: Catalogue, library: Library, surroundings: Surroundings
+    definition: Drill, document: Document, catalogue: Catalogue, binder: Binder, surroundings: Surroundings
 ) -> list[Problem]:
     """Find what is wrong or doubtful in a drill; its runbook is checked by itself."""
-    review = Review(document, catalogue, library, surroundings)
+    review = Review(document, catalogue, binder, surroundings)
     review.id_of_file(definition.drill, "drill")
     drill.check(review, definition)
     return review.found()

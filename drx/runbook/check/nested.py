@@ -26,7 +26,7 @@ def check_steps(review: Review, steps: tuple[Step, ...], place: Place, outer: st
 def find(review: Review, identity: str, place: Place) -> Runbook | None:
     """Read another runbook, and report where that is not possible."""
     try:
-        return review.library.runbook(identity)
+        return review.binder.runbook(identity)
     except InvalidDocument as error:
         number = len(error.problems)
         message = f"the runbook '{identity}' cannot be read: {number} problem{'s' if number > 1 else ''}"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from drx.errors import DrxError
 from drx.runbook.catalogue import ActionSpec, Catalogue
 from drx.runbook.check.stand_ins import NOBODY
-from drx.runbook.load import Library
+from drx.runbook.load import Binder
 from drx.runbook.model import ActionStep, Objectives, ParallelStep, Runbook, RunbookStep, Step
 from drx.yaml_source import Document, Problem
 from drx.yaml_source.problems import in_order, shown, suggest
@@ -50,7 +50,7 @@ class Review:
 
     document: Document
     catalogue: Catalogue
-    library: Library
+    binder: Binder
     surroundings: Surroundings
     problems: list[Problem] = field(default_factory=list)
 
@@ -106,7 +106,7 @@ class Review:
     def runbook(self, identity: str) -> Runbook | None:
         """Read another runbook; None where there is none, or none that can be read."""
         try:
-            return self.library.runbook(identity)
+            return self.binder.runbook(identity)
         except DrxError:
             return None
 

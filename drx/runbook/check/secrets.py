@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from drx.config.load import texts
-from drx.config.model import REFERENCE
+from drx.config.values import REFERENCE
 from drx.runbook.check.review import Place, Review
 from drx.runbook.expressions import ExpressionError, names_in
 from drx.secrets import secrets_of

@@ -1,4 +1,4 @@
-"""Read the runbooks and drills of a project from disk: the edge that the pure library needs. Judges nothing."""
+"""Read the runbooks and drills of a project from disk: the edge that the pure `Binder` needs. Judges nothing."""
 
 import os
 from collections.abc import Iterable
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from drx.errors import InvalidInput
 from drx.files import read_regular
-from drx.runbook.load import DRILLS, RUNBOOKS, Library
+from drx.runbook.load import DRILLS, RUNBOOKS, Binder
 from drx.yaml_source.document import MAX_BYTES
 
 
-def read_library(root: Path, named: Iterable[str] = ()) -> Library:
+def read_binder(root: Path, named: Iterable[str] = ()) -> Binder:
     """Read what lies beside a drx.yaml, and files that somebody named by their path.
 
     Raises InvalidInput where a file cannot be read.
@@ -23,7 +23,7 @@ def read_library(root: Path, named: Iterable[str] = ()) -> Library:
     }
     files |= {name: read_bounded(Path(name)) for name in named}
     here = os.path.relpath(root)
-    return Library(files, "" if here == "." else f"{here}/")
+    return Binder(files, "" if here == "." else f"{here}/")
 
 
 def read_bounded(path: Path) -> bytes:
