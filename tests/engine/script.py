@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from drx.engine.admit import admit
 from drx.engine.commands import Decision, Finish, Next, Pause, Question, Start
@@ -22,7 +23,17 @@ from drx.engine.state import State, evolve
 from drx.engine.terms import Choice, Mode, Part
 from drx.engine.visit import Visit
 from drx.values import Json
+from tests.engine.plans import compile_steps
 from tests.engine.world import BEGIN
+
+ADA = Author("ada", "h", 1)
+A: dict[str, Any] = {"id": "a", "action": "do-once"}
+B: dict[str, Any] = {"id": "b", "action": "do-again"}
+
+
+def script(*steps: dict[str, Any], unattended: bool = False, **rest: Any) -> "Script":
+    """Begin a run of these steps."""
+    return Script(compile_steps(list(steps), **rest), unattended)
 
 
 @dataclass
