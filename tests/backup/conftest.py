@@ -10,7 +10,8 @@ from pymongo import MongoClient
 
 from drx.backup import capture
 from drx.backup.stores import open_store
-from drx.backup.stores.base import DirectoryAddress, Store
+from drx.backup.stores.base import DirectoryAddress, S3Address, Store
+from drx.backup.stores.s3 import S3Store
 
 
 @pytest.fixture
@@ -32,3 +33,9 @@ def into(mongo_client: MongoClient[dict[str, Any]]) -> Iterator[str]:
     name = f"into_{uuid.uuid4().hex[:12]}"
     yield name
     mongo_client.drop_database(name)
+
+
+@pytest.fixture
+def s3_store(s3_server: str, bucket: str) -> S3Store:
+    """A store in a bucket of the test's own."""
+    return S3Store(S3Address(bucket, "p", endpoint=s3_server, access_key_id="test", secret_access_key="test"))

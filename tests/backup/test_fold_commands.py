@@ -10,7 +10,7 @@ from bson import Binary, Int64, Timestamp
 from drx.backup.fold import BaseCollection, CollectionPlan
 from drx.backup.net import net_entries
 from drx.errors import StepError
-from tests.backup.test_fold import FIRST, ONE, SESSION, TWO, Log, after, final, insert
+from tests.backup.entries import FIRST, ONE, SESSION, TWO, Log, after, final, insert
 
 THREE = b"3" * 16
 ID = {"v": 2, "key": {"_id": 1}, "name": "_id_"}

@@ -17,7 +17,7 @@ from drx.backup.slices import read_chain, take_slice
 from drx.backup.stores.base import Store
 from drx.backup.verify import verify_restored
 from drx.errors import StepError
-from tests.backup.test_dump_restore import LONG_NAME, QUIET, every_kind, raw
+from tests.backup.databases import LONG_NAME, QUIET, every_kind, raw
 
 Client = MongoClient[dict[str, Any]]
 Db = Database[dict[str, Any]]

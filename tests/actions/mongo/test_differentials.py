@@ -14,7 +14,7 @@ from drx.config import BackupTarget, DirectoryStore
 from drx.errors import DrxError, PermanentError
 from tests import servers
 from tests.actions.context import FakeContext, run
-from tests.actions.test_mongo import RETENTION, contents, fill, target_of
+from tests.actions.mongo.databases import RETENTION, contents, fill, target_of
 
 pytestmark = pytest.mark.usefixtures("impatience")
 

@@ -1,43 +1,25 @@
 """`mongo.restore` and `mongo.restore_dump` on a real server: chosen collections, replacing, other services, dumps."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bson import Timestamp, encode
-from pymongo.database import Database
 
 from drx.actions.base import Params
 from drx.config import BackupTarget, DirectoryStore, Target
 from drx.errors import DrxError, PermanentError, StoreError
 from tests.actions.context import FakeContext, registered, run
-from tests.actions.test_mongo import RETENTION, contents, fill, target_of
+from tests.actions.mongo.databases import RETENTION, Documents, contents, fill, target_of
 from tests.backup.stock_files import Written, archive, directory
 
 pytestmark = pytest.mark.usefixtures("impatience")
-Documents = Database[dict[str, Any]]
-
-
-@pytest.fixture
-def context(tmp_path: Path, mongo_server: str, database: Documents) -> FakeContext:
-    """A context with the test's own database, and a store in a directory."""
-    (tmp_path / "store").mkdir()
-    return FakeContext(tmp_path / "artifacts", _target(tmp_path, mongo_server, database.name))
 
 
 def _target(tmp_path: Path, server: str, database: str, **more: Any) -> Target:
     backups = BackupTarget(DirectoryStore(tmp_path / "store"), (), RETENTION)
     return target_of(server, database, backups=backups, **more)
-
-
-@pytest.fixture
-def into(database: Documents) -> Iterator[str]:
-    """A name to restore into, dropped after the test."""
-    name = f"{database.name}_recovered"
-    yield name
-    database.client.drop_database(name)
 
 
 def _effect(name: str, **parameters: object) -> str:
