@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from getpass import getuser
 from typing import TYPE_CHECKING
 
+from drx.accounts import this_account
 from drx.actions.base import Context
 from drx.errors import LockedByAnother, PermanentError, StoreError
 
@@ -46,7 +46,7 @@ def locked(context: Context, store: "Store", name: "LockName", *, urgent: bool =
 def _take(stack: ExitStack, context: Context, store: "Store", name: "LockName") -> StepLock:
     from drx.backup.locks import Holder, holding
 
-    holder = Holder(getuser(), socket.gethostname(), os.getpid(), context.run_id)
+    holder = Holder(this_account(), socket.gethostname(), os.getpid(), context.run_id)
     held: Held = stack.enter_context(holding(store, context.target.service, name, holder))
 
     def check() -> None:

@@ -130,6 +130,7 @@ def surroundings_of(config: Config | None) -> Surroundings:
         contacts=frozenset(contacts),
         environments=frozenset(settings.environments),
         protected=frozenset(name for name, one in settings.environments.items() if one.protected),
+        roles=settings.roles,
         action_names=_action_names,
         is_secret=is_secret_name,
     )

@@ -90,7 +90,8 @@ def _details(tried: "Tried") -> Iterator[str]:
         who = "a person"
         if step.work.kind == "approve":
             many = "one person" if step.work.approvals == 1 else f"{step.work.approvals} people"
-            who = f"{many}{' other than the operator' if step.work.not_operator else ''} must approve"
+            role = f" with the role {' or '.join(step.work.roles)}" if step.work.roles else ""
+            who = f"{many}{role}{' other than the operator' if step.work.not_operator else ''} must approve"
         yield f"{who}: {visible(tried.text)}" if step.title else who
     if tried.finding is Finding.NOT_CHECKED:
         yield f"not checked: {'; '.join(tried.said)}"

@@ -25,15 +25,35 @@ def approve(run: str, step: str, *, reject: bool, reason: str) -> int:
     if reject and not reason.strip():
         raise UsageError("a rejection needs a reason", 'Add --reason "..."')
     record = find_record(load_project().records, run)
-    waiting = _waiting(read_journal(record / JOURNAL))
+    events = read_journal(record / JOURNAL)
+    waiting = _waiting(events)
     if step not in waiting:
         others = f"What waits there now: {', '.join(waiting)}" if waiting else "Nothing waits there now"
         raise UsageError(f"'{step}' of {record.name} does not wait for anybody", others)
     choice = Choice.REJECT if reject else Choice.APPROVE
+    if not reject:
+        _require_counting(record, events, step)
     _place(record, Answered(step, waiting[step], QuestionKind.STEP, choice, reason=reason))
     said = "no" if reject else "yes"
     print(f"Your {said} to '{step}' is with {record.name}, which takes it up within a second, or when it is resumed.")
     return ExitCode.OK
+
+
+def _require_counting(record: Path, events: "Sequence[Event]", step: str) -> None:
+    """Refuse an approval that would not count, before anybody waits for it; whoever runs it holds it to the same.
+
+    Raises UsageError.
+    """
+    from drx.accounts import this_account
+    from drx.engine.approving import refusal
+    from drx.engine.plan import Human
+    from drx.engine.state import replay
+    from drx.runner.rereading import begun
+
+    plan = begun(record, events).plan()
+    human, state, me = plan.steps[step].work, replay(plan, events), this_account()
+    if isinstance(human, Human) and (reason := refusal(human, state.operators, me)):
+        raise UsageError(f"your approval of '{step}' would not count: {reason}", "")
 
 
 def _waiting(events: "Sequence[Event]") -> dict[str, int]:

@@ -4,10 +4,10 @@ import os
 import socket
 import sys
 from dataclasses import dataclass
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drx.accounts import this_account
 from drx.cli.binder import read_binder
 from drx.config import Config, Target, find_config, load_config, resolve_records, resolve_target, stray_secrets
 from drx.config.target import BackupTarget, DirectoryStore
@@ -133,10 +133,10 @@ def load_project(sandbox: str = "default") -> Project:
 
 
 def operator() -> "Author":
-    """Who runs this process, and where."""
+    """Who runs this process, as the kernel knows it, and where."""
     from drx.engine.events import Author
 
-    return Author(getuser(), socket.gethostname(), os.getpid())
+    return Author(this_account(), socket.gethostname(), os.getpid())
 
 
 def choose_environment(config: Config, named: str | None, *, unattended: bool) -> str:

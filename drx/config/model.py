@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from drx.config.providers import Atlas, Dns, Github, Host
-from drx.config.values import Cron, Database, MongoUri, Url, Zone, is_reference
+from drx.config.values import Account, Cron, Database, MongoUri, Url, Zone, is_reference
 from drx.fields import Duration, Identifier, Model, Name, Text
 
 
@@ -226,6 +226,8 @@ class Settings(Model):
     """A command and its arguments that prints a secret, given its name: `[pass, show]` makes `secret:shop/db` work."""
     contacts: dict[Name, Text | dict[Name, Text]] = Field(default_factory=dict)
     """Names, numbers and channels that runbooks use as `contacts.<name>`."""
+    roles: dict[Identifier, Annotated[tuple[Account, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    """Who has which role, and so may approve: names of accounts on the host, or `uid:1001` for one without a name."""
     notify: Notify = Field(default_factory=Notify)
     """Who is told, when."""
     schedules: tuple[Schedule, ...] = ()

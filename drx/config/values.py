@@ -35,6 +35,12 @@ def _check_database(value: str) -> str:
     return value
 
 
+def _check_account(value: str) -> str:
+    if not re.fullmatch(r"uid:\d+|(?!uid:)[^\s:/]+", value):
+        raise ValueError("this is no account of a host. Write its name, or uid:1001 for one that has none")
+    return value
+
+
 def _check_url(value: str) -> str:
     if not is_reference(value) and not value.startswith(("http://", "https://")):
         raise ValueError("this is no web address. It begins with http:// or https://")
@@ -81,5 +87,6 @@ MongoUri = Annotated[Text, AfterValidator(_check_mongo_uri)]
 Database = Annotated[Text, AfterValidator(_check_database)]
 Api = Annotated[Text, AfterValidator(_check_api)]
 Url = Annotated[Text, AfterValidator(_check_url)]
+Account = Annotated[Text, AfterValidator(_check_account)]
 Cron = Annotated[Text, AfterValidator(_check_cron)]
 Zone = Annotated[Text, AfterValidator(_check_zone)]

@@ -1,5 +1,6 @@
 """Check a fact from outside against the state before it may enter the journal. Pure."""
 
+from drx.engine.approving import refusal
 from drx.engine.events import (
     AbortRequested,
     ActionItemAdded,
@@ -26,7 +27,7 @@ from drx.engine.events import (
     TargetLost,
 )
 from drx.engine.plan import Human, InputSpec, Plan
-from drx.engine.questions import about_failure, about_interruption, about_step, needs_name
+from drx.engine.questions import STEP_CHOICES, about_failure, about_interruption, needs_name
 from drx.engine.state import State
 from drx.engine.terms import Choice, QuestionKind
 from drx.engine.visit import BROKEN, Status, Visit
@@ -44,6 +45,8 @@ def admit(plan: Plan, state: State, fact: Fact, by: Author) -> str | None:
         return None if fact.item in state.open_items else f"it has no open action item {fact.item}"
     if state.outcome is not None:
         return "the run has finished"
+    if by.user not in state.operators and not _is_for_others(fact):
+        return f"only whoever runs it may say that; {by.user} may approve, reject, write a note, or take it over"
     match fact:
         case StepSucceeded() | StepFailed() | StepTimedOut() | StepCancelled():
             return _ended(state, fact)
@@ -61,6 +64,13 @@ def admit(plan: Plan, state: State, fact: Fact, by: Author) -> str | None:
             return None
         case _:
             return f"{fact.type} is the engine's own to conclude"
+
+
+def _is_for_others(fact: Fact) -> bool:
+    """Whether somebody who does not run it may say so: to skip, repeat, name or abort is not for them."""
+    return isinstance(fact, PauseRequested) or (
+        isinstance(fact, Answered) and fact.choice in (Choice.APPROVE, Choice.REJECT)
+    )
 
 
 def _ended(state: State, fact: AttemptEnded) -> str | None:
@@ -85,7 +95,7 @@ def _answered(plan: Plan, state: State, fact: Answered, by: Author) -> str | Non
     if fact.question is QuestionKind.STEP:
         if not isinstance(step.work, Human):
             return f"{fact.step} is not a question to a person"
-        return _step_answer(state, step.work, fact, by, about_step(step, step.work, visit).choices)
+        return _step_answer(state, step.work, fact, by)
     failed = fact.question is QuestionKind.FAILURE
     question = about_failure(plan, step, visit) if failed else about_interruption(step, visit)
     if fact.choice not in question.choices:
@@ -107,11 +117,11 @@ def _is_open(visit: Visit, question: QuestionKind) -> bool:
             return False
 
 
-def _step_answer(state: State, human: Human, fact: Answered, by: Author, choices: tuple[Choice, ...]) -> str | None:
-    if fact.choice not in choices:
+def _step_answer(state: State, human: Human, fact: Answered, by: Author) -> str | None:
+    if fact.choice not in STEP_CHOICES[human.kind]:
         return f"'{fact.choice}' is no answer to this question"
-    if fact.choice is Choice.APPROVE and human.not_operator and by.user in state.operators:
-        return f"{by.user} runs this runbook; somebody else has to approve"
+    if fact.choice is Choice.APPROVE and (refused := refusal(human, state.operators, by.user)):
+        return refused
     if fact.choice is Choice.ANSWER and human.choices and fact.value not in human.choices:
         return f"'{fact.value}' is none of: {', '.join(human.choices)}"
     return None if fact.choice is Choice.DONE else _reason_missing(fact)

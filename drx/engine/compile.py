@@ -1,7 +1,7 @@
 """Compile a runbook, or a drill around it, into the plan that the engine walks. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from drx.engine import plan as planned
@@ -23,6 +23,8 @@ class Compiler:
     """Whether running an action again after an unknown outcome does no harm."""
     practice: bool = False
     """In a sandbox nothing is at stake: whoever practises alone may approve their own steps."""
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The accounts that have each role."""
 
     def runbook(
         self,
@@ -143,17 +145,24 @@ class Compiler:
             case model.AskStep():
                 return self._human(Human("ask", step.ask, choices=step.choices), step)
             case model.ApproveStep():
-                who = model.Approvers() if self.practice else step.approvers
-                human = Human(
-                    "approve", step.approve, approvals=who.min, not_operator=who.not_operator, roles=who.roles
-                )
-                return self._human(human, step)
+                return self._human(self._approval(step), step)
             case model.ParallelStep():
                 return Group({name: self._steps(branch, phase, scope) for name, branch in step.parallel.items()})
             case model.RunbookStep():
                 inner = self.runbooks[step.runbook]
                 steps = self._steps((*inner.prechecks, *inner.steps), phase, full_id)
                 return Group({"": steps}, dict(step.inputs), dict(inner.outputs), runbook=step.runbook)
+
+    def _approval(self, step: model.ApproveStep) -> Human:
+        who = model.Approvers() if self.practice else step.approvers
+        return Human(
+            "approve",
+            step.approve,
+            approvals=who.min,
+            not_operator=who.not_operator,
+            roles=who.roles,
+            holders=tuple(dict.fromkeys(user for role in who.roles for user in self.roles.get(role, ()))),
+        )
 
     def _human(self, human: Human, step: model.ConfirmStep | model.AskStep | model.ApproveStep) -> Human:
         if isinstance(step.unattended, model.Probe):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from drx.engine.approving import counted, refusal
 from drx.engine.events import Answered, Event, StepSucceeded
 from drx.engine.plan import Human, Plan
 from drx.engine.state import State, evolve
@@ -27,10 +28,10 @@ def _wrong(plan: Plan, state: State, event: Event) -> str | None:
     if step is None or not isinstance(step.work, Human) or step.work.kind != "approve":
         return None
     if isinstance(fact, Answered):
-        alone = fact.choice is Choice.APPROVE and step.work.not_operator and event.by.user in state.operators
-        return f"{fact.step} is approved by {event.by.user}, who runs it" if alone else None
+        reason = refusal(step.work, state.operators, event.by.user) if fact.choice is Choice.APPROVE else None
+        return f"{fact.step} is approved, but {reason}" if reason else None
     visit = state.visit(fact.step, fact.visit)
-    given = len(visit.approvals) if visit is not None else 0
+    given = len(counted(step.work, state.operators, visit.approvals)) if visit is not None else 0
     if step.work.probe is not None or given >= step.work.approvals:
         return None
     return f"{fact.step} went on with {given} of {step.work.approvals} approvals"

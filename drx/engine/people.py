@@ -1,5 +1,6 @@
 """Decide about a step that waits for a person: a script, enough approvals or a policy may answer. Pure."""
 
+from drx.engine.approving import counted
 from drx.engine.draft import Progress
 from drx.engine.events import Answered, Fact, StepSkipped, StepSucceeded, StepTimedOut
 from drx.engine.plan import Human, PlannedStep
@@ -21,8 +22,9 @@ def waiting(here: Walk, step: PlannedStep, human: Human, visit: Visit) -> Progre
     """Conclude the answer where nobody has to give it; else ask."""
     if step.id in here.plan.answers:
         return here.draft.record(_scripted(here, step, human, visit))
-    if human.kind == "approve" and len(visit.approvals) >= human.approvals:
-        return here.draft.record(_approved(visit, visit.approvals))
+    agreed = counted(human, here.state.operators, visit.approvals)
+    if human.kind == "approve" and len(agreed) >= human.approvals:
+        return here.draft.record(_approved(visit, agreed))
     if here.state.unattended:
         return _unattended(here, human, visit)
     if step.timeout is not None and visit.began_at is not None:
@@ -30,7 +32,7 @@ def waiting(here: Walk, step: PlannedStep, human: Human, visit: Visit) -> Progre
         if here.draft.now >= deadline:
             return here.draft.record(StepTimedOut(step.id, visit.number, visit.attempt, Part.WORK))
         here.draft.wake(deadline)
-    here.draft.questions.append(about_step(step, human, visit))
+    here.draft.questions.append(about_step(step, human, visit, here.state))
     return Progress.BUSY
 
 

@@ -70,6 +70,8 @@ class Human:
     approvals: int = 1
     not_operator: bool = False
     roles: tuple[str, ...] = ()
+    holders: tuple[str, ...] = ()
+    """Accounts that have one of the roles."""
 
 
 @dataclass(frozen=True)

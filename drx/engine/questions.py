@@ -1,8 +1,12 @@
 """What a person is asked, in which words, with which choices. Pure."""
 
+from collections.abc import Mapping
+
+from drx.engine.approving import counted, refusal, who_may
 from drx.engine.commands import Question
 from drx.engine.events import StepFailed
 from drx.engine.plan import CLEANUP, Human, InputSpec, Phase, Plan, PlannedStep
+from drx.engine.state import State
 from drx.engine.terms import Choice, FailureKind, QuestionKind
 from drx.engine.visit import Visit
 from drx.units import show_duration
@@ -13,16 +17,24 @@ def about_input(spec: InputSpec) -> Question:
     return Question(QuestionKind.INPUT, spec.name, 0, spec.question or spec.name, (Choice.ANSWER,), spec.choices)
 
 
-def about_step(step: PlannedStep, work: Human, visit: Visit) -> Question:
-    """Ask a person to do, to answer or to approve something."""
-    choices = {
-        "confirm": (Choice.DONE, Choice.WENT_WRONG, Choice.SKIP),
-        "ask": (Choice.ANSWER, Choice.WENT_WRONG, Choice.SKIP),
-        "approve": (Choice.APPROVE, Choice.REJECT),
-    }[work.kind]
-    details: tuple[str, ...] = ()
+STEP_CHOICES: Mapping[str, tuple[Choice, ...]] = {
+    "confirm": (Choice.DONE, Choice.WENT_WRONG, Choice.SKIP),
+    "ask": (Choice.ANSWER, Choice.WENT_WRONG, Choice.SKIP),
+    "approve": (Choice.APPROVE, Choice.REJECT),
+}
+"""What may be said to each kind of step that a person does."""
+
+
+def about_step(step: PlannedStep, work: Human, visit: Visit, state: State) -> Question:
+    """Ask whoever runs it to do, to answer or to approve something; where only others may approve, say who."""
+    choices, details = STEP_CHOICES[work.kind], tuple[str, ...]()
     if work.kind == "approve":
-        details = (f"{len(visit.approvals)} of {work.approvals} approvals", *visit.approvals)
+        agreed = counted(work, state.operators, visit.approvals)
+        details = (f"{len(agreed)} of {work.approvals} approvals", *agreed)
+        if who := who_may(work, state.operators):
+            details += (f"who may approve: {who}, by drx approve {state.run.rsplit('-')[-1]} {step.id}",)
+        if all(refusal(work, state.operators, user) for user in state.operators):
+            choices = (Choice.REJECT,)
     return Question(QuestionKind.STEP, step.id, visit.number, visit.prompt, choices, work.choices, details)
 
 

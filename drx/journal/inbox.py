@@ -1,7 +1,6 @@
 """Hand facts to the process that holds a record, through files. It says who placed them, never whether they count."""
 
 import os
-import pwd
 import secrets
 import stat
 import time
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from drx.accounts import account_name
 from drx.engine.events import AbortRequested, Answered, ClockStarted, Fact, NoteAdded, PauseRequested, ReviewAnswered
 from drx.files import write_atomically
 from drx.journal.codec import decode_fact, encode
@@ -84,14 +84,7 @@ def _read(path: Path) -> tuple[Fact, str]:
     fact = decode_fact(kind, text)
     if not isinstance(fact, Deliverable):
         raise ValueError(f"{fact.type} is not for others to say")
-    return fact, _user(status.st_uid)
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"uid {number}"
+    return fact, account_name(status.st_uid)
 
 
 def _set_aside(inbox: Path, name: str, error: OSError | ValueError) -> Rejected:

@@ -52,8 +52,8 @@ class Approvers(Model):
     """How many people."""
     not_operator: bool = False
     """The person who runs the runbook does not count."""
-    roles: tuple[Text, ...] = ()
-    """Whose approval is meant, for people to read. It is not checked: drx knows accounts, not roles."""
+    roles: tuple[Identifier, ...] = ()
+    """Only accounts that have one of these roles in drx.yaml count; without it, anybody does."""
 
 
 class StepFields(Model):

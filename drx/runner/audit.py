@@ -9,6 +9,7 @@ from pathlib import Path
 
 from drx import __version__
 from drx.engine.events import ReportWritten, RunFinished, RunStarted
+from drx.engine.four_eyes import wrong_approval
 from drx.errors import DrxError, JournalError
 from drx.journal import JOURNAL, Recorded, read_recorded
 from drx.reports.facts import gather
@@ -47,12 +48,18 @@ def audit(record: Path, signers: Path | None = None) -> Audit:
     except JournalError as error:
         return Audit((), (str(error),))
     evidence = _Evidence(record, recorded)
-    checks: tuple[Callable[[], _Said], ...] = (evidence.journal, evidence.frozen, evidence.seal, evidence.reports)
+    checks: tuple[Callable[[], _Said], ...] = (
+        evidence.journal,
+        evidence.frozen,
+        evidence.seal,
+        evidence.approvals,
+        evidence.reports,
+    )
     held: list[str] = []
     problems: list[str] = []
     for check in checks:
-        if check == evidence.reports and problems:
-            break  # they could only repeat it
+        if problems and check in (evidence.approvals, evidence.reports):
+            break  # they build on the rest, and could only repeat it
         holds, wrong = check()
         problems += wrong
         held += [] if wrong else [holds]
@@ -111,6 +118,13 @@ class _Evidence:
             elif there[name] != sealed[name]:
                 wrong.append(f"{path} was changed after the record was sealed")
         return f"seal: {len(sealed)} files, each with the SHA-256 that the journal holds", wrong
+
+    def approvals(self) -> _Said:
+        """Count the approvals again, by the rules that the run was begun with."""
+        events = self.recorded.events
+        wrong = wrong_approval(begun(self.record, events).plan(), events)
+        problems = [f"{self.record / JOURNAL}: {wrong}"] if wrong else []
+        return "approvals: each by somebody who may, and enough of them", problems
 
     def reports(self) -> _Said:
         """Render the reports again, out of the journal alone, where this is the version that wrote them."""

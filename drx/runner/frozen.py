@@ -54,6 +54,7 @@ def plan_of(binder: Binder, config: Config, what: What, target: Target) -> Plan:
         runbooks={name: binder.runbook(name) for name in closure(binder, what.runbook)[1:]},
         repeatable=lambda name: bool(frozen[name]["repeatable"]) if name in frozen else _repeatable(name),
         practice=target.sandbox,
+        roles=config.settings.roles,
     )
     constants: dict[str, object] = {
         "target": target.expression_scope(reveal=False),

@@ -34,7 +34,12 @@ class Begun:
 
     def plan(self, target: Target | None = None) -> Plan:
         """Compile its plan; without a target, as far as that is possible without the servers' addresses."""
-        nowhere = Target(name=self.started.environment, service=self.config.settings.service)
+        environment = self.config.settings.environments.get(self.started.environment)
+        nowhere = Target(
+            name=self.started.environment,
+            service=self.config.settings.service,
+            sandbox=environment is not None and environment.sandbox,
+        )
         return plan_of(self.binder, self.config, self.what, target or nowhere)
 
 

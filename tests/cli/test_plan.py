@@ -37,6 +37,7 @@ backups:
   primary: {s3: {bucket: backups, prefix: team/, region: eu-west-1}}
   copies: [{directory: /mnt/offsite}]
   retention: {within: 7d, daily: 30, minimum: 3}
+roles: {platform: [ann, bob]}
 contacts: {channel: "#ops <alerts>", vendors: {atlas: "0800 | 123"}}
 schedules:
   - {run: nightly, environment: production, cron: "0 3 * * *"}

@@ -17,12 +17,17 @@ def repeatable(action: str) -> bool:
     return action.endswith("again")
 
 
+ROLES = {"lead": ("grace", "uid:1001"), "dba": ("linus",)}
+"""The accounts that have each role, in these tests."""
+
+
 def compile_steps(steps: Steps, *, cleanup: Steps | None = None, inputs: dict[str, Any] | None = None) -> Plan:
     """Give the plan of a runbook with these steps."""
     runbook = Runbook.model_validate(
         {"runbook": "test", "title": "Test", "steps": steps, "cleanup": cleanup or [], "inputs": inputs or {}}
     )
-    return Compiler({}, repeatable).runbook(runbook, mode=Mode.INCIDENT, constants={"run": {"id": "r"}})
+    compiler = Compiler({}, repeatable, roles=ROLES)
+    return compiler.runbook(runbook, mode=Mode.INCIDENT, constants={"run": {"id": "r"}})
 
 
 def random_plan(random: Random) -> Plan:

@@ -1,6 +1,7 @@
 """Whoever goes on with a run counts its approvals again."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,9 @@ from drx.engine.four_eyes import wrong_approval
 from drx.engine.terms import Choice, Mode, Part, QuestionKind
 from tests.engine.plans import compile_steps
 
-STEP = {"id": "ok", "approve": "Go?", "approvers": {"min": 2, "not_operator": True}}
+OTHERS = {"min": 2, "not_operator": True}
+LEADS = {"min": 1, "roles": ["lead"]}
+EITHER = {"min": 2, "not_operator": True, "roles": ["lead", "dba"]}
 
 
 def _by(user: str, fact: Fact, number: int) -> Event:
@@ -17,16 +20,25 @@ def _by(user: str, fact: Fact, number: int) -> Event:
 
 
 @pytest.mark.parametrize(
-    ("people", "wrong"),
+    ("approvers", "people", "wrong"),
     [
-        (["grace", "linus"], None),
-        (["grace", "ada"], "ok is approved by ada, who runs it"),
-        (["grace"], "ok went on with 1 of 2 approvals"),
-        (["grace", "grace"], "ok went on with 1 of 2 approvals"),
-        ([], "ok went on with 0 of 2 approvals"),
+        (OTHERS, ["grace", "linus"], None),
+        (OTHERS, ["grace", "ada"], "ok is approved, but ada runs this runbook; somebody else has to approve"),
+        (OTHERS, ["grace"], "ok went on with 1 of 2 approvals"),
+        (OTHERS, ["grace", "grace"], "ok went on with 1 of 2 approvals"),
+        (OTHERS, [], "ok went on with 0 of 2 approvals"),
+        (LEADS, ["grace"], None),
+        (LEADS, ["uid:1001"], None),
+        (LEADS, ["linus"],
+         "ok is approved, but linus does not have the role lead; who may approve: grace or uid:1001 (lead)"),
+        (EITHER, ["grace", "linus"], None),
+        (EITHER, ["grace", "uid:1001"], None),
+        (EITHER, ["linus"], "ok went on with 1 of 2 approvals"),
+        ({"roles": ["none"]}, ["grace"],
+         "ok is approved, but grace does not have the role none; who may approve: nobody (none)"),
     ],
-)
-def test_approvals_are_counted_again(people: list[str], wrong: str | None) -> None:
+)  # fmt: skip
+def test_approvals_are_counted_again(approvers: dict[str, Any], people: list[str], wrong: str | None) -> None:
     facts: list[tuple[str, Fact]] = [
         ("ada", RunStarted("r", Mode.OPERATION, "test", "lab", False, "0", {}, None)),
         ("ada", StepWaiting("ok", 1, "Go?")),
@@ -34,4 +46,4 @@ def test_approvals_are_counted_again(people: list[str], wrong: str | None) -> No
         ("ada", StepSucceeded("ok", 1, 1, Part.WORK, {})),
     ]
     events = [_by(user, fact, number) for number, (user, fact) in enumerate(facts)]
-    assert wrong_approval(compile_steps([STEP]), events) == wrong
+    assert wrong_approval(compile_steps([{"id": "ok", "approve": "Go?", "approvers": approvers}]), events) == wrong

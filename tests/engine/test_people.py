@@ -38,7 +38,9 @@ def test_a_person_confirms_answers_and_approves() -> None:
     assert run.answer(Choice.APPROVE) == "ada runs this runbook; somebody else has to approve"
     assert run.answer(Choice.APPROVE, user="grace") is None
     assert run.answer(Choice.APPROVE, user="grace") is None
-    assert run.question().details == ("1 of 2 approvals", "grace")
+    who = "who may approve: anybody but ada, who runs it, by drx approve r ok"
+    assert run.question().details == ("1 of 2 approvals", "grace", who)
+    assert run.question().choices == (Choice.REJECT,), "whoever runs it cannot approve, so that is not offered"
     assert run.answer(Choice.APPROVE, user="linus") is None
     assert run.end() == "succeeded"
     assert run.visit("ok").outputs["approved_by"] == ["grace", "linus"]

@@ -135,7 +135,6 @@ class World:
     def _answer(self, question: Question) -> None:
         self.patience -= 1
         self.now += timedelta(seconds=self.random.choice([1, 60]))
-        user = self.random.choice(["ada", "grace", "linus"])
         if question.kind is QuestionKind.INPUT:
             assert self.offer(InputGiven(question.step, "2026-11-21T07:59:00Z")) is None
             return
@@ -145,6 +144,8 @@ class World:
                 c for c in choices if c not in (Choice.RETRY, Choice.GOTO, Choice.REJECT, Choice.WENT_WRONG)
             )
         choice = self.random.choice(choices)
+        others = ["grace", "linus"] if choice in (Choice.APPROVE, Choice.REJECT) else []
+        user = self.random.choice(["ada", *others])
         value = self.random.choice(question.options) if choice is Choice.GOTO and question.options else "text"
         answer = Answered(question.step, question.visit, question.kind, choice, value, reason="because")
         if self.offer(answer, user) is not None and choice is not Choice.GOTO:

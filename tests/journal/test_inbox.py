@@ -35,7 +35,7 @@ def test_no_inbox_is_an_empty_inbox(tmp_path: Path) -> None:
 def test_the_owner_is_who_the_kernel_says(tmp_path: Path) -> None:
     os.chown(place(tmp_path, APPROVAL), 1, -1)
     os.chown(place(tmp_path, APPROVAL), 3_999_999, -1)
-    assert [item.owner for item in take(tmp_path) if isinstance(item, Delivery)] == ["daemon", "uid 3999999"]
+    assert [item.owner for item in take(tmp_path) if isinstance(item, Delivery)] == ["daemon", "uid:3999999"]
 
 
 @pytest.mark.parametrize(

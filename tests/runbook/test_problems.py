@@ -22,6 +22,7 @@ SURROUNDINGS = Surroundings(
     contacts=frozenset({"channel", "vendors.atlas"}),
     environments=frozenset({"production", "sandbox"}),
     protected=frozenset({"production"}),
+    roles={"lead": ("anna", "ben"), "dba": ("carl",)},
     action_names=lambda: sorted(actions.SPECS),
     is_secret=lambda name: name == "target.mongo.uri",
 )

@@ -34,7 +34,7 @@ def test_an_untouched_record_is_intact(record: Path) -> None:
     found = audit(record)
 
     assert found.problems == ()
-    assert [line.partition(":")[0] for line in found.held] == ["journal", "frozen", "seal", "reports"]
+    assert [line.partition(":")[0] for line in found.held] == ["journal", "frozen", "seal", "approvals", "reports"]
     assert "byte by byte the same" in found.held[-1]
 
 

@@ -150,10 +150,9 @@ def _left(mark: str) -> list[Path]:
 def test_a_second_pair_of_eyes_approves_through_the_inbox(project: Project) -> None:
     step = "{id: ok, approve: 'Switch over?', approvers: {min: 1, not_operator: true}, expect: 1m}"
     terminal = Terminal(project.write(steps_yaml(step)))
-    terminal.see("Approve - ")
+    terminal.see("who may approve: anybody but ada, who runs it")
+    terminal.see("Reject (why)")
     approval = Answered("ok", 1, QuestionKind.STEP, Choice.APPROVE)
-    terminal.type("\r")
-    terminal.see("not accepted from ada")
     os.chown(place(project.record, approval), 1, -1)
     assert terminal.end() == ExitCode.OK
     answered = next(event for event in project.events if isinstance(event.fact, Answered))

@@ -1,7 +1,7 @@
 """Judge runbooks and drills: every problem at once, each with its position. Runs nothing."""
 
 from drx.runbook.catalogue import Catalogue
-from drx.runbook.check import calls, drill, flow, inputs, nested, surprises, times
+from drx.runbook.check import calls, drill, flow, inputs, nested, people, surprises, times
 from drx.runbook.check.review import Review, Surroundings
 from drx.runbook.check.stand_ins import stand_in
 from drx.runbook.load import Binder, Loaded
@@ -53,6 +53,7 @@ def check_runbook(
     times.check_timeout(review, runbook)
     times.check_objective(review, runbook)
     surprises.check(review, runbook)
+    people.check(review, runbook)
     return review.found()
 
 

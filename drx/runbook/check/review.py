@@ -1,6 +1,6 @@
 """Collect the problems of one document, and walk its steps with their places. Judges nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
@@ -31,6 +31,8 @@ class Surroundings:
     """Every environment. None where that is not known."""
     protected: frozenset[str] = frozenset()
     """Those that no drill may touch."""
+    roles: Mapping[str, tuple[str, ...]] | None = None
+    """The accounts that have each role. None where that is not known."""
     action_names: Callable[[], Iterable[str]] = tuple
     """Every action there is; asked for only where a name is unknown."""
     is_secret: Callable[[str], bool] = lambda name: False
