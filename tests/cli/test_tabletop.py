@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from drx.cli import app
+from drx.cli.binder import read_binder
 from drx.engine.events import Answered, Event, RunFinished, StepFailed, StepSucceeded
 from drx.engine.terms import Choice, Outcome
 from drx.errors import ExitCode
@@ -13,6 +14,7 @@ from drx.journal import JOURNAL, read_journal
 from tests.cli.screens import Terminal
 
 Capture = pytest.CaptureFixture[str]
+ROOT = Path(__file__).resolve().parents[2]
 ENTER, DOWN = "\r", "\x1b[B"
 CONFIG = """
 service: x
@@ -143,3 +145,10 @@ def test_surprises_are_checked(project: Path, capsys: Capture, surprise: str, sa
     path.write_text(path.read_text() + f"  - {surprise}\n")
     assert app.run(["check", "outage"]) == ExitCode.INVALID
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["db-drop", "server-failure", "s3-loss", "full-infra-loss"])
+def test_every_shipped_scenario_holds_surprises(name: str) -> None:
+    surprises = read_binder(ROOT).runbook(name).surprises
+    assert any(surprise.ask for surprise in surprises)
+    assert any(surprise.fails for surprise in surprises)
