@@ -4,6 +4,7 @@ import dataclasses
 import os
 import typing
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from drx.cli.binder import read_binder, read_bounded
@@ -52,6 +53,7 @@ class _Project:
 
     def __init__(self, root: Path, config: Config | None, problems: list[Problem]) -> None:
         self.root = root
+        self.config = config
         self.binder: Binder = read_binder(root)
         self.config_problems = problems
         self.surroundings = surroundings_of(config)
@@ -95,11 +97,17 @@ class _Project:
             return [_unreadable(path, error)]
         if path.name == CONFIG:
             if path.absolute() == (self.root / CONFIG).absolute():
-                return self.config_problems
+                return [*self.config_problems, *self._doubts()]
             return _problems_of(lambda: read_config(data, str(path), path.absolute().parent))
         from drx.actions.registry import catalogue
 
         return check_document(data, str(path), catalogue, self.binder, self.surroundings)
+
+    def _doubts(self) -> list[Problem]:
+        """Warn of schedules that are sound and still cannot keep the RPO."""
+        from drx.schedule.rpo import too_seldom
+
+        return list(too_seldom(self.config, self.binder.runbook, datetime.now(UTC))) if self.config else []
 
 
 def _unreadable(path: Path, error: InvalidInput) -> Problem:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from drx.cli.project import Project, load_project
@@ -12,12 +12,19 @@ from drx.errors import ExitCode, StaleError, UsageError
 from drx.files import write_atomically
 from drx.schedule.block import with_block
 from drx.schedule.files import FORMS, Place
+from drx.schedule.jobs import Job
+from drx.yaml_source import InvalidDocument
 
 FOLDERS = {
     "systemd": Path("/etc/systemd/system"),
     "github": Path(".github/workflows"),
     "kubernetes": Path("kubernetes"),
 }
+PASSING = {
+    "github": "the disk of a GitHub runner goes with its job",
+    "kubernetes": "a pod's disk goes with it, and a volume may go with its cluster",
+}
+"""Where records have to be copied elsewhere, and why."""
 AFTER = {
     "systemd": "Now: systemctl daemon-reload && systemctl enable --now {timers}",
     "github": "Now: commit them, and set the secrets they name in the repository's settings",
@@ -37,7 +44,8 @@ def schedule_files(
 ) -> int:
     """Print the files of one form, write them, or compare them with what is in place.
 
-    Raises StaleError where these differ, UsageError where they cannot be read or written.
+    Raises StaleError where these differ, UsageError where they cannot be read or written, InvalidDocument where the
+    records of the runs would be lost.
     """
     if write and check:
         raise UsageError("--write and --check exclude each other", "Use one of them")
@@ -49,7 +57,10 @@ def schedule_files(
         _install(project),
         image,
     )
-    files = FORMS[form](read_jobs(project), place)
+    jobs = read_jobs(project)
+    if form in PASSING:
+        _require_records(project, jobs, PASSING[form])
+    files = FORMS[form](jobs, place)
     if not write and not check:
         _print(files)
     elif form == "cron":
@@ -58,6 +69,17 @@ def schedule_files(
         folder = output or (project.root / FOLDERS[form])
         _folder(form, files, folder, check=check)
     return ExitCode.OK
+
+
+def _require_records(project: Project, jobs: Sequence[Job], place: str) -> None:
+    """See that records outlive the disk they are written to; runs in a sandbox are practice, and not copied."""
+    settings = project.config.settings
+    sandboxes = {name for name, found in settings.environments.items() if found.sandbox}
+    lost = [job.name for job in jobs if job.environment not in sandboxes]
+    if settings.records is None and lost:
+        message = f"{place}, and drx.yaml does not say where else the records of {', '.join(lost)} go"
+        remedy = f"Add this line: records: {{s3: {{bucket: {settings.service}-records, region: us-east-1}}}}"
+        raise InvalidDocument([project.config.document.problem(("schedules",), message, remedy)])
 
 
 def _install(project: Project) -> str:

@@ -1,5 +1,6 @@
 """The jobs of a project: its schedules, with title and time of what they run. Reads files only."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -31,11 +32,14 @@ def _runbook(binder: "Binder", name: str) -> Subject:
     from drx.runbook.timing import critical_path
 
     runbook = binder.runbook(name)
-    return Subject(runbook.title, critical_path(runbook, binder.runbook).expected)
+    expected = critical_path(runbook, binder.runbook).expected
+    return Subject(runbook.title, expected, runbook.timeout, runbook.grace)
 
 
 def _drill(binder: "Binder", name: str) -> Subject:
     drill = binder.drill(name)
     steps = (*drill.setup, *drill.pass_, *drill.teardown)
     around = sum((step.expect for step in steps if step.expect), timedelta(0))
-    return Subject(drill.title or f"Drill of {drill.runbook}", around + _runbook(binder, drill.runbook).expected)
+    recovery = _runbook(binder, drill.runbook)
+    title = drill.title or f"Drill of {drill.runbook}"
+    return replace(recovery, title=title, expected=around + recovery.expected)

@@ -36,8 +36,6 @@ from drx.units import show_time
 if TYPE_CHECKING:
     from drx.schedule.jobs import Job
 
-SLICE = "backup.slice"
-
 
 def status(
     environment: str | None,
@@ -153,12 +151,9 @@ def _ask(project: Project, name: str, binder: Binder, jobs: "list[Job]", now: da
 
 def _slices(binder: Binder, job: "Job") -> bool:
     """Whether a job archives the oplog."""
-    from drx.runbook.model import ActionStep
+    from drx.schedule.rpo import archives_oplog
 
-    if job.arguments[0] != "run":
-        return False
-    steps = binder.runbook(job.arguments[1]).steps
-    return any(isinstance(step, ActionStep) and step.action == SLICE for step in steps)
+    return job.arguments[0] == "run" and archives_oplog(binder.runbook(job.arguments[1]))
 
 
 def _interval(job: "Job | None", now: datetime) -> timedelta | None:

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from math import ceil
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -105,5 +106,7 @@ def _environment() -> Environment:
     environment.filters["quoted"] = shlex.quote
     # YAML reads a JSON text as that text, whatever it holds.
     environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
+    environment.filters["seconds"] = lambda span: ceil(span.total_seconds())
+    environment.filters["minutes"] = lambda span: ceil(span.total_seconds() / 60)
     environment.filters["in_words"] = lambda job: f"{in_words(job.cron)}, {job.timezone}"
     return environment

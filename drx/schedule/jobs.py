@@ -8,6 +8,10 @@ from datetime import timedelta
 
 from drx.config.model import Environment, Schedule, Settings
 from drx.config.values import REFERENCE
+from drx.units import show_duration
+
+_MARGIN = timedelta(minutes=4)
+"""What a run may need beyond its own limits: to start, and to write and copy its report."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,10 @@ class Job:
     title: str
     expected: timedelta
     """How long it takes when every step takes as long as it should."""
+    timeout: timedelta | None
+    """After this long the run gives up; none where its runbook states none."""
+    grace: timedelta
+    """How long it may clean up after that, or after a signal."""
     variables: tuple[str, ...]
     """Environment variables that drx.yaml refers to for it, secrets among them."""
 
@@ -32,13 +40,32 @@ class Job:
         """The command line."""
         return " ".join(("drx", *self.arguments))
 
+    @property
+    def patience(self) -> timedelta:
+        """How long what runs the job has to wait after SIGTERM: longer than the run needs, or it is killed half-way."""
+        return self.grace + _MARGIN
+
+    @property
+    def longest(self) -> timedelta | None:
+        """After this long the job does not answer any more, and may be ended; none where nobody can tell."""
+        return self.timeout + self.grace + 2 * _MARGIN if self.timeout is not None else None
+
+    @property
+    def limits(self) -> str:
+        """Say the run's own limits: what ends it from outside comes after them."""
+        if self.timeout is None:
+            return "The run has no limit of its own"
+        return f"The run gives up after {show_duration(self.timeout)}, and cleans up within {show_duration(self.grace)}"
+
 
 @dataclass(frozen=True)
 class Subject:
-    """What a schedule runs: its title and how long that should take."""
+    """What a schedule runs: its title, how long that should take, and the limits that its runbook states."""
 
     title: str
     expected: timedelta
+    timeout: timedelta | None = None
+    grace: timedelta = timedelta(minutes=1)
 
 
 def jobs_of(settings: Settings, subjects: Mapping[str, Subject]) -> tuple[Job, ...]:
@@ -56,7 +83,7 @@ def jobs_of(settings: Settings, subjects: Mapping[str, Subject]) -> tuple[Job, .
         made.append(
             Job(
                 name, tuple(_arguments(schedule)), environment, schedule.cron, schedule.timezone, subject.title,
-                subject.expected, tuple(_variables(settings, environment, schedule)),
+                subject.expected, subject.timeout, subject.grace, tuple(_variables(settings, environment, schedule)),
             )
         )  # fmt: skip
     return tuple(made)
@@ -87,7 +114,7 @@ def _variables(settings: Settings, environment: str, schedule: Schedule) -> Sequ
 
 def _asks_aws(environment: Environment, settings: Settings) -> bool:
     stores = (settings.backups.primary, *settings.backups.copies) if settings.backups else ()
-    buckets = [environment.uploads, *(store.s3 for store in stores)]
+    buckets = [environment.uploads, *(store.s3 for store in stores), settings.records and settings.records.s3]
     return not environment.sandbox and any(bucket and not bucket.access_key_id for bucket in buckets)
 
 

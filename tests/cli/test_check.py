@@ -51,6 +51,17 @@ def test_a_project_without_problems(project: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == "2 files checked: no problems\n"
 
 
+def test_slices_that_cannot_keep_the_rpo_are_a_warning(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schedule = 'schedules: [{run: slices, environment: production, cron: "0 */3 * * *"}]\n'
+    (project / "drx.yaml").write_text(CONFIG + schedule)
+    slices = "runbook: slices\nkind: operation\ntitle: S\nsteps: [{id: s, action: backup.slice, expect: 1m}]\n"
+    (project / "runbooks" / "slices.yaml").write_text(slices)
+    assert check([]) == 0
+    shown = capsys.readouterr().out
+    assert "drx.yaml:6:58: warning: up to 3h between two slices and 1m for the next one are more than" in shown
+    assert shown.endswith("3 files checked: 1 warning\n")
+
+
 def test_every_problem_of_every_file_and_one_summary(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "drx.yaml").write_text(CONFIG + "backups: {}\nretention: 3\n")
     (project / "drills" / "outage.yaml").write_text(DRILL)

@@ -20,6 +20,7 @@ schedules:
   - {run: nightly, environment: production, cron: "0 3 * * *"}
   - {run: slices, environment: production, cron: "*/10 * * * *", timezone: UTC}
 """
+RECORDS = "records: {s3: {bucket: shop-records, region: us-east-1}}\n"
 RUNBOOK = "runbook: {name}\nkind: operation\ntitle: Do it\nsteps: [{{id: a, action: mongo.ping, expect: 15m}}]\n"
 
 
@@ -51,17 +52,48 @@ def test_show_for_machines(capsys: Capture) -> None:
 
 def test_workflows_are_written_compared_and_cleared_away(project: Path, capsys: Capture) -> None:
     folder = project / ".github" / "workflows"
+    (project / "drx.yaml").write_text(CONFIG + RECORDS)
     assert run(["schedule", "github", "--check"]) == ExitCode.STALE
     assert run(["schedule", "github", "--write"]) == ExitCode.OK
     assert run(["schedule", "github", "--check"]) == ExitCode.OK
     (folder / "ci.yml").write_text("name: mine\n")
-    (project / "drx.yaml").write_text(CONFIG.replace("*/10", "*/20").replace("run: nightly", "run: slices"))
+    changed = CONFIG.replace("*/10", "*/20").replace("run: nightly", "run: slices")
+    (project / "drx.yaml").write_text(changed + RECORDS)
     capsys.readouterr()
     assert run(["schedule", "github", "--check"]) == ExitCode.STALE
     assert "drx-nightly.yml (no job any more)" in capsys.readouterr().err
     assert run(["schedule", "github", "--write"]) == ExitCode.OK
     left = sorted(path.name for path in folder.iterdir())
     assert left == ["ci.yml", "drx-slices-production-2.yml", "drx-slices-production.yml"]
+
+
+@pytest.mark.parametrize("form", [["github"], ["kubernetes", "--image", "registry.example/drx:1"]])
+def test_where_disks_do_not_last_records_have_to_go_elsewhere(form: list[str], project: Path, capsys: Capture) -> None:
+    assert run(["schedule", *form]) == ExitCode.INVALID
+    said = capsys.readouterr()
+    assert not said.out
+    assert "does not say where else the records of nightly, slices go" in said.err
+    line = said.err.partition("Add this line: ")[2]
+    (project / "drx.yaml").write_text(CONFIG + line)
+    assert run(["schedule", *form]) == ExitCode.OK
+    practice = CONFIG.replace('{mongo: {uri: "${DATABASE_URL}", database: shop}}', "{sandbox: true}")
+    (project / "drx.yaml").write_text(practice)
+    assert run(["schedule", *form]) == ExitCode.OK, "runs in a sandbox are not copied"
+
+
+def test_a_run_in_a_place_that_does_not_last_is_given_its_own_limits(project: Path, capsys: Capture) -> None:
+    path = project / "runbooks" / "slices.yaml"
+    path.write_text(path.read_text() + "timeout: 7h\ngrace: 5m\n")
+    (project / "drx.yaml").write_text(CONFIG + RECORDS)
+    run(["schedule", "github"])
+    assert "timeout-minutes: 433" in (shown := capsys.readouterr().out)
+    assert "GitHub's own runners end a job after six hours" in shown
+    run(["schedule", "kubernetes", "--image", "x"])
+    assert "terminationGracePeriodSeconds: 540" in (shown := capsys.readouterr().out)
+    assert "activeDeadlineSeconds: 25980" in shown
+    run(["schedule", "systemd"])
+    assert "TimeoutStartSec=25980" in (shown := capsys.readouterr().out)
+    assert "TimeoutStopSec=540" in shown
 
 
 def test_a_crontab_keeps_what_others_wrote(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

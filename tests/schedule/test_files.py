@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ from drx.schedule.block import with_block
 from drx.schedule.calendar import on_calendar
 from drx.schedule.cron import moments
 from drx.schedule.files import FORMS, Place
-from drx.schedule.jobs import Job, Subject, jobs_of
+from drx.schedule.jobs import Subject, jobs_of
 from drx.schedule.overview import look_ahead
 
 SETTINGS = Settings.model_validate(
@@ -109,7 +110,7 @@ def test_what_systemd_cannot_say_is_refused(cron: str) -> None:
 
 
 def test_github_knows_no_zone_but_utc() -> None:
-    job = Job("x", ("run", "x"), "", "0 3 * * *", "Europe/Berlin", "X", timedelta(0), ())
+    job = replace(JOBS[0], name="x", timezone="Europe/Berlin")
     with pytest.raises(UsageError, match=r"in UTC, and x is in Europe/Berlin"):
         FORMS["github"]([job], PLACE)
 
