@@ -14,6 +14,7 @@ from drx.errors import ExitCode
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
     commands_runs.register(app)
+    app.command("init", epilog=exit_codes(0, 2, 3, 8, 130))(init)
     app.command("check", epilog=exit_codes(0, 2, 3))(check)
     app.command("actions", epilog=exit_codes(0, 2, 9))(actions)
     app.command("schema", epilog=exit_codes(0, 2, 9))(schema)
@@ -24,6 +25,26 @@ def register(app: typer.Typer) -> None:
     commands_evidence.register(app)
     schedule.register(app)
     notify.register(app)
+
+
+def init(
+    service: Annotated[
+        str | None, typer.Option("--service", help="Name of the service; without it, that of the folder.")
+    ] = None,
+    sandbox_only: Annotated[
+        bool, typer.Option("--sandbox-only", help="Ask nothing: begin with a sandbox to practise on.")
+    ] = False,
+) -> int:
+    """Make a first drx.yaml, runbooks and drills.
+
+    Asks what runs where, what was promised and whom to tell, tries the connections, and writes files that
+    `drx check` finds no fault with. What is there already stays as it is. Secrets are named, never typed.
+
+    Example: drx init --sandbox-only && drx drill db-drop --env sandbox
+    """
+    from drx.cli.init import init as run
+
+    return run(service=service, sandbox_only=sandbox_only, root=Path.cwd())
 
 
 def check(

@@ -12,7 +12,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "In an incident": ("run", "resume", "show", "approve", "note", "review"),
     "Practise": ("drill", "sandbox"),
     "Backups": ("backups", "mongo"),
-    "Write and check": ("check", "actions", "schema", "trust"),
+    "Write and check": ("init", "check", "actions", "schema", "trust"),
     "Evidence": ("status", "runs", "report", "plan", "audit", "export", "sign"),
     "By itself": ("schedule", "notify"),
 }

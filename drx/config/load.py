@@ -57,7 +57,7 @@ def find_config(start: Path) -> Path:
     for directory in (here, *here.parents):
         if os.path.lexists(directory / FILE_NAME):
             return directory / FILE_NAME
-    raise UsageError(f"there is no {FILE_NAME} in {start} or above", "Make one; the README shows how it looks")
+    raise UsageError(f"there is no {FILE_NAME} in {start} or above", "Make one with `drx init`")
 
 
 def load_config(path: Path) -> Config:

@@ -36,6 +36,12 @@ def test_the_first_runbook(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_service_of_ones_own(tmp_path: Path) -> None:
+    assert "files checked" in follow("getting-started.md", tmp_path)
+    assert (tmp_path / "shop" / "drills" / "db-drop.yaml").is_file()
+
+
+@pytest.mark.slow
 def test_the_first_drill(tmp_path: Path) -> None:
     for name in ("drx.yaml", "runbooks", "drills"):
         source = ROOT / name

@@ -1,0 +1,118 @@
+"""Try what a new drx.yaml names, once, and say what is there: reads only, and every part within seconds."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import assert_never
+
+from drx.config import (
+    BucketStore,
+    Config,
+    DirectoryStore,
+    HostTarget,
+    RailwayTarget,
+    StoreTarget,
+    SystemdTarget,
+    Target,
+    resolve_target,
+)
+from drx.errors import DrxError
+from drx.guard import identify, identify_bucket
+from drx.starter import Production, RailwayHost
+
+ENVIRONMENT = "production"
+_SECONDS = 5.0
+_UNSET = "mongodb://unset"
+"""Stands in for a variable that is not set, so that everything else can be read."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of one part."""
+
+    name: str
+    good: bool
+    told: str
+    remedy: str = ""
+
+
+def try_production(config: Config, production: Production, environ: Mapping[str, str] = os.environ) -> Iterator[Tried]:
+    """Ask every server of production something harmless, one after the other; what fails is told, and ends nothing."""
+    unset = [name for name in production.variables if not environ.get(name)]
+    target = resolve_target(config, ENVIRONMENT, {**environ, **dict.fromkeys(unset, _UNSET)})
+    for name, variable, ask in _questions(target, production):
+        if variable in unset:
+            yield Tried(name, False, f"the variable {variable} is not set now", f"Set it: export {variable}=...")
+        else:
+            yield _tried(name, ask)
+
+
+def _tried(name: str, ask: Callable[[], str]) -> Tried:
+    try:
+        return Tried(name, True, ask())
+    except DrxError as error:
+        return Tried(name, False, error.message, error.remedy)
+
+
+Question = tuple[str, str | None, Callable[[], str]]
+"""What is asked, the variable that it needs, and what asks."""
+
+
+def _questions(target: Target, production: Production) -> Iterator[Question]:
+    yield "database", production.mongo_variable, lambda: identify(target, "mongo").value
+    if target.uploads:
+        yield "uploads", None, lambda: identify(target, "uploads").value
+    if target.backups:
+        for label, store in target.backups.labelled:
+            yield ("backups" if store is target.backups.primary else label), None, _asking_store(store)
+    match target.host:
+        case None:
+            pass
+        case HostTarget(directory=directory):
+            yield "application", None, partial(_directory, directory)
+        case RailwayTarget() | SystemdTarget():
+            yield "application", _token(production), lambda: identify(target, "host").value
+        case _:
+            assert_never(target.host)
+    yield "health page", None, lambda: _health(production.health_url)
+
+
+def _asking_store(store: StoreTarget) -> Callable[[], str]:
+    match store:
+        case BucketStore():
+            return lambda: identify_bucket(store).value
+        case DirectoryStore():
+            return partial(_directory, store.path)
+        case _:
+            assert_never(store)
+
+
+def _token(production: Production) -> str | None:
+    return production.host.token_variable if isinstance(production.host, RailwayHost) else None
+
+
+def _directory(path: Path) -> str:
+    if not path.is_dir():
+        raise DrxError(f"there is no directory {path}", f"Make it, or mount it: mkdir -p {path}")
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise DrxError(f"the directory {path} may not be written", "Let the user that runs drx write there")
+    return str(path)
+
+
+def _health(url: str) -> str:
+    from drx.actions.web import LOOK, Exchange
+
+    exchange = Exchange("GET", url, {}, None, _SECONDS, 5)
+    limit = threading.Timer(2 * _SECONDS, exchange.stop)
+    limit.daemon = True
+    limit.start()
+    try:
+        reply = exchange.run()
+    finally:
+        limit.cancel()
+    if not 200 <= reply.status < 300:
+        raise DrxError(f"{url} answers {reply.status}", LOOK)
+    return f"{url} answers {reply.status}"

@@ -1,0 +1,30 @@
+"""A first drx.yaml, with the shipped runbooks and drills that fit it, out of a few answers. Pure: text out."""
+
+from drx.starter.answers import (
+    Answers,
+    Bucket,
+    Directory,
+    Host,
+    LocalHost,
+    Place,
+    Production,
+    RailwayHost,
+    SystemdHost,
+    sandbox_answers,
+)
+from drx.starter.files import Starter, make_starter
+
+__all__ = [
+    "Answers",
+    "Bucket",
+    "Directory",
+    "Host",
+    "LocalHost",
+    "Place",
+    "Production",
+    "RailwayHost",
+    "Starter",
+    "SystemdHost",
+    "make_starter",
+    "sandbox_answers",
+]

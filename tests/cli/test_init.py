@@ -1,0 +1,197 @@
+"""`drx init`: at a terminal and without one, against real servers, and from an installed wheel."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from drx.cli.app import run
+from drx.cli.init import shipped, write
+from drx.cli.trying import Tried, try_production
+from drx.errors import ExitCode, UsageError
+from drx.starter import Answers, Bucket, Directory, LocalHost, Production, RailwayHost, sandbox_answers
+from tests.cli.screens import Terminal
+from tests.servers import free_port
+from tests.starter.projects import answers, config_of, starter_of
+
+Capture = pytest.CaptureFixture[str]
+ENTER, DOWN, CTRL_C = "\r", "\x1b[B", "\x03"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the current one."""
+    folder = tmp_path / "My Shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_sandbox_is_ready_without_a_question(folder: Path, capsys: Capture) -> None:
+    assert run(["init", "--sandbox-only"]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "drx drill db-drop --env sandbox" in shown
+    assert "files checked" in shown
+    assert all(len(line) <= 80 for line in shown.split("Next")[1].splitlines())
+    assert (folder / "drx.yaml").read_text().startswith("# What my-shop runs on")
+    assert (folder / "drx.yaml").stat().st_mode & 0o777 == 0o644
+    assert {f"{path.parent.name}/{path.name}" for path in folder.glob("*/*.yaml")} == set(shipped())
+
+
+def test_what_is_there_stays(folder: Path, capsys: Capture) -> None:
+    (folder / "runbooks").mkdir()
+    mine = folder / "runbooks" / "db-drop.yaml"
+    mine.write_text("runbook: db-drop\n")
+    assert run(["init", "--sandbox-only", "--service", "shop"]) == ExitCode.INVALID
+    shown = capsys.readouterr().out
+    assert "kept as it was: runbooks/db-drop.yaml" in shown
+    assert "runbooks/db-drop.yaml:1:1" in shown, "it is checked like the others"
+    assert mine.read_text() == "runbook: db-drop\n"
+
+    before = (folder / "drx.yaml").read_bytes()
+    assert run(["init", "--sandbox-only"]) == ExitCode.USAGE
+    assert "drx.yaml is here already" in capsys.readouterr().err
+    assert (folder / "drx.yaml").read_bytes() == before
+
+
+def test_nobody_to_ask(folder: Path, capsys: Capture) -> None:
+    assert run(["init"]) == ExitCode.HUMAN_NEEDED
+    assert "drx init --sandbox-only" in capsys.readouterr().err
+    assert run(["init", "--sandbox-only", "--service", "My Shop"]) == ExitCode.USAGE
+    assert "--service: 'My Shop' is no name" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
+def test_all_is_written_or_nothing(folder: Path) -> None:
+    (folder / "runbooks").write_text("in the way")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write({"drx.yaml": "x", "drills/a.yaml": "x", "runbooks/a.yaml": "x"}, folder)
+    assert [path.name for path in folder.iterdir()] == ["runbooks"]
+
+
+@pytest.mark.slow
+def test_a_person_answers_and_is_told_what_comes_next(folder: Path) -> None:
+    (folder / "backups").mkdir()
+    terminal = Terminal(folder, "init")
+    for question, keys in (
+        ("What is the service called?", [ENTER]),
+        ("What do you have?", [ENTER]),
+        ("Within what time", [ENTER]),
+        ("may be lost", [ENTER]),
+        ("Which variable holds", ["NO_SUCH_VARIABLE", ENTER]),
+        ("called on that server?", [ENTER]),
+        ("users' files", [ENTER]),
+        ("Where do backups go?", ["backups/", ENTER]),
+        ("a second copy", [ENTER]),
+        ("application run?", [DOWN, DOWN, DOWN, ENTER]),
+        ("works?", ["http://127.0.0.1:1/healthz", ENTER]),
+        ("in an incident?", [ENTER]),
+    ):
+        terminal.see(question)
+        assert not (folder / "drx.yaml").exists()
+        terminal.type(*keys)
+    assert terminal.end() == ExitCode.OK
+    assert "Next\n  drx drill db-drop --env sandbox" in terminal.text
+    assert "runbooks/db-drop.yaml" in terminal.text
+    text = (folder / "drx.yaml").read_text()
+    assert 'uri: "${NO_SUCH_VARIABLE}", database: my-shop' in text
+    assert "{run: hourly-incremental, environment: production" in text
+    assert not (folder / "runbooks" / "s3-loss.yaml").exists()
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_ctrl_c_leaves_nothing_behind(folder: Path, term: str) -> None:
+    terminal = Terminal(folder, "init", term=term)
+    terminal.see("What is the service called?")
+    terminal.type(ENTER)
+    terminal.see("There is a production")
+    terminal.type(CTRL_C)
+    assert terminal.end() == ExitCode.INTERRUPTED
+    assert list(folder.iterdir()) == []
+
+
+def _try(given: Answers, **environ: str) -> dict[str, Tried]:
+    assert given.production
+    found = try_production(config_of(starter_of(given)), given.production, environ)
+    return {tried.name: tried for tried in found}
+
+
+def test_what_answers_is_ok(
+    tmp_path: Path, mongo_server: str, s3_server: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    health = f"{s3_server}/_ministack/health"
+    production = Production("URI", "shop", health, Bucket(bucket), LocalHost(str(tmp_path)), s3_server)
+    given = replace(answers(primary=Bucket(bucket), copy=Directory(str(tmp_path))), production=production)
+    found = _try(given, URI=mongo_server)
+    assert list(found) == ["database", "uploads", "backups", "copy-1", "application", "health page"]
+    assert [tried for tried in found.values() if not tried.good] == []
+    assert "UUID" not in found["database"].told
+    assert bucket in found["uploads"].told
+    assert found["health page"].told == f"{health} answers 200"
+
+
+@pytest.mark.slow
+def test_what_does_not_answer_is_told_with_the_remedy_and_no_secret(
+    tmp_path: Path, s3_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    gone = tmp_path / "gone"
+    production = Production(
+        "URI", "shop", f"{s3_server}/no-such-bucket/x", Bucket("no-such-bucket"), LocalHost(str(gone)), s3_server
+    )
+    given = replace(answers(primary=Bucket("no-such-store"), copy=Directory(str(gone))), production=production)
+    found = _try(given, URI=f"mongodb://ann:hunter2@127.0.0.1:{free_port()}/")
+    assert [tried.name for tried in found.values() if tried.good] == []
+    assert all(tried.remedy for tried in found.values())
+    assert "hunter2" not in str(found)
+    assert "does not answer" in found["database"].told
+    assert "no-such-bucket at" in found["uploads"].told
+    assert "no-such-store at" in found["backups"].told
+    assert found["copy-1"].told == found["application"].told == f"there is no directory {gone}"
+    assert found["health page"].told.endswith("answers 404")
+
+
+def test_a_variable_that_is_not_set_ends_no_other_try(tmp_path: Path) -> None:
+    token = RailwayHost("1", "2", "3", "TOKEN")
+    production = Production("URI", "shop", f"http://127.0.0.1:{free_port()}/", host=token)
+    found = _try(replace(answers(primary=Directory(str(tmp_path))), production=production), TOKEN="")
+    assert found["database"] == Tried("database", False, "the variable URI is not set now", "Set it: export URI=...")
+    assert found["application"].told == "the variable TOKEN is not set now"
+    assert found["backups"].good
+    assert "cannot be reached" in found["health page"].told
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_has_the_runbooks(folder: Path, tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    wheels, installed = tmp_path / "wheels", tmp_path / "installed"
+    subprocess.run(
+        [*pip, "wheel", str(ROOT), "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(wheels)],
+        check=True,
+    )
+    (wheel,) = wheels.iterdir()
+    subprocess.run([*pip, "install", str(wheel), "--no-deps", "--no-index", "--target", str(installed)], check=True)
+    assert not (installed / "drx" / "starter" / "shipped" / "drills" / "records").exists()
+    program = "import drx, sys; from drx.cli.app import main; print(drx.__file__); main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "init", "--sandbox-only"],
+        env={**os.environ, "PYTHONPATH": str(installed)}, cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(installed))
+    assert {f"{path.parent.name}/{path.name}" for path in folder.glob("*/*.yaml")} == set(shipped())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", [sandbox_answers("shop"), answers()], ids=["sandbox", "production by hand"])
+def test_what_was_written_is_drilled_at_once(folder: Path, capsys: Capture, given: Answers) -> None:
+    write(starter_of(given).files, folder)
+    assert run(["drill", "db-drop", "--env", "sandbox"]) == ExitCode.OK
+    assert "PASSED" in capsys.readouterr().out

@@ -1,0 +1,110 @@
+"""The few questions of `drx init`: what is asked, what is taken, and that no secret is."""
+
+import pytest
+
+from drx.starter import (
+    Answers,
+    Bucket,
+    Directory,
+    LocalHost,
+    Production,
+    RailwayHost,
+    SystemdHost,
+    sandbox_answers,
+)
+from drx.ui.questionnaire import Questionnaire, database_in
+from tests.ui.screens import Scripted
+
+SECRET = "hunter2"
+URI = f"mongodb://ann:{SECRET}@db1,db2/orders?tls=true"
+
+
+class Interview:
+    """A person who gives these answers, and what was said to them."""
+
+    def __init__(self, *answers: str, **environ: str) -> None:
+        self.prompts = Scripted(list(answers))
+        self.said: list[str] = []
+        self.answers = Questionnaire(self.prompts, self.said.append, environ).ask("shop")
+        assert self.prompts.answers == [], "not all was asked"
+
+    @property
+    def shown(self) -> str:
+        """Everything that stood on the screen."""
+        return "\n".join((*self.prompts.asked, *self.said))
+
+
+def test_enter_takes_what_is_suggested() -> None:
+    interview = Interview(
+        "", "There is", "", "", "", "", "", "", "", "", "Elsewhere", "https://shop.example/healthz", ""
+    )
+    production = Production("DATABASE_URL", "shop", "https://shop.example/healthz")
+    assert interview.answers == Answers("shop", "2h", "1h", "#ops-alerts", Bucket("shop-backups"), None, production)
+    assert all(question.count("(Enter: ") <= 1 for question in interview.prompts.asked)
+
+
+def test_everything_that_is_answered_is_taken() -> None:
+    interview = Interview(
+        "my-shop", "There is", "30m", "5m", "MONGO", "orders", "my-files@eu-west-1", "/srv/backups", "my-copy",
+        "https://s3.shop.example", "On another", "ann@shop", "web.service", "https://my-shop.example/up",
+        "the red phone",
+    )  # fmt: skip
+    production = Production(
+        "MONGO", "orders", "https://my-shop.example/up", Bucket("my-files", "eu-west-1"),
+        SystemdHost("ann@shop", "web.service"), "https://s3.shop.example",
+    )  # fmt: skip
+    assert interview.answers == Answers(
+        "my-shop", "30m", "5m", "the red phone", Directory("/srv/backups"), Bucket("my-copy"), production
+    )
+    assert interview.said[0].split() == ["service", "my-shop"]
+    assert "${MONGO} (not set now)" in interview.shown
+
+
+def test_without_a_production_nothing_more_is_asked() -> None:
+    interview = Interview("", "Not yet")
+    assert interview.answers == sandbox_answers("shop")
+    assert len(interview.prompts.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "host"),
+    [
+        (["At Railway", "1", "2", "3", ""], RailwayHost("1", "2", "3", "RAILWAY_TOKEN")),
+        (["On this", ""], LocalHost("app")),
+    ],
+)
+def test_each_host_has_questions_of_its_own(answers: list[str], host: LocalHost | RailwayHost) -> None:
+    before = ["", "There is", "", "", "", "", "", "./backups", ""]
+    interview = Interview(*before, *answers, "https://shop.example/", "")
+    assert interview.answers.production
+    assert interview.answers.production.host == host
+    assert "Which S3 server" not in interview.shown, "there is no bucket"
+
+
+def test_a_wrong_answer_is_explained_and_asked_again() -> None:
+    interview = Interview(
+        "My Shop", "shop", "There is", "soon", "2h", "", URI, "", "", "", "", "", "", "Elsewhere",
+        "", "shop", "https://x/", "",
+    )  # fmt: skip
+    again = [question for question in interview.prompts.asked if "\n" in question]
+    assert [question.split("'")[1] for question in again if question.startswith("'")] == ["My Shop", "soon", "shop"]
+    assert any(question.startswith("This is needed. Which address") for question in interview.prompts.asked)
+    assert "Secrets are not typed here" in interview.shown
+    assert SECRET not in interview.shown
+
+
+def test_the_address_of_the_database_tells_its_name_and_nothing_else() -> None:
+    rest = ["", "", "", "", "Elsewhere", "https://x/", ""]
+    interview = Interview("", "There is", "", "", "", "", *rest, DATABASE_URL=URI)
+    assert interview.answers.production
+    assert interview.answers.production.database == "orders"
+    assert "${DATABASE_URL} (set now)" in interview.shown
+    assert SECRET not in interview.shown
+
+
+@pytest.mark.parametrize(
+    ("uri", "database"),
+    [(URI, "orders"), ("mongodb+srv://h/x", "x"), ("mongodb://h/?a=b", ""), ("mongodb://h/admin", ""), ("", "")],
+)
+def test_a_database_is_found_in_an_address(uri: str, database: str) -> None:
+    assert database_in(uri) == database
