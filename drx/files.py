@@ -6,6 +6,11 @@ import stat
 import tempfile
 from pathlib import Path
 
+PRIVATE = 0o700
+"""The mode of a folder that is its owner's alone."""
+GROUP_READS = 0o2750
+"""The mode of a folder whose group reads it; what is made inside belongs to that group too."""
+
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Replace `path` by `data` in one step, on disk when this returns.
@@ -27,14 +32,26 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     sync_directory(path.parent)
 
 
-def make_private(path: Path) -> None:
+def make_private(path: Path, mode: int = PRIVATE) -> None:
     """Make a directory, and those above it that are missing, that nobody but their owner can look into.
 
-    Raises OSError.
+    Another `mode` lets others in. Raises OSError.
     """
     for each in (*reversed(path.parents), path):
         if not each.is_dir():
-            each.mkdir(mode=0o700, exist_ok=True)
+            each.mkdir(mode=PRIVATE, exist_ok=True)
+            if mode != PRIVATE:
+                each.chmod(mode)
+
+
+def folder_mode(folder: Path) -> int:
+    """Give the mode of a folder inside of this one: its owner's alone, unless this one is open to its group."""
+    return GROUP_READS if folder.stat().st_mode & stat.S_IRGRP else PRIVATE
+
+
+def file_mode(folder: Path) -> int:
+    """Give the mode of a file inside of a folder: its owner's alone, unless the folder is open to its group."""
+    return folder_mode(folder) & 0o660 & ~stat.S_IWGRP
 
 
 def sync_directory(path: Path) -> None:

@@ -74,6 +74,7 @@ class Project:
             unattended,
             shelf=lambda environment: shelf_of(self.config, environment),
             strays=lambda: stray_secrets(self.config, os.environ),
+            group=self.config.settings.records.group if self.config.settings.records else None,
             jobs=self.root / JOBS / self.sandbox.name,
             proven=lambda: read_verified(self.root),
             tell=self.tell,

@@ -1,12 +1,16 @@
 """Find the record of a run by its name. Reads only."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drx.accounts import account_name
 from drx.errors import JournalError, UsageError
 
 if TYPE_CHECKING:
     from drx.engine.events import RunStarted
+
+_ASK = "Let a group of accounts read new records: `records: {group: NAME}` in drx.yaml"
 
 
 def all_records(records: Path) -> list[Path]:
@@ -17,22 +21,33 @@ def all_records(records: Path) -> list[Path]:
 
 
 def find_record(records: Path, name: str) -> Path:
-    """Give the record of a run, by its id, the end of its id, or the path of its folder.
+    """Give the record of a run, by its id, its end or its beginning, or by the path of its folder.
 
-    Raises UsageError where there is none, or more than one.
+    Raises UsageError where there is none, more than one, or one that is for its owner alone.
     """
+    from drx.runner.naming import named_run
+
     if "/" in name and Path(name).is_dir():
         return Path(name)
-    known = all_records(records)
-    matches = [path for path in known if path.name == name] or [
-        path for path in known if name and path.name.endswith(name)
-    ]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise UsageError(f"'{name}' means more than one run", f"Say which: {', '.join(path.name for path in matches)}")
-    newest = ", ".join(path.name for path in known[-3:]) or "there are none yet"
-    raise UsageError(f"there is no run '{name}' in {records}", f"The newest: {newest}")
+    try:
+        return records / named_run([path.name for path in all_records(records)], name, str(records))
+    except UsageError:
+        closed = _closed(records, name)
+        if closed is None:
+            raise
+        raise UsageError(f"{closed} is for {account_name(closed.stat().st_uid)} alone", _ASK) from None
+
+
+def _closed(records: Path, name: str) -> Path | None:
+    """Find what this account may not look into: the record that is meant, or the folder of them all."""
+    try:
+        inside = list(records.iterdir())
+    except PermissionError:
+        return records
+    except OSError:
+        return None
+    meant = (path for path in inside if name and (path.name.endswith(name) or path.name.startswith(name)))
+    return next((path for path in meant if path.is_dir() and not os.access(path, os.X_OK)), None)
 
 
 def newest_unfinished(records: Path) -> Path:

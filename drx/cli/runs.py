@@ -113,5 +113,5 @@ def _unfinished(record: Path) -> Summary:
     state = "running" if holder else "paused" if paused else "not reported" if ended else "unfinished"
     return Summary(
         record.name, str(started.mode), started.drill or started.runbook, started.environment, state, None,
-        holder.partition(",")[0] or events[-1].by.user,
+        (holder or "").partition(",")[0] or events[-1].by.user,
     )  # fmt: skip

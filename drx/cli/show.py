@@ -51,7 +51,7 @@ def show(run: str | None, *, follow: bool, as_json: bool) -> int:
         ui.say("it goes on elsewhere, or was left there; this is what has been copied so far")
     elif not as_json:
         holder = holder_of((record / JOURNAL).with_suffix(".lock"))
-        ui.say(f"goes on: {holder}" if holder else f"nobody is at it. Go on with: drx resume {record.name}")
+        ui.say(_whereabouts(record, holder))
     return ExitCode.OK
 
 
@@ -65,6 +65,12 @@ def _newest(records: Path) -> Path:
 def _show(ui: Ui, events: list[Event]) -> None:
     for event in events:
         ui.show(event)
+
+
+def _whereabouts(record: Path, holder: str | None) -> str:
+    if holder is None:
+        return "it has not finished; whether somebody is at it, only the account that runs it can see"
+    return f"goes on: {holder}" if holder else f"nobody is at it. Go on with: drx resume {record.name}"
 
 
 def _ended(events: list[Event]) -> bool:

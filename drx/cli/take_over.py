@@ -4,9 +4,10 @@ import sys
 import time
 from pathlib import Path
 
+from drx.accounts import account_name
 from drx.cli.project import operator
 from drx.engine.events import PauseRequested
-from drx.errors import DrxError, LockedError
+from drx.errors import DrxError, LockedError, UsageError
 from drx.journal import JOURNAL, place
 from drx.journal.lock import holder_of
 
@@ -18,7 +19,8 @@ _PATIENCE_SECONDS = 60.0
 def require_free(record: Path, *, take_over: bool) -> None:
     """Have a record free of other processes, before anybody is asked for; with `take_over`, by asking for it.
 
-    Raises LockedError where another process has it, and keeps it; DrxError where it cannot be told.
+    Raises LockedError where another process has it, and keeps it; DrxError where it cannot be told; UsageError where
+    the record is another account's.
     """
     holder = _holder(record)
     if not holder:
@@ -57,4 +59,10 @@ def _handed_over(record: Path, patience: float) -> bool:
 
 
 def _holder(record: Path) -> str:
-    return holder_of((record / JOURNAL).with_suffix(".lock"))
+    holder = holder_of((record / JOURNAL).with_suffix(".lock"))
+    if holder is None:
+        owner = account_name((record / JOURNAL).stat().st_uid)
+        raise UsageError(
+            f"{record.name} belongs to {owner}", f"Only {owner} or root can go on with it, and takes it over"
+        )
+    return holder

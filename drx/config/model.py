@@ -205,10 +205,18 @@ class Schedule(Model):
 
 
 class Records(Model):
-    """Where else records go, so that they outlive the machine."""
+    """Who else reads records, and where else they go."""
 
-    s3: StoreBucket
-    """The bucket."""
+    s3: StoreBucket | None = None
+    """A bucket that records are copied to, so that they outlive the machine."""
+    group: Text | None = None
+    """A group of this host: its members read new records, approve and write notes. Without it, the owner alone does."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.s3 is None and self.group is None:
+            raise ValueError("this says nothing. Write s3: {bucket: ...}, group: NAME, or both")
+        return self
 
 
 class Settings(Model):
@@ -233,6 +241,6 @@ class Settings(Model):
     schedules: tuple[Schedule, ...] = ()
     """What runs by itself."""
     records: Records | None = None
-    """Where else records go."""
+    """Who else reads records, and where else they go."""
     verified_for: Duration = Field(default="90d", validate_default=True)
     """How long a passed drill proves its runbook."""

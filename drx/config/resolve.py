@@ -85,11 +85,11 @@ def resolve_records(config: Config, environ: Mapping[str, str]) -> BucketStore |
 
     Raises InvalidDocument with every variable and file that is missing.
     """
-    if config.settings.records is None:
+    if config.settings.records is None or config.settings.records.s3 is None:
         return None
     reader = _Reader(config, environ)
     stated = reader.read(("records",), Records)
-    if stated is None:
+    if stated is None or stated.s3 is None:
         raise InvalidDocument(reader.problems)
     return BucketStore(*_bucket(stated.s3), prefix=stated.s3.prefix)
 

@@ -1,5 +1,6 @@
 """Hand facts to the process that holds a record, through files. It says who placed them, never whether they count."""
 
+import errno
 import os
 import secrets
 import stat
@@ -14,7 +15,8 @@ from drx.files import write_atomically
 from drx.journal.codec import decode_fact, encode
 
 INBOX = "inbox"
-_REFUSED = "refused"
+REFUSED = "refused"
+"""Where what is no fact is set aside, inside of the inbox."""
 _LIMIT_BYTES = 1_000_000
 
 Deliverable = NoteAdded | Answered | ReviewAnswered | ClockStarted | PauseRequested | AbortRequested
@@ -56,7 +58,7 @@ def take(record: Path) -> Iterator[Delivery | Rejected]:
     """Everything in the inbox, oldest first. What is no fact is set aside and said, never fatal."""
     inbox = record / INBOX
     try:
-        names = sorted(name for name in os.listdir(inbox) if not name.startswith(".") and name != _REFUSED)
+        names = sorted(name for name in os.listdir(inbox) if not name.startswith(".") and name != REFUSED)
     except FileNotFoundError:
         return
     for name in names:
@@ -89,9 +91,11 @@ def _read(path: Path) -> tuple[Fact, str]:
 
 def _set_aside(inbox: Path, name: str, error: OSError | ValueError) -> Rejected:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    aside = inbox / _REFUSED
+    aside = inbox / REFUSED
     try:
         aside.mkdir(mode=0o700, exist_ok=True)
+        if aside.is_symlink() or aside.stat().st_uid != inbox.stat().st_uid:
+            raise PermissionError(errno.EPERM, f"{REFUSED} is not the inbox's own")
         os.replace(inbox / name, aside / name)
     except OSError as problem:
         reason = f"{reason}; it cannot be moved away: {problem.strerror}"

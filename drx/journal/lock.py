@@ -51,15 +51,18 @@ class Lock:
             self._descriptor = -1
 
 
-def holder_of(path: Path) -> str:
+def holder_of(path: Path) -> str | None:
     """Say who has a record: `ada on db1, process 4711, since ...`; empty where nobody has.
 
-    Raises JournalError where the lock cannot be read.
+    None where the lock is another account's: whoever could read it could also hold it, and keep others out. Raises
+    JournalError where it cannot be read.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return ""
+    except PermissionError:
+        return None
     except OSError as error:
         raise JournalError(f"{path}: the lock cannot be read: {error.strerror}", "Check its owner") from None
     try:

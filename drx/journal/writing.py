@@ -6,7 +6,7 @@ from types import TracebackType
 
 from drx.engine.events import Author, Event, Fact
 from drx.errors import JournalError
-from drx.files import sync_directory
+from drx.files import file_mode, sync_directory
 from drx.journal.clock import Clock
 from drx.journal.codec import Mask, masked
 from drx.journal.line import GENESIS, write_line
@@ -145,6 +145,8 @@ class Journal:
     def _open(self, flags: int) -> None:
         try:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
+            if flags & os.O_CREAT:
+                os.fchmod(self._descriptor, file_mode(self.path.parent))
             if self.torn_bytes:
                 os.ftruncate(self._descriptor, self._size_bytes)
                 os.fsync(self._descriptor)

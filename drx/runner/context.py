@@ -11,7 +11,7 @@ from drx.config import Target
 from drx.engine.commands import CancelReason, Start
 from drx.engine.events import Author, Fact, TargetCreated, TargetLost
 from drx.errors import Cancelled, StepError
-from drx.files import make_private
+from drx.files import file_mode, folder_mode, make_private
 from drx.runner.messages import Progressed, Queue, Said
 from drx.runner.parameters import read_parameters
 from drx.runner.record import ARTIFACTS
@@ -66,8 +66,12 @@ class Attempt:
     @property
     def artifacts(self) -> Path:
         path = self._record / self.folder
-        make_private(path)
+        make_private(path, folder_mode(self._record))
         return path
+
+    def keep(self, name: str) -> None:
+        """Let an artifact be read by those who read the record, and by nobody else. Raises OSError."""
+        (self.artifacts / name).chmod(file_mode(self._record))
 
     @property
     def created(self) -> frozenset[tuple[str, str]]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from drx.errors import UsageError
 from drx.files import make_private, write_atomically
 from drx.journal import JOURNAL
 from drx.runner.copying import Shelf
+from drx.runner.naming import named_run
 from drx.runner.record import REPORTS
 
 
@@ -18,18 +18,8 @@ def newest_runs(shelf: Shelf, limit: int) -> tuple[str, ...]:
 
 
 def find_run(shelf: Shelf, name: str) -> str:
-    """Give the id of the run that is called so, or whose id ends so.
-
-    Raises UsageError where there is none, or more than one.
-    """
-    known = newest_runs(shelf, 1_000_000)
-    found = [run for run in known if run == name] or [run for run in known if name and run.endswith(name)]
-    if len(found) == 1:
-        return found[0]
-    where = shelf.store.describe()
-    if found:
-        raise UsageError(f"'{name}' means more than one run in {where}", f"Say which: {', '.join(found[:5])}")
-    raise UsageError(f"there is no run '{name}' in {where}", f"The newest: {', '.join(known[:3]) or 'there are none'}")
+    """Give the id of the run that is meant; raises UsageError as `named_run` does."""
+    return named_run(newest_runs(shelf, 1_000_000), name, shelf.store.describe())
 
 
 class Fetching:

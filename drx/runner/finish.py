@@ -9,7 +9,7 @@ from drx.engine.state import State
 from drx.engine.terms import FailureKind, Outcome
 from drx.engine.visit import BROKEN
 from drx.errors import DrxError, ExitCode
-from drx.files import write_atomically
+from drx.files import file_mode, write_atomically
 from drx.journal import Journal
 from drx.reports.document import read_history, report_json
 from drx.reports.facts import gather
@@ -67,7 +67,7 @@ def reported_history(record: Path) -> History | None:
 def _write(record: Path, facts: RunFacts, history: History) -> None:
     try:
         for name, content in reports_of(facts, history).items():
-            write_atomically(record / name, content)
+            write_atomically(record / name, content, file_mode(record))
     except OSError as error:
         message = f"{record}: the report cannot be written: {error.strerror}"
         raise DrxError(message, f"Make room, then run: drx resume {record.name}") from None

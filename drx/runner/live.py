@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from drx.engine.plan import Plan
-from drx.files import write_atomically
+from drx.files import file_mode, write_atomically
 from drx.journal import Journal
 from drx.reports.facts import gather
 from drx.reports.forecast import Earlier
@@ -71,7 +71,7 @@ class LivePage:
             if self._earlier is None:
                 self._earlier = step_times(self._path.parent.parent, self._plan.runbook)
             page = live_html(self._plan, facts, datetime.now(UTC), self._earlier, going_on=going_on)
-            write_atomically(self._path, page.encode())
+            write_atomically(self._path, page.encode(), file_mode(self._path.parent))
         except Exception as error:  # whatever is wrong with a page, the recovery goes on
             self.problem = f"{type(error).__name__}: {error}"
         else:

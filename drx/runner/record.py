@@ -1,19 +1,25 @@
 """The folder that a run leaves: its name, its files, their permissions and hashes. It knows no events' meaning."""
 
 import hashlib
+import os
 import re
 import secrets
+import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from drx.accounts import group_number
 from drx.errors import DrxError, JournalError, UsageError
-from drx.files import make_private, sync_directory, write_atomically
+from drx.files import GROUP_READS, PRIVATE, file_mode, folder_mode, make_private, sync_directory, write_atomically
 from drx.journal import JOURNAL
+from drx.journal.inbox import REFUSED
 
 FROZEN = "frozen"
 ARTIFACTS = "artifacts"
 INBOX = "inbox"
+GROUP_ADDS = 0o3770
+"""The mode of an inbox: members of its group add files, and take away only their own."""
 REPORT = "report.md"
 REPORT_HTML = "report.html"
 REPORT_JSON = "report.json"
@@ -30,22 +36,53 @@ def run_id(name: str, at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H%MZ}-{label}-{secrets.token_hex(2)}"
 
 
-def create_record(records: Path, run: str) -> Path:
-    """Make an empty folder for a new run; nobody but its owner can look inside.
+def create_record(records: Path, run: str, group: str | None = None) -> Path:
+    """Make an empty folder for a new run; nobody but its owner can look inside, and the members of a group.
 
-    Raises UsageError where that is not possible.
+    These read it all, and may add to the inbox, where nobody can take away what another has put. Raises UsageError
+    where that is not possible.
     """
+    number = _number(group) if group is not None else None
+    record = records / run
     try:
         records.mkdir(parents=True, exist_ok=True)
-        record = records / run
-        record.mkdir(mode=0o700)
+        record.mkdir(mode=PRIVATE)
+        if number is not None:
+            _open_to(records, number)
+            _share(record, number, GROUP_READS)
         for folder in (FROZEN, INBOX):
-            (record / folder).mkdir(mode=0o700)
+            make_private(record / folder, folder_mode(record))
+        make_private(record / INBOX / REFUSED)
+        if number is not None:
+            _share(record / INBOX, number, GROUP_ADDS)
         sync_directory(records)
     except OSError as error:
         remedy = "Make room, or name another folder for records"
+        if isinstance(error, PermissionError) and group is not None:
+            remedy = f"Be a member of the group {group}, and see that {records} belongs to you"
         raise UsageError(f"{records}: a record cannot be made: {error.strerror}", remedy) from None
     return record
+
+
+def _number(group: str) -> int:
+    number = group_number(group)
+    if number is None:
+        message = f"drx.yaml lets the group '{group}' read records, and this host has no such group"
+        raise UsageError(message, f"Make it: groupadd {group}. Or correct records.group")
+    return number
+
+
+def _share(folder: Path, group: int, mode: int) -> None:
+    os.chown(folder, -1, group)
+    folder.chmod(mode)
+
+
+def _open_to(records: Path, group: int) -> None:
+    """Let the members of a group find the records in their folder, where they cannot yet."""
+    found = records.stat()
+    if found.st_mode & 0o005 == 0o005 or (found.st_gid == group and found.st_mode & 0o050 == 0o050):
+        return
+    _share(records, group, stat.S_IMODE(found.st_mode) | 0o050)
 
 
 def freeze(record: Path, files: Mapping[str, bytes]) -> dict[str, str]:
@@ -55,8 +92,8 @@ def freeze(record: Path, files: Mapping[str, bytes]) -> dict[str, str]:
     """
     try:
         for name, data in files.items():
-            make_private((record / FROZEN / name).parent)
-            write_atomically(record / FROZEN / name, data, mode=0o400)
+            make_private((record / FROZEN / name).parent, folder_mode(record))
+            write_atomically(record / FROZEN / name, data, mode=file_mode(record) & ~0o200)
     except OSError as error:
         raise UsageError(
             f"{record}: its files cannot be written: {error.strerror}", "Make room, then try again"

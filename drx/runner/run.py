@@ -59,6 +59,8 @@ class Setting:
     """Lets people hear of a run."""
     strays: Callable[[], Iterable[str]] = tuple
     """Lists the secrets of other environments, which lie about in the same process."""
+    group: str | None = None
+    """The accounts that read new records, approve and write notes; nothing for nobody else."""
     jobs: Path | None = None
     """The folder with the locks of jobs, so that none runs twice at once; without it, they may."""
     proven: Callable[[], Mapping[str, Verified]] = dict
@@ -183,7 +185,7 @@ def _begin(
     identities = guard.check_drill() if what.mode is Mode.DRILL else ()
     masker = Masker(target.secrets())
     shelf = open_shelf(what.environment, setting, masker)
-    record = create_record(setting.records, what.run)
+    record = create_record(setting.records, what.run, setting.group)
     started = RunStarted(
         run=what.run,
         mode=what.mode,

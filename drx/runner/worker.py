@@ -113,8 +113,8 @@ def _bug(attempt: Attempt, error: BaseException) -> StepFailed:
 
 
 def _artifacts(attempt: Attempt, names: Iterable[str]) -> tuple[str, ...]:
-    """Name the files that an attempt left, from the record; from now on, their owner alone reads them."""
+    """Name the files that an attempt left, from the record; from now on, only those read them who read the record."""
     for name in names:
         with suppress(OSError):
-            (attempt.artifacts / name).chmod(0o600)
+            attempt.keep(name)
     return tuple(f"{attempt.folder}/{name}" for name in names)
