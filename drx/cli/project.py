@@ -14,9 +14,10 @@ from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import HumanNeeded, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from drx.engine.events import Author, Notified
+    from drx.engine.events import Author, Event, Notified
+    from drx.engine.plan import Plan
     from drx.reports.notices import Notice
     from drx.runbook.load import Binder
     from drx.runner.copying import Shelf
@@ -73,18 +74,33 @@ class Project:
             self.resolve,
             unattended,
             shelf=lambda environment: shelf_of(self.config, environment),
-            strays=lambda: stray_secrets(self.config, os.environ),
+            strays=self.strays,
             group=self.config.settings.records.group if self.config.settings.records else None,
             jobs=self.root / JOBS / self.sandbox.name,
             proven=lambda: read_verified(self.root),
             tell=self.tell,
+            trace=self.trace,
         )
+
+    def strays(self) -> "Iterator[str]":
+        """List secrets that are no part of the environment of a run, and that its commands may print all the same."""
+        from drx.notify.tracing import tracing_secrets
+
+        yield from stray_secrets(self.config, os.environ)
+        yield from tracing_secrets(os.environ)
 
     def tell(self, notice: "Notice") -> "Sequence[Notified]":
         """Let those hear of something whom drx.yaml names for it."""
         from drx.notify.tell import Teller
 
         return Teller(self.config, os.environ, self.root / NOTIFIED).tell(notice)
+
+    def trace(self, plan: "Plan", events: "Sequence[Event]") -> "Sequence[Notified]":
+        """Let an OpenTelemetry collector see a run, where the variables of OpenTelemetry name one."""
+        from drx.notify.tracing import Tracer
+
+        settings = self.config.settings
+        return Tracer(settings.service, os.environ, settings.notify.timeout.total_seconds()).send(plan, events)
 
     def resolve(self, config: Config, environment: str) -> Target:
         """Read the secrets of an environment, and the addresses of a running sandbox."""

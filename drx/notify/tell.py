@@ -84,6 +84,14 @@ def send(everybody: Sequence[Destination], notice: Notice, seconds: float) -> tu
     return tuple(facts)
 
 
+def within(seconds: float, work: Callable[[], str]) -> str:
+    """Do something that gives why it failed, but wait no longer than this."""
+    try:
+        return _aside(work).get(timeout=seconds)
+    except Empty:
+        return _STALLED.format(seconds)
+
+
 def _aside(work: Callable[[], str]) -> "SimpleQueue[str]":
     answers: SimpleQueue[str] = SimpleQueue()
 

@@ -33,7 +33,7 @@ from drx.runner.record import create_record, freeze, run_id
 from drx.runner.rereading import begun, require_four_eyes
 from drx.runner.signals import signals_to
 from drx.runner.tabletop import SCRIPT, NothingToGuard, read_script, script_of
-from drx.runner.telling import Tell, Telling
+from drx.runner.telling import Tell, Telling, Trace
 from drx.secrets import Masker
 from drx.ui.port import Ui
 
@@ -57,6 +57,8 @@ class Setting:
     """Opens where copies of the records of an environment's runs go; nothing where drx.yaml does not say."""
     tell: Tell = lambda notice: ()
     """Lets people hear of a run."""
+    trace: Trace = lambda plan, events: ()
+    """Lets an OpenTelemetry collector see it."""
     strays: Callable[[], Iterable[str]] = tuple
     """Lists the secrets of other environments, which lie about in the same process."""
     group: str | None = None
@@ -132,7 +134,7 @@ def run_tabletop(
 
 def quiet(setting: Setting) -> Setting:
     """A setting in which nothing leaves this machine."""
-    return replace(setting, shelf=lambda environment: None, tell=lambda notice: ())
+    return replace(setting, shelf=lambda environment: None, tell=lambda notice: (), trace=lambda plan, events: ())
 
 
 def resume(record: Path, setting: Setting) -> ExitCode:
@@ -158,9 +160,8 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         with alone(setting.jobs, found.what, setting.operator):
             gear = _gear(record, target, masker, guard, setting, found.binder)
             loop = Loop(plan, replay(plan, journal.events), journal, gear)
-            return _go_on(
-                _Run(plan, loop, journal, record, setting, looking_back(found.binder, config, setting), shelf)
-            )
+            look_back = looking_back(found.binder, config, setting)
+            return _go_on(_Run(plan, loop, journal, record, setting, look_back, shelf))
 
 
 def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str, setting: Setting) -> None:
@@ -240,7 +241,7 @@ class _Run:
     @cached_property
     def telling(self) -> Telling:
         """What others hear of it."""
-        return Telling(self.setting.tell)
+        return Telling(self.setting.tell, self.setting.trace)
 
 
 def _go_on(run: _Run) -> ExitCode:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from drx.engine.events import NotificationFailed, Notified, ReportWritten, RunFinished
+from drx.engine.events import Event, NotificationFailed, Notified, ReportWritten, RunFinished
 from drx.engine.plan import Plan
 from drx.engine.state import State
 from drx.journal import Journal
@@ -14,6 +14,8 @@ from drx.reports.notices import Notice, about_end
 from drx.runner.finish import exit_code
 from drx.runner.record import REPORT
 
+Trace = Callable[[Plan, Sequence[Event]], Sequence[Notified]]
+"""Sends the trace of a run that has ended, within bounded time, and says what came of it. Raises nothing."""
 Tell = Callable[[Notice], Sequence[Notified]]
 """Sends a message where it belongs, within bounded time, and says what came of it. Raises nothing."""
 
@@ -23,8 +25,9 @@ _PATIENCE_SECONDS = 60.0
 class Telling:
     """The messages of one run."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, trace: Trace) -> None:
         self._tell = tell
+        self._trace = trace
         self._told: SimpleQueue[Sequence[Notified]] = SimpleQueue()
         self._begun: Notice | None = None
 
@@ -40,7 +43,8 @@ class Telling:
         if any(isinstance(event.fact, Notified | ReportWritten) for event in events[ended:]):
             return ()
         facts = gather(plan, events, journal.head)
-        return self.end(about_end(facts, exit_code(plan, state, facts), str(record / REPORT)))
+        notice = about_end(facts, exit_code(plan, state, facts), str(record / REPORT))
+        return (*self.end(notice), *self._trace(plan, events))
 
     def end(self, notice: Notice) -> Sequence[Notified]:
         """Send the last message, and give what came of all of them."""

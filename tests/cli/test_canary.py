@@ -18,11 +18,12 @@ from typer.core import TyperGroup
 from drx.backup import capture
 from drx.cli import app
 from drx.errors import ExitCode
+from tests.notify.listening import Listener, listening
 
 CANARY = {
     name: f"Kanarie{name}/7+{number}x%Vogel"
     for number, name in enumerate(
-        ("MongoPassword", "Uploads", "Primary", "Copy", "Records", "Atlas", "Token", "Hook", "Locked")
+        ("MongoPassword", "Uploads", "Primary", "Copy", "Records", "Atlas", "Token", "Hook", "Locked", "Trace")
     )
 }
 CONFIG = """\
@@ -147,6 +148,7 @@ def root(
     for name in ("Uploads", "Primary", "Records", "Atlas"):
         monkeypatch.setenv(name.upper(), CANARY[name])
     monkeypatch.setenv("HOOK", f"https://127.0.0.1:1/{quote(CANARY['Hook'], safe='')}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"api-key={quote(CANARY['Trace'], safe='')}")
     with MongoClient[dict[str, Any]](mongo_server) as client:
         client[database].images.insert_one({"_id": 1})
         yield tmp_path
@@ -186,9 +188,17 @@ def test_the_search_finds_what_it_looks_for() -> None:
         assert found_in(base64.b64encode(b"y" * shift + f"{secret}\n".encode())) == {"Primary"}
 
 
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """What runs send as traces arrives there."""
+    with listening() as made:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.url)
+        yield made
+
+
 @pytest.mark.slow
 def test_no_secret_ever_comes_out(
-    root: Path, capfd: pytest.CaptureFixture[str], s3_server: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+    root: Path, capfd: pytest.CaptureFixture[str], s3_server: str, bucket: str, collector: Listener
 ) -> None:
     planted = {path for path in root.rglob("*") if path.is_file()}
     codes = {}
@@ -209,6 +219,8 @@ def test_no_secret_ever_comes_out(
             content = archive.extractfile(member)
             assert content is None or found_in(content.read()) == set(), member.name
     _hold_bucket(s3_server, bucket)
+    assert collector.bodies
+    assert all(found_in(body) == set() for body in collector.bodies)
     journal = next((root / "drills" / "records").glob("2*leak*/journal.jsonl")).read_text()
     assert journal.count("***") > 5, "the runbook did say them"
 

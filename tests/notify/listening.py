@@ -15,7 +15,8 @@ class Listener:
     status: int = 200
     hangs: bool = False
     came: list[tuple[str, str]] = field(default_factory=list)
-    """Path and body of each request."""
+    """Path and body of each request, as text."""
+    bodies: list[bytes] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -31,7 +32,8 @@ def listening() -> Iterator[Listener]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            listener.came.append((self.path, body.decode()))
+            listener.came.append((self.path, body.decode("utf-8", "replace")))
+            listener.bodies.append(body)
             if listener.hangs:
                 listener.over.wait(30)
                 return
