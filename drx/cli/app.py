@@ -19,6 +19,7 @@ HELP = """Executes disaster-recovery runbooks, drills them against the clock, an
 \b
 Something broken right now?  drx run db-drop --env production
 Practise:                    drx drill db-drop
+Nothing here yet?            drx init
 """
 
 STATUS, STATUS_UNKNOWN = "status", 3

@@ -140,7 +140,7 @@ class LinePrompts:
 
     def line(self, text: str) -> str:
         forget_typed()
-        sys.stdout.write(f"{visible(text)} ")
+        sys.stdout.write(f"{_wrapped(text, shutil.get_terminal_size().columns)} ")
         sys.stdout.flush()
         with echoed():
             return self._read()

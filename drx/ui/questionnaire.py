@@ -68,8 +68,8 @@ class Questionnaire:
             "backups", text, read_place, first.primary.name if isinstance(first.primary, Bucket) else ""
         )
         text = (
-            "Where does a second copy go, out of reach of what may take the first? Another region, account or disk: "
-            f"{service}-backups-copy@{OTHER_REGION}"
+            "Where does a second copy go, out of reach of what may take the first: another region, account or disk? "
+            f"Such as {service}-backups-copy@{OTHER_REGION}"
         )
         copy = self._optional("second copy", text, read_place)
         endpoint = self._endpoint((uploads, primary, copy))

@@ -42,6 +42,13 @@ def test_a_sandbox_is_ready_without_a_question(folder: Path, capsys: Capture) ->
     assert {f"{path.parent.name}/{path.name}" for path in folder.glob("*/*.yaml")} == set(shipped())
 
 
+def test_every_runbook_and_drill_of_this_repository_is_shipped() -> None:
+    here = {
+        f"{path.parent.name}/{path.name}" for kind in ("runbooks", "drills") for path in (ROOT / kind).glob("*.yaml")
+    }
+    assert set(shipped()) == here, "link the missing ones: ln -s ../../../../KIND/NAME.yaml drx/starter/shipped/KIND/"
+
+
 def test_what_is_there_stays(folder: Path, capsys: Capture) -> None:
     (folder / "runbooks").mkdir()
     mine = folder / "runbooks" / "db-drop.yaml"
@@ -169,16 +176,16 @@ def test_a_variable_that_is_not_set_ends_no_other_try(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_installed_wheel_has_the_runbooks(folder: Path, tmp_path: Path) -> None:
+def test_an_installed_package_has_the_runbooks(folder: Path, tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    wheels, installed = tmp_path / "wheels", tmp_path / "installed"
-    subprocess.run(
-        [*pip, "wheel", str(ROOT), "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(wheels)],
-        check=True,
-    )
-    (wheel,) = wheels.iterdir()
-    subprocess.run([*pip, "install", str(wheel), "--no-deps", "--no-index", "--target", str(installed)], check=True)
-    assert not (installed / "drx" / "starter" / "shipped" / "drills" / "records").exists()
+    offline = ["--no-deps", "--no-index"]
+    built, installed = tmp_path / "built", tmp_path / "installed"
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(built)], cwd=ROOT, check=True)
+    (source,) = built.iterdir()
+    command = [*pip, "wheel", str(source), *offline, "--no-build-isolation", "--wheel-dir", str(built)]
+    subprocess.run(command, check=True)
+    (wheel,) = built.glob("*.whl")
+    subprocess.run([*pip, "install", str(wheel), *offline, "--target", str(installed)], check=True)
     program = "import drx, sys; from drx.cli.app import main; print(drx.__file__); main()"
     done = subprocess.run(
         [sys.executable, "-c", program, "init", "--sandbox-only"],

@@ -1,6 +1,7 @@
 """Whatever is answered, the project that comes of it is whole, and asks for nothing that is not there."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -40,6 +41,14 @@ SOME = (
 @pytest.mark.parametrize("given_answers", SOME, ids=["sandbox", "least", "most", "people", "systemd"])
 def test_a_project_has_no_errors(given_answers: Answers) -> None:
     assert errors_of(starter_of(given_answers)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "given_answers"),
+    [("sandbox", SOME[0]), ("production", answers(HOSTS[2], UPLOADS[1], None, endpoint="https://s3.shop.example"))],
+)
+def test_drx_yaml_explains_itself(name: str, given_answers: Answers, golden: Callable[[str, str], None]) -> None:
+    golden(f"starter/{name}.yaml", write_config(given_answers))
 
 
 @pytest.mark.slow
