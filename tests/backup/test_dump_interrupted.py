@@ -82,6 +82,7 @@ def test_a_store_that_disappears_half_way_is_named(database: Db, store: Store, t
         back_up(database, store, "b2", progress=pull_the_disk)
 
 
+@pytest.mark.slow
 def test_a_rename_under_the_dump_makes_it_start_over(database: Db, store: Store, into: str) -> None:
     fill(database)
     fill(database, name="users")
@@ -100,6 +101,7 @@ def test_a_rename_under_the_dump_makes_it_start_over(database: Db, store: Store,
     assert database.client[into].people.count_documents({}) == 300
 
 
+@pytest.mark.slow
 def test_a_database_that_never_holds_still_is_no_backup(database: Db, store: Store) -> None:
     fill(database, 3)
     names = iter(["one", "two", "three", "four"])

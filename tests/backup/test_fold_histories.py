@@ -38,6 +38,7 @@ def history_of(client: Client, seed: int, steps: int) -> tuple[str, list[model.S
 _on_a_server = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @_on_a_server
 @given(seed=st.integers(0, 1 << 32), steps=st.integers(4, 20), data=st.data())
 def test_any_history_restores_to_any_moment(mongo_client: Client, seed: int, steps: int, data: st.DataObject) -> None:

@@ -55,6 +55,7 @@ def impatience() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @QUICK
 @given(seeds=seeds(QUICKLY))
 def test_some_histories_come_back(mongo_client: Client, seeds: list[int]) -> None:

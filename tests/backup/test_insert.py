@@ -59,6 +59,7 @@ def test_documents_that_a_validator_would_refuse_are_restored(database: Db) -> N
     assert database.c.count_documents({}) == 1
 
 
+@pytest.mark.slow
 def test_a_connection_that_breaks_loses_and_doubles_nothing(tmp_path: Path) -> None:
     failure = {"failCommands": ["insert"], "closeConnection": True}
     fail = {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": failure}

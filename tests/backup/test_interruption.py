@@ -142,6 +142,7 @@ def _a_collection_is_renamed(store: Store, database: Db, monkeypatch: pytest.Mon
     database.a.rename("z")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("happens", [_oplog_is_gone, _progress_is_damaged, _progress_is_lost, _a_collection_is_renamed])
 def test_it_starts_over_where_what_is_left_is_of_no_use(
     database: Db, store: Store, into: str, happens: Callable[..., None], monkeypatch: pytest.MonkeyPatch
@@ -170,6 +171,7 @@ def test_a_lost_or_cut_object_is_dumped_again(database: Db, store: Store) -> Non
     nothing_is_left_behind(store, manifest)
 
 
+@pytest.mark.slow
 def test_a_store_that_is_gone_for_a_while_has_the_rest_added(
     database: Db, store: Store, tmp_path: Path, into: str
 ) -> None:

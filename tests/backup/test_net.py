@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from bson import Binary, Timestamp, decode, encode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,6 +36,7 @@ def _folded(
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 1 << 32), steps=st.integers(6, 24), data=st.data())
 def test_net_entries_lead_where_the_whole_oplog_leads(
@@ -85,6 +87,7 @@ def test_entries_are_as_few_as_can_be() -> None:
     assert found == [("d", 2, 1), ("u", 1, 2)]
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 1 << 32), data=st.data())
 def test_a_differential_of_a_differential_leads_there_too(mongo_client: Client, seed: int, data: st.DataObject) -> None:

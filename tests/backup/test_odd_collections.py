@@ -66,6 +66,7 @@ def test_every_kind_comes_out_of_the_oplog(database: Db, store: Store, into: str
     assert_same(database, restore_newest(database, store, manifest, into), into)
 
 
+@pytest.mark.slow
 def test_every_kind_of_change_comes_out_of_the_oplog(database: Db, store: Store, into: str, fixtures: Path) -> None:
     every_kind(database, fixtures)
     database.create_collection("clustered", clusteredIndex={"key": {"_id": 1}, "unique": True, "name": "own"})
@@ -95,6 +96,7 @@ def test_every_kind_of_change_comes_out_of_the_oplog(database: Db, store: Store,
     ]
 
 
+@pytest.mark.slow
 def test_a_database_that_was_dropped_is_empty_afterwards(database: Db, store: Store, into: str) -> None:
     database.c.insert_one({"_id": 1})
     manifest = back_up(database, store)

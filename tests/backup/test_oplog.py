@@ -42,6 +42,7 @@ def own_oplog(tmp_path: Path) -> Iterator[Client]:
         yield client
 
 
+@pytest.mark.slow
 def test_concurrent_writes_are_all_captured_once_and_in_order(database: Database[dict[str, Any]]) -> None:
     client = database.client
     sink: Sink = []
@@ -69,6 +70,7 @@ def test_concurrent_writes_are_all_captured_once_and_in_order(database: Database
     assert captured.disturbed == ()
 
 
+@pytest.mark.slow
 def test_a_capture_ends_soon_on_a_busy_server_and_on_an_idle_one(database: Database[dict[str, Any]]) -> None:
     client = database.client
     database.c.insert_one({"_id": "before"})
@@ -98,6 +100,7 @@ def test_a_capture_ends_soon_on_a_busy_server_and_on_an_idle_one(database: Datab
     assert all(parse(raw).namespace == f"{database.name}.d" for raw in entries)
 
 
+@pytest.mark.slow
 def test_a_write_between_the_end_and_the_last_read_is_not_lost(database: Database[dict[str, Any]]) -> None:
     client = database.client
     sink: Sink = []
@@ -136,6 +139,7 @@ def test_an_oplog_that_rolled_over_is_said(own_oplog: Client) -> None:
         list(read_oplog(own_oplog, "db", start))
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_is_an_error_at_the_end_not_a_hang(tmp_path: Path) -> None:
     with servers.mongo(tmp_path) as uri, Client(uri, serverSelectionTimeoutMS=500) as client:
         client.db.c.insert_one({})
@@ -147,6 +151,7 @@ def test_a_server_that_dies_is_an_error_at_the_end_not_a_hang(tmp_path: Path) ->
         capture.finish(Timestamp(end.time, end.inc + 1))
 
 
+@pytest.mark.slow
 def test_a_sink_that_fails_fails_the_capture(database: Database[dict[str, Any]]) -> None:
     def sink(data: bytes) -> None:
         raise StepError(f"no room for {len(data)} bytes")

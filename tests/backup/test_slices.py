@@ -60,6 +60,7 @@ def restore_to(database: Db, store: Store, manifest: Manifest, until: Timestamp,
     restore(database.client, store, manifest, into=into, plan=plan, **QUIET)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_random_history_comes_back_from_the_store(database: Db, store: Store, into: str, seed: int) -> None:
     client, choose = database.client, random.Random(seed)
@@ -103,6 +104,7 @@ def test_writes_while_the_base_is_taken_come_back(database: Db, store: Store, in
     assert model.snapshot(client, into).described() == expected.described()
 
 
+@pytest.mark.slow
 def test_entries_are_given_once_each_although_slices_overlap(database: Db, store: Store) -> None:
     database.c.insert_one({"_id": "first"})
     manifest = back_up(database, store)
@@ -157,6 +159,7 @@ def test_a_damaged_slice_is_named_before_anything_is_restored(
         list(read_chain(store, "svc", manifest, piece.end))
 
 
+@pytest.mark.slow
 def test_a_deleted_slice_is_a_gap_that_is_named(database: Db, store: Store) -> None:
     manifest = back_up(database, store)
     ends = [manifest.end]
@@ -175,6 +178,7 @@ def test_a_deleted_slice_is_a_gap_that_is_named(database: Db, store: Store) -> N
         read_chain(store, "svc", manifest, manifest.end)
 
 
+@pytest.mark.slow
 def test_an_oplog_that_rolled_over_leaves_a_slice_that_says_so(tmp_path: Path, store: Store) -> None:
     with servers.mongo(tmp_path / "short", "--oplog-max-entries", "300") as uri, Client(uri) as client:
         after = newest_position(client)

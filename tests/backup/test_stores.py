@@ -192,6 +192,7 @@ def test_a_wrong_endpoint_is_an_error_without_its_password(endpoint: str) -> Non
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_endpoint_where_nobody_listens_is_named() -> None:
     port = servers.free_port()
     store = open_store(s3_address(f"http://127.0.0.1:{port}", "bucket"))
@@ -208,6 +209,7 @@ def test_wrong_credentials_are_named_and_not_shown(tmp_path: Path) -> None:
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_store_that_disappears_half_way_is_named(tmp_path: Path) -> None:
     with servers.s3(tmp_path) as endpoint:
         store = S3Store(s3_address(endpoint, "backups"))

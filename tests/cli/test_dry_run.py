@@ -89,6 +89,7 @@ def test_everything_is_shown_and_nothing_is_written(
     golden("dry_run.txt", re.sub(r"The server runs [\d.]+", "The server runs VERSION", capsys.readouterr().out))
 
 
+@pytest.mark.slow
 def test_a_precheck_that_does_not_hold_is_found(
     unharmed: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

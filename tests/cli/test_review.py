@@ -72,6 +72,7 @@ def test_a_person_is_asked_after_the_run(project: Project, term: str) -> None:
         assert "Alert when slices are missing" in (record / name).read_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_rest_for_later(project: Project) -> None:
     terminal = DrxTerminal(project.root, "run", "story", "--env", "lab")
     terminal.answer("What went wrong?", "Nothing")

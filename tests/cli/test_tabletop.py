@@ -60,6 +60,7 @@ def begin(project: Path) -> Terminal:
     return terminal
 
 
+@pytest.mark.slow
 def test_people_are_surprised_and_nothing_is_touched(project: Path) -> None:
     terminal = begin(project)
     terminal.type(ENTER)

@@ -79,6 +79,7 @@ def test_a_database_that_does_not_answer(lab: Project, answers: bool) -> None:
     assert outcome.report.verdict.step == "server"
 
 
+@pytest.mark.slow
 def test_wrong_credentials(lab: Project, tmp_path: Path) -> None:
     with servers.mongo(tmp_path / "locked", "--auth") as uri:
         lab.environ["LAB_URL"] = uri.replace("mongodb://", f"mongodb://drx:{ENCODED}@")
@@ -87,6 +88,7 @@ def test_wrong_credentials(lab: Project, tmp_path: Path) -> None:
     assert outcome.report.verdict.step == "server"
 
 
+@pytest.mark.slow
 def test_a_command_that_prints_the_password(lab: Project) -> None:
     with silent(answers=False) as port:
         lab.environ["LAB_URL"] = f"mongodb://drx:{ENCODED}@127.0.0.1:{port}/?directConnection=true"

@@ -101,6 +101,7 @@ def test_a_protected_server_under_another_name(production: Production) -> None:
     production.refused(outcome, before, "mongo of 'staging' is a server of 'production', which is protected")
 
 
+@pytest.mark.slow
 def test_a_protected_bucket_under_another_name(production: Production, mongo_server: str) -> None:
     """Only the uploads are production's; that is enough."""
     trusted = production.project.drx("trust", "production", "--yes")

@@ -50,6 +50,7 @@ SPOILED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spoiling", "slices", "step", "reason"), SPOILED)
 def test_a_spoiled_drill_fails(project: Project, spoiling: str, slices: bool, step: str, reason: str) -> None:
     project.sabotage(spoiling, slices=slices)

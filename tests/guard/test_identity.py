@@ -72,6 +72,7 @@ def locked_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield uri
 
 
+@pytest.mark.slow
 def test_two_servers_of_the_same_set_name_are_told_apart(mongo_server: str, other_server: str) -> None:
     with MongoClient[dict[str, object]](mongo_server) as one, MongoClient[dict[str, object]](other_server) as two:
         assert one.admin.command("hello")["setName"] == two.admin.command("hello")["setName"]
@@ -94,6 +95,7 @@ def test_a_server_is_the_same_after_a_restart(tmp_path: Path) -> None:
         assert identify_mongo(mongo_target(uri)) == first
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_answer_is_said_within_seconds() -> None:
     started = time.monotonic()
     uri = f"mongodb://drx:hunter22@127.0.0.1:{servers.free_port()}/"

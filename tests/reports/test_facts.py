@@ -251,6 +251,7 @@ def _effort(number_of_steps: int) -> float:
     return spent
 
 
+@pytest.mark.slow
 def test_the_effort_grows_with_the_journal_and_no_faster() -> None:
     """Ten times the steps may cost some ten times as much; one quadratic walk would make it a hundred times."""
     _effort(10)

@@ -52,6 +52,7 @@ def test_a_cleanup_does_not_outlast_the_timeout_by_more_than_the_grace(project: 
     assert file.read_text().split() == ["a", "tidy"]
 
 
+@pytest.mark.slow
 def test_a_job_is_not_run_twice_at_once(project: Project) -> None:
     """Two schedulers at once: one run, and the other says who has it, and leaves nothing."""
     file = project.root / "tally"

@@ -100,6 +100,7 @@ def test_unwell_when_objects_are_gone_or_altered(seeded: SandboxState, ask: Ask)
         assert b"NoSuchKey" in answer.body
 
 
+@pytest.mark.slow
 def test_outlives_a_database_that_does_not_answer(seeded: SandboxState, ask: Ask) -> None:
     variables = seeded.directory / "host" / "variables.json"
     before = variables.read_text()

@@ -51,6 +51,7 @@ def test_what_drx_yaml_is_given(running: SandboxState) -> None:
     assert (addresses.host_directory / "variables.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_second_sandbox_a_killed_member_and_the_end(running: SandboxState, directory: Path) -> None:
     other = servers.up(directory)
     assert not {member.port for member in other.members} & {member.port for member in running.members}
@@ -103,6 +104,7 @@ def test_a_directory_that_is_no_sandbox_is_left_alone(tmp_path: Path) -> None:
         writing.start_writing(tmp_path / "nowhere", 1)
 
 
+@pytest.mark.slow
 def test_a_drx_that_was_killed_while_it_started_leaves_nothing_behind(directory: Path) -> None:
     code = "import sys, pathlib; from drx.sandbox import servers; servers.up(pathlib.Path(sys.argv[1]))"
     starting = subprocess.Popen([sys.executable, "-c", code, str(directory)], cwd=Path(drx.__file__).parents[1])

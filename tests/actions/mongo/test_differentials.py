@@ -39,6 +39,7 @@ def differential(context: FakeContext, run_id: str) -> Result:
     return run("backup.differential", replace(context, run_id=run_id))
 
 
+@pytest.mark.slow
 def test_a_lost_slice_does_no_harm_where_a_differential_leads_around_it(
     context: FakeContext, database: Database[dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -257,6 +257,7 @@ def test_a_database_in_use_is_never_filled(context: FakeContext, database: Docum
         run("mongo.restore_dump", context, path=str(path))
 
 
+@pytest.mark.slow
 def test_a_differential_replaces_the_slices_before_it(
     context: FakeContext, database: Documents, into: str, tmp_path: Path
 ) -> None:

@@ -116,6 +116,7 @@ def test_everything_is_read_back_and_all_damage_listed(
         run("backup.verify", context, everything=True, base="b1")
 
 
+@pytest.mark.slow
 def test_a_lost_slice_is_archived_again_and_fails_once(
     context: FakeContext, database: Documents, tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_lost_slice_is_archived_again_and_fails_once(
     assert run("backup.verify", context).outputs["reaches"]
 
 
+@pytest.mark.slow
 def test_a_gap_that_the_oplog_lost_too_names_the_moment_that_is_left(context: FakeContext, tmp_path: Path) -> None:
     with (
         servers.mongo(tmp_path / "short", "--oplog-max-entries", "300") as uri,
