@@ -1,17 +1,21 @@
-"""Point names at the servers that are to answer. Looks nothing up in the public DNS: `http.wait` does."""
+"""Point names at the servers that are to answer, and see that users are told so."""
 
 import shlex
+import time
 from ipaddress import ip_address
 
 from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
+from drx.actions.blocking import call_blocking
 from drx.actions.providers.dns import RecordType, Zone, open_zone
 from drx.config import DnsTarget
-from drx.errors import PermanentError, StepError
-from drx.fields import Text
+from drx.errors import Cancelled, PermanentError, StepError
+from drx.fields import Duration, Text
+from drx.units import show_duration
 from drx.values import Json
 
+_LOOKUP_SECONDS = 5.0
 _CURL = 'curl --fail --silent --show-error --header "Authorization: Bearer $CLOUDFLARE_TOKEN"'
 _URL = '"https://api.cloudflare.com/client/v4/zones/$CLOUDFLARE_ZONE/dns_records'
 
@@ -32,10 +36,9 @@ class Point(Params):
     @property
     def kind(self) -> RecordType:
         """The type of record that the value needs."""
-        try:
-            return "A" if ip_address(self.value).version == 4 else "AAAA"
-        except ValueError:
+        if not _is_address(self.value):
             return "CNAME"
+        return "A" if ip_address(self.value).version == 4 else "AAAA"
 
 
 _RECORD = {"value": "Where it points.", "type": "A, AAAA or CNAME.", "ttl": "For how many seconds it is kept."}
@@ -99,6 +102,70 @@ def point(params: Point, context: Context) -> Result:
     if after is None or _plain(after.value) != _plain(params.value):
         raise StepError(f"{name} does not point to {params.value} after the change", "Look at the zone by hand")
     return Result(outputs, (f"{name} points to {params.value}",))
+
+
+class Resolve(Params):
+    name: Text
+    """The name, such as app.pixelcraft.example."""
+    value: Text | None = None
+    """Where it has to lead, and nowhere else: an address, or a name that leads there; without it, anywhere will do."""
+    within: Duration = Field(default="5m", validate_default=True)
+    """Give up after this long: an older answer may be kept for its TTL."""
+    every: Duration = Field(default="2s", validate_default=True)
+    """Pause between two look-ups."""
+
+
+def _dig(params: Resolve) -> str:
+    asked = f"dig +short {shlex.quote(params.name)}"
+    return f"until {asked} | grep -qxF {shlex.quote(params.value)}; do sleep 2; done" if params.value else asked
+
+
+@action(
+    "dns.resolve",
+    effect="read",
+    repeatable=True,
+    outputs={"address": "Where the name leads.", "addresses": "All addresses, where there are several."},
+    by_hand=_dig,
+)
+def resolve(params: Resolve, context: Context) -> Result:
+    """Wait until a name leads to an address, asking a resolver as users do.
+
+    Use it after dns.point: what the provider holds is not yet what users are told. It asks the resolver that
+    `dns.resolver` names in drx.yaml, else the one of this machine; others may still keep an older answer.
+    """
+    resolver = context.target.dns.resolver if context.target.dns else None
+    deadline = time.monotonic() + params.within.total_seconds()
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            found = _looked_up(params, resolver, min(max(left, 0.1), _LOOKUP_SECONDS), context)
+            return Result({"address": found[0], "addresses": list(found)}, (f"{params.name} leads to {found[0]}",))
+        except Cancelled:
+            raise
+        except StepError as error:
+            if left <= 0:
+                raise StepError(f"not within {show_duration(params.within)}: {error.message}", error.remedy) from None
+        context.sleep(min(params.every.total_seconds(), max(left, 0.0)))
+
+
+def _looked_up(params: Resolve, resolver: str | None, seconds: float, context: Context) -> tuple[str, ...]:
+    from drx.actions.providers.lookup import addresses_of
+
+    def look(name: str) -> tuple[str, ...]:
+        return call_blocking(context, lambda: addresses_of(name, resolver, seconds), lambda: None, seconds + 1)
+
+    found = look(params.name)
+    if params.value and not set(found) <= set((params.value,) if _is_address(params.value) else look(params.value)):
+        raise StepError(f"{params.name} leads to {', '.join(found)}, not to {params.value}", "Point it with dns.point")
+    return found
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _plain(name: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import shlex
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -142,7 +143,8 @@ def _exchange(params: Expectation, seconds: float, context: Context) -> "Reply":
 
     method, body = (params.method, params.body) if isinstance(params, Request) else ("GET", None)
     data = None if body is None else body.encode()
-    exchange = Exchange(method, params.url, params.headers, data, seconds, params.redirects)
+    look_up = _look_up(context, seconds)
+    exchange = Exchange(method, params.url, params.headers, data, seconds, params.redirects, look_up)
     try:
         return call_blocking(context, exchange.run, exchange.stop, seconds)
     except Cancelled:
@@ -151,6 +153,17 @@ def _exchange(params: Expectation, seconds: float, context: Context) -> "Reply":
         raise StepError(context.mask(f"{shown(params.url)} did not answer within {seconds:g}s"), LOOK) from None
     except StepError as error:
         raise StepError(context.mask(error.message), error.remedy) from None
+
+
+def _look_up(context: Context, seconds: float) -> Callable[[str], str]:
+    """How names are looked up: those that the environment's own resolver knows there, all others by the system."""
+    dns = context.target.dns
+    if dns is None or dns.resolver is None:
+        return str
+    from drx.actions.providers.lookup import addresses_of
+
+    names, resolver = dns.records, dns.resolver
+    return lambda name: addresses_of(name, resolver, seconds)[0] if name.lower().rstrip(".") in names else name
 
 
 def _result(reply: "Reply", params: Expectation, context: Context) -> Result:

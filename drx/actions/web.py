@@ -4,7 +4,7 @@ import hashlib
 import http.client
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -48,6 +48,8 @@ class Exchange:
     body: bytes | None
     seconds: float
     redirects: int
+    look_up: Callable[[str], str] = str
+    """Give the address to connect to for a host's name; as it stands, the system looks it up."""
     _connection: http.client.HTTPConnection | None = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
@@ -82,7 +84,7 @@ class Exchange:
     def _ask(self, url: str, headers: Mapping[str, str]) -> tuple[Reply, str | None]:
         parts = parse_url(url)
         try:
-            self._connection = connection = _connect(parts, self.seconds)
+            self._connection = connection = _Connection(parts, self.look_up, self.seconds)
             try:
                 connection.connect()
                 if self._stopped:
@@ -144,11 +146,19 @@ def _path(parts: SplitResult) -> str:
     return quote(f"{parts.path or '/'}{query}", safe="/%:?@!$&'()*+,;=~-._[]")
 
 
-def _connect(parts: SplitResult, seconds: float) -> http.client.HTTPConnection:
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=seconds, context=context)
-    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+class _Connection(http.client.HTTPConnection):
+    """A connection that asks for a host by its name, at the address where that name leads."""
+
+    def __init__(self, parts: SplitResult, look_up: Callable[[str], str], seconds: float) -> None:
+        self.default_port = _PORTS[parts.scheme]
+        super().__init__(parts.hostname or "", parts.port, timeout=seconds)
+        self._look_up = look_up
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+
+    def connect(self) -> None:
+        """Look the name up, connect, and hold the certificate against the name."""
+        sock = socket.create_connection((self._look_up(self.host), self.port), self.timeout)
+        self.sock = self._tls.wrap_socket(sock, server_hostname=self.host) if self._tls else sock
 
 
 def _read(response: http.client.HTTPResponse, url: str) -> Reply:

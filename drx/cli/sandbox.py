@@ -70,6 +70,8 @@ def up(name: Name = DEFAULT) -> int:
     for region, endpoint in state.s3.items():
         typer.echo(f"s3      {endpoint}  ({region})")
     typer.echo(f"app     {state.app_url}")
+    if state.addresses.dns:
+        typer.echo(f"dns     {state.addresses.dns.resolver}  ({', '.join(state.addresses.dns.records)})")
     typer.echo(f"logs    {directory / 'logs'}")
     return ExitCode.OK
 
@@ -80,7 +82,7 @@ def status(name: Name = DEFAULT) -> int:
 
     members = look(sandbox_directory(name))
     for found in members:
-        port = f"127.0.0.1:{found.member.port}" if found.member.port else "-"
+        port = f"{found.member.address}:{found.member.port}" if found.member.port else "-"
         typer.echo(f"{found.member.name:<14} {port:<16} pid {found.member.pid:<8} {found.condition}")
     if not members:
         typer.echo("No sandbox runs. Start it with `drx sandbox up`.")

@@ -114,6 +114,8 @@ class Dns(Model):
     """The secret that belongs to `access_key_id`."""
     api: Api | None = None
     """Address of the API, where it is not the provider's own."""
+    resolver: Text | None = Field(default=None, pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$")
+    """HOST:PORT of the resolver that `records` are looked up at, instead of the system's: `1.1.1.1:53`."""
 
     @model_validator(mode="after")
     def _own_credentials(self) -> Self:

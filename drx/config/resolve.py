@@ -53,6 +53,8 @@ class SandboxAddresses:
     app_url: str
     health_url: str
     host_directory: Path
+    dns: DnsTarget | None = None
+    """The zone that the application's name stands in, and the resolver that knows it."""
 
 
 def resolve_target(
@@ -248,7 +250,7 @@ def _dns(stated: Dns) -> DnsTarget:
     records = tuple(name.rstrip(".").lower() for name in stated.records)
     secret = stated.token or stated.secret_access_key
     token = Secret(secret) if secret else None
-    return DnsTarget(stated.provider, stated.zone, records, token, stated.api, stated.access_key_id)
+    return DnsTarget(stated.provider, stated.zone, records, token, stated.api, stated.access_key_id, stated.resolver)
 
 
 def _atlas(stated: Atlas) -> AtlasTarget:
@@ -305,6 +307,7 @@ def _in_sandbox(config: Config, environment: str, sandbox: SandboxAddresses) -> 
             secret_access_key=Secret(sandbox.secret_access_key),
         ),
         host=HostTarget("local", sandbox.host_directory),
+        dns=sandbox.dns,
         health_url=sandbox.health_url,
         app_url=sandbox.app_url,
         backups=_sandbox_backups(stated, sandbox) if stated else None,

@@ -94,6 +94,8 @@ class DnsTarget:
     """Cloudflare's token, or the secret that belongs to `access_key_id`."""
     api: str | None
     access_key_id: str | None = None
+    resolver: str | None = None
+    """HOST:PORT of the resolver that these names are looked up at, instead of the system's."""
 
 
 @dataclass(frozen=True)

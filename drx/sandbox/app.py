@@ -169,12 +169,14 @@ def main() -> None:
     """
     parser = argparse.ArgumentParser(description="The PixelCraft application of a sandbox")
     parser.add_argument("--directory", type=Path, required=True, help="the sandbox's directory")
+    parser.add_argument("--address", default="127.0.0.1", help="where to listen, on this machine")
     parser.add_argument("--port", type=int, default=0, help="0: the system chooses")
     parser.add_argument("--version", default="", help="the release that this is")
     parser.add_argument("--socket", type=int, help="descriptor of a listening socket, handed over by a restart")
     options = parser.parse_args()
     backends = Backends(options.directory)
-    with _listen(partial(Handler, backends, options.version), options.port, options.socket) as server:
+    handler = partial(Handler, backends, options.version)
+    with _listen(handler, (options.address, options.port), options.socket) as server:
         restarting = threading.Event()
 
         def stop(number: int, _: object) -> None:
@@ -194,9 +196,9 @@ def main() -> None:
         os.execv(sys.executable, [sys.executable, "-P", "-m", "drx.sandbox.app", *arguments])
 
 
-def _listen(handler: "partial[Handler]", port: int, descriptor: int | None) -> Server:
+def _listen(handler: "partial[Handler]", where: tuple[str, int], descriptor: int | None) -> Server:
     if descriptor is None:
-        return Server(("127.0.0.1", port), handler)
+        return Server(where, handler)
     server = Server(("127.0.0.1", 0), handler, bind_and_activate=False)
     server.socket.close()
     server.socket = socket.socket(fileno=descriptor)

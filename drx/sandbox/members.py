@@ -5,13 +5,13 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import drx
 from drx.errors import UsageError
 from drx.sandbox.host import deployed_version
-from drx.sandbox.state import APP, MONGO, REGIONS, Region, s3_name
+from drx.sandbox.state import APP, LOOPBACK, MONGO, REGIONS, RESOLVER, Member, Region, s3_name
 
 _OPLOG_ENTRIES = 20_000
 """How many the database server keeps, which reads all of them whatever it is asked about its oplog."""
@@ -25,6 +25,7 @@ class Program:
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
+    address: str = LOOPBACK
 
 
 def require_servers() -> None:
@@ -37,12 +38,13 @@ def require_servers() -> None:
         )
 
 
-def programs(directory: Path, ports: Mapping[str, int]) -> tuple[Program, ...]:
+def programs(directory: Path, ports: Mapping[str, int], app_address: str) -> tuple[Program, ...]:
     """Every member, on its port of last time, or on one that the system chooses."""
     return (
         _mongo(directory, ports.get(MONGO, 0)),
         *(_s3(directory, region, ports.get(s3_name(region), 0)) for region in REGIONS),
-        own_program(APP, directory, "--port", str(ports.get(APP, 0)), "--version", deployed_version(directory)),
+        own_program(RESOLVER, directory, "--port", str(ports.get(RESOLVER, 0))),
+        _app(directory, app_address, ports.get(APP, 0), deployed_version(directory)),
     )
 
 
@@ -52,12 +54,17 @@ def own_program(name: str, directory: Path, *arguments: str) -> Program:
     return Program(name, ("-m", f"drx.sandbox.{name}", "--directory", str(directory), *arguments), environment)
 
 
-def start_script(directory: Path, port: int, version: str) -> str:
+def start_script(directory: Path, app: Member, version: str) -> str:
     """A shell script that starts a version of the application, as a release of a host has it."""
-    program = own_program(APP, directory, "--port", str(port), "--version", version)
+    program = _app(directory, app.address, app.port, version)
     variables = (f"export {name}={shlex.quote(value)}" for name, value in program.environment.items())
     command = shlex.join([sys.executable, "-P", *program.arguments])
     return "\n".join(["#!/bin/sh", *variables, f"exec {command}", ""])
+
+
+def _app(directory: Path, address: str, port: int, version: str) -> Program:
+    where = ("--address", address, "--port", str(port))
+    return replace(own_program(APP, directory, *where, "--version", version), address=address)
 
 
 def _mongo(directory: Path, port: int) -> Program:

@@ -19,6 +19,7 @@ from drx.sandbox.members import Program, programs, require_servers, start_script
 from drx.sandbox.processes import Process, end, is_alive, listening_port, process_with, start_python, wait_until
 from drx.sandbox.state import (
     APP,
+    LOOPBACK,
     MONGO,
     Member,
     SandboxState,
@@ -28,7 +29,9 @@ from drx.sandbox.state import (
     remove_state,
     write_state,
 )
+from drx.sandbox.zone import make_zone
 
+_ADDRESSES = (LOOPBACK, "127.0.0.2", "127.0.0.3")
 _START_SECONDS = 60.0
 _END_SECONDS = 20.0
 _DISCARD_SECONDS = 5.0
@@ -62,7 +65,9 @@ def up(directory: Path) -> SandboxState:
             state = _start_missing(remaining, before, started)
             make_buckets(state)
             _prepare_host(state, before)
-            write_releases(directory, partial(start_script, directory, state.member(APP).port))
+            write_releases(directory, partial(start_script, directory, state.member(APP)))
+            state = state.model_copy(update={"zone": make_zone(state)})
+            write_state(state)
             _await_answers(state)
         except BaseException:
             end(started, _END_SECONDS)
@@ -148,16 +153,17 @@ def log_end(directory: Path, name: str) -> str:
 def _start_missing(state: SandboxState, before: SandboxState, started: list[Process]) -> SandboxState:
     """Start what does not run; each process is in the state file before it is waited for, so that none is lost."""
     ports = {member.name: member.port for member in before.members}
-    for program in programs(state.directory, ports):
+    address = _app_address(before)
+    for program in programs(state.directory, ports, address):
         if state.find(program.name) is None:
             state = state.with_member(_start(program, state.directory, started))
     write_state(state)
-    for program in programs(state.directory, {}):
+    for program in programs(state.directory, {}, address):
         if not _await_port(state.member(program.name)) and ports.get(program.name):
             state = state.with_member(_start(program, state.directory, started))  # its port was taken meanwhile
             write_state(state)
             _await_port(state.member(program.name))
-    for program in programs(state.directory, {}):
+    for program in programs(state.directory, {}, address):
         state = state.with_member(_with_port(state.member(program.name), state.directory))
     write_state(state)
     return state
@@ -166,7 +172,25 @@ def _start_missing(state: SandboxState, before: SandboxState, started: list[Proc
 def _start(program: Program, directory: Path, started: list[Process]) -> Member:
     process = start_python(program.arguments, program.environment, log_path(directory, program.name))
     started.append(process)
-    return Member(name=program.name, pid=process.pid, started=process.started)
+    return Member(name=program.name, pid=process.pid, started=process.started, address=program.address)
+
+
+def _app_address(before: SandboxState) -> str:
+    """Where the application's host answers: one that is built anew, its disk being gone, has another address."""
+    app = before.find(APP)
+    if app is None or variables_path(before.directory).exists():
+        return app.address if app else LOOPBACK
+    others = (each for each in _ADDRESSES if each != app.address and _is_ours(each))
+    return next(others, app.address)
+
+
+def _is_ours(address: str) -> bool:
+    """Whether a program can listen there: not every system has more than one address that leads to itself."""
+    try:
+        socket.create_server((address, 0)).close()
+    except OSError:
+        return False
+    return True
 
 
 def _await_port(member: Member) -> bool:
@@ -233,7 +257,7 @@ def _version(path: Path) -> tuple[int, int] | None:
 def _app_answers(state: SandboxState) -> bool:
     """Whether the application answers, well or not, with its variables read."""
     app = state.member(APP)
-    connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=10)
+    connection = http.client.HTTPConnection(app.address, app.port, timeout=10)
     try:
         connection.request("GET", "/healthz")
         connection.getresponse().read()
@@ -249,7 +273,7 @@ def _condition(member: Member) -> Literal["running", "not answering", "dead"]:
         return "dead"
     if member.port:
         try:
-            socket.create_connection(("127.0.0.1", member.port), timeout=2).close()
+            socket.create_connection((member.address, member.port), timeout=2).close()
         except OSError:
             return "not answering"
     return "running"

@@ -11,15 +11,20 @@ from drx.fields import Model
 from drx.files import write_atomically
 
 if TYPE_CHECKING:
-    from drx.config import SandboxAddresses
+    from drx.config import DnsTarget, SandboxAddresses
 
 DATABASE = "pixelcraft"
+ZONE = "pixelcraft.test"
+APP_NAME = f"app.{ZONE}"
+"""The application's name, as its users know it; only the sandbox's resolver does."""
 UPLOADS_BUCKET = "pixelcraft-uploads"
 ACCESS_KEY = SECRET_KEY = "test"  # the stand-in server's own, of no use anywhere else
 
 MONGO = "mongo"
 APP = "app"
+RESOLVER = "resolver"
 WRITER = "writer"
+LOOPBACK = "127.0.0.1"
 Region = Literal["us-east-1", "eu-west-1"]
 REGIONS: tuple[Region, ...] = get_args(Region)
 
@@ -48,7 +53,9 @@ class Member(Model):
     started: str
     """Boot id and clock tick of the start, as the kernel tells them."""
     port: int = 0
-    """Where it listens on 127.0.0.1; 0 for a process that does not listen."""
+    """Where it listens; 0 for a process that does not listen."""
+    address: str = LOOPBACK
+    """Its host's address: a host that is built anew has another one."""
 
 
 class SandboxState(Model):
@@ -56,6 +63,8 @@ class SandboxState(Model):
 
     directory: Path
     members: tuple[Member, ...]
+    zone: str = ""
+    """Id of the zone at Route 53."""
 
     @property
     def mongo_uri(self) -> str:
@@ -70,7 +79,13 @@ class SandboxState(Model):
     @property
     def app_url(self) -> str:
         """Address of the PixelCraft application."""
-        return f"http://127.0.0.1:{self.member(APP).port}"
+        app = self.member(APP)
+        return f"http://{app.address}:{app.port}"
+
+    @property
+    def route53(self) -> str:
+        """Endpoint of Route 53, in the region that is never lost."""
+        return self.s3["eu-west-1"]
 
     @property
     def addresses(self) -> "SandboxAddresses":
@@ -87,9 +102,20 @@ class SandboxState(Model):
             backup_buckets={bucket.region: bucket.name for bucket in BUCKETS if bucket.name != UPLOADS_BUCKET},
             access_key_id=ACCESS_KEY,
             secret_access_key=SECRET_KEY,
-            app_url=self.app_url,
-            health_url=f"{self.app_url}/healthz",
+            app_url=f"http://{APP_NAME}:{self.member(APP).port}",
+            health_url=f"http://{APP_NAME}:{self.member(APP).port}/healthz",
             host_directory=host_directory(self.directory),
+            dns=self._dns,
+        )
+
+    @property
+    def _dns(self) -> "DnsTarget":
+        from drx.config import DnsTarget
+        from drx.secrets import Secret
+
+        resolver = f"127.0.0.1:{self.member(RESOLVER).port}"
+        return DnsTarget(
+            "route53", self.zone, (APP_NAME,), Secret(SECRET_KEY), self.route53, ACCESS_KEY, resolver=resolver
         )
 
     def database_url(self, database: str) -> str:
@@ -110,12 +136,12 @@ class SandboxState(Model):
     def with_member(self, member: Member) -> "SandboxState":
         """The same sandbox with this member, in place of one of its name."""
         others = {each.name: each for each in self.members}
-        return SandboxState(directory=self.directory, members=tuple((others | {member.name: member}).values()))
+        return self.model_copy(update={"members": tuple((others | {member.name: member}).values())})
 
     def without(self, name: str) -> "SandboxState":
         """The same sandbox without the member of that name."""
         others = tuple(member for member in self.members if member.name != name)
-        return SandboxState(directory=self.directory, members=others)
+        return self.model_copy(update={"members": others})
 
 
 def s3_name(region: Region) -> str:

@@ -18,10 +18,21 @@ from drx.sandbox import members, servers, writing
 from drx.sandbox.buckets import connect_s3
 from drx.sandbox.host import read_settings
 from drx.sandbox.processes import Process, is_alive, start_python, wait_until
-from drx.sandbox.state import ACCESS_KEY, APP, BUCKETS, MONGO, SECRET_KEY, SandboxState, read_state, s3_name
+from drx.sandbox.state import (
+    ACCESS_KEY,
+    APP,
+    APP_NAME,
+    BUCKETS,
+    MONGO,
+    RESOLVER,
+    SECRET_KEY,
+    SandboxState,
+    read_state,
+    s3_name,
+)
 from tests.sandbox.conftest import get
 
-NAMES = {MONGO, s3_name("us-east-1"), s3_name("eu-west-1"), APP}
+NAMES = {MONGO, s3_name("us-east-1"), s3_name("eu-west-1"), RESOLVER, APP}
 
 
 def test_every_member_runs_on_loopback_only(running: SandboxState) -> None:
@@ -47,7 +58,9 @@ def test_what_drx_yaml_is_given(running: SandboxState) -> None:
     addresses = running.addresses
     assert addresses.mongo_uri == running.mongo_uri
     assert addresses.backup_buckets == {"us-east-1": "pixelcraft-backups", "eu-west-1": "pixelcraft-backups-eu"}
-    assert addresses.health_url == f"{running.app_url}/healthz"
+    assert addresses.health_url == f"http://{APP_NAME}:{running.member(APP).port}/healthz"
+    assert addresses.dns is not None
+    assert addresses.dns.resolver == f"127.0.0.1:{running.member(RESOLVER).port}"
     assert (addresses.host_directory / "variables.json").is_file()
 
 
@@ -153,7 +166,7 @@ def test_a_damaged_state_file_is_named(tmp_path: Path) -> None:
 def test_children_see_no_credentials_of_the_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
-    for program in members.programs(tmp_path, {}):
+    for program in members.programs(tmp_path, {}, "127.0.0.1"):
         assert not {"AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY"} & program.environment.keys()
 
 
