@@ -11,7 +11,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from drx.cli.trying import Tried, try_production
-from drx.config import read_config
+from drx.config import find_config, read_config
 from drx.config.load import FILE_NAME
 from drx.errors import HumanNeeded, UsageError
 from drx.files import write_atomically
@@ -34,6 +34,7 @@ def init(*, service: str | None, sandbox_only: bool, root: Path) -> int:
     """
     if os.path.lexists(root / FILE_NAME):
         raise UsageError(f"{FILE_NAME} is here already", "Edit it, and run `drx check`; or move it away and begin anew")
+    _tell_of_another(root)
     suggested = suggest_service(root.absolute().name) if service is None else _service(service)
     answers = sandbox_answers(suggested) if sandbox_only else _ask(suggested)
     starter = make_starter(answers, shipped(), _catalogue())
@@ -41,6 +42,12 @@ def init(*, service: str | None, sandbox_only: bool, root: Path) -> int:
         _try(starter, answers.production, root)
     kept = write(starter.files, root)
     return _tell(starter, answers, kept)
+
+
+def _tell_of_another(root: Path) -> None:
+    with suppress(UsageError):
+        above = find_config(root.absolute().parent)
+        print(f"There is {above} already. In this folder and below, the new one will count instead.\n")
 
 
 def shipped() -> Mapping[str, bytes]:
@@ -155,9 +162,11 @@ _NEEDED = {Part.UPLOADS: "an uploads bucket", Part.HOST: "a host that drx can re
 
 
 def _counted(names: Iterable[str]) -> Iterator[str]:
-    folders = Counter(name.partition("/")[0] for name in names)
-    for folder, number in sorted(folders.items()):
-        yield folder if folder == FILE_NAME else f"{number} {folder if number > 1 else folder.removesuffix('s')}"
+    """Name files one by one, and those of a folder by their number."""
+    folders = Counter(name.rpartition("/")[0] or name for name in names)
+    for folder, number in sorted(folders.items(), key=lambda item: (item[0] != FILE_NAME, item)):
+        one = folder.removesuffix("s") if number == 1 else folder
+        yield f"{number} {one}" if folder in (RUNBOOKS, DRILLS) else folder
 
 
 def _next(starter: Starter, answers: Answers) -> Iterator[str]:

@@ -13,6 +13,11 @@ from drx.starter.config import write_config
 from drx.starter.fitting import Part, lacking, missing_parts, own_drill, own_runbook
 from drx.units import parse_duration
 
+_IGNORED = """\
+# What drx leaves on this machine. Records are evidence: `records:` in drx.yaml copies them to a bucket.
+drills/records/
+.drx/
+"""
 _EXAMPLE_OBJECTIVES = "objectives: {rto: 2h, rpo: 1h}\n"
 _EXAMPLE_DATA = re.compile(r"\bimages?\b")
 
@@ -55,7 +60,9 @@ def make_starter(answers: Answers, shipped: Mapping[str, bytes], catalogue: Cata
         if runbook is not None:
             drills[_path(DRILLS, name)] = own_drill(shipped[_path(DRILLS, name)].decode(), runbook)
     own = {path: text if path in slow else text.replace(_EXAMPLE_OBJECTIVES, "") for path, text in runbooks.items()}
-    return Starter({FILE_NAME: write_config(answers)} | own | drills, left_out, tuple(sorted(slow)))
+    return Starter(
+        {FILE_NAME: write_config(answers), ".gitignore": _IGNORED} | own | drills, left_out, tuple(sorted(slow))
+    )
 
 
 def _path(folder: str, name: str) -> str:

@@ -1,12 +1,14 @@
 """`drx init`: at a terminal and without one, against real servers, and from an installed wheel."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pymongo.database import Database
 
 from drx.cli.app import run
 from drx.cli.init import shipped, write
@@ -34,6 +36,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_sandbox_is_ready_without_a_question(folder: Path, capsys: Capture) -> None:
     assert run(["init", "--sandbox-only"]) == ExitCode.OK
     shown = capsys.readouterr().out
+    assert shown.startswith("\nWritten: drx.yaml, .gitignore, ")
+    assert re.search(r", \d+ drills, \d+ runbooks\.\n", shown)
     assert "drx drill db-drop --env sandbox" in shown
     assert "files checked" in shown
     assert all(len(line) <= 80 for line in shown.split("Next")[1].splitlines())
@@ -63,6 +67,12 @@ def test_what_is_there_stays(folder: Path, capsys: Capture) -> None:
     assert run(["init", "--sandbox-only"]) == ExitCode.USAGE
     assert "drx.yaml is here already" in capsys.readouterr().err
     assert (folder / "drx.yaml").read_bytes() == before
+
+
+def test_a_project_above_is_named(folder: Path, capsys: Capture) -> None:
+    (folder.parent / "drx.yaml").write_text("service: other")
+    assert run(["init", "--sandbox-only"]) == ExitCode.OK
+    assert f"There is {folder.parent / 'drx.yaml'} already." in capsys.readouterr().out
 
 
 def test_nobody_to_ask(folder: Path, capsys: Capture) -> None:
@@ -202,3 +212,20 @@ def test_what_was_written_is_drilled_at_once(folder: Path, capsys: Capture, give
     write(starter_of(given).files, folder)
     assert run(["drill", "db-drop", "--env", "sandbox"]) == ExitCode.OK
     assert "PASSED" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_what_was_written_backs_a_production_up_and_proves_it(
+    folder: Path, mongo_server: str, database: Database[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service is none like the example: no images, no uploads, no host."""
+    database.orders.insert_many([{"_id": number, "total": number * 3} for number in range(50)])
+    monkeypatch.setenv("DATABASE_URL", mongo_server)
+    production = Production("DATABASE_URL", database.name, "https://shop.example/healthz")
+    given = replace(answers(primary=Directory("primary/"), copy=Directory("copy/")), production=production)
+    for store in ("primary", "copy"):
+        (folder / store).mkdir()
+    write(starter_of(given).files, folder)
+    assert run(["trust", "production", "--yes"]) == ExitCode.OK
+    for runbook in ("nightly-backup", "hourly-incremental", "restore-test", "secrets-check"):
+        assert run(["run", runbook, "--env", "production", "--unattended"]) == ExitCode.OK, runbook

@@ -69,7 +69,7 @@ def config_of(starter: Starter) -> Config:
 def errors_of(starter: Starter) -> list[Problem]:
     """What `drx check` finds wrong, warnings aside."""
     surroundings = surroundings_of(config_of(starter))
-    files = {name: text.encode() for name, text in starter.files.items() if name != "drx.yaml"}
+    files = {name: text.encode() for name, text in starter.files.items() if "/" in name}
     found = [
         problem
         for name, data in files.items()
