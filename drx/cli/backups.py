@@ -4,16 +4,20 @@ from typing import Annotated
 
 import typer
 
+from drx.cli import names
 from drx.cli.groups import HelpingGroup, exit_codes
+from drx.cli.options import Environment, Sandbox, Unattended
 
-Environment = Annotated[str | None, typer.Option("--env", help="Environment of drx.yaml.")]
-Sandbox = Annotated[str, typer.Option("--sandbox", help="Which sandbox stands in for `sandbox: true`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; its fields are described in docs/backups.md.")]
 EventLines = Annotated[bool, typer.Option("--json", help="Print the run as JSON lines.")]
 StoreName = Annotated[
-    str | None, typer.Option("--store", help="Look into a copy: copy, copy-2, or the name of its bucket or directory.")
+    str | None,
+    typer.Option(
+        "--store",
+        help="Look into a copy: copy, copy-2, or the name of its bucket or directory.",
+        autocompletion=names.stores,
+    ),
 ]
-Unattended = Annotated[bool, typer.Option("--unattended", help="Nobody is there: never wait for an answer.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -96,7 +100,11 @@ def events(
     ] = None,
     kinds: Annotated[
         list[str] | None,
-        typer.Option("--kind", help="drop, dropDatabase, rename, mass_delete or mass_update; may be repeated."),
+        typer.Option(
+            "--kind",
+            help="drop, dropDatabase, rename, mass_delete or mass_update; may be repeated.",
+            autocompletion=names.among("drop", "dropDatabase", "rename", "mass_delete", "mass_update"),
+        ),
     ] = None,
     environment: Environment = None,
     store: StoreName = None,

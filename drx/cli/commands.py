@@ -48,17 +48,28 @@ def init(
 
 
 def check(
-    files: Annotated[list[str] | None, typer.Argument(help="Files, or ids of runbooks and drills.")] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, or ids of runbooks and drills.", autocompletion=names.checkable),
+    ] = None,
     as_json: Json = False,
 ) -> int:
-    """Check drx.yaml, runbooks and drills; all problems at once."""
+    """Check drx.yaml, runbooks and drills; all problems at once.
+
+    Example: drx check
+
+    Example: drx check db-drop drx.yaml
+    """
     from drx.cli.check import check as run
 
     return run([Path(file) for file in files or []], as_json)
 
 
 def actions(
-    name: Annotated[str | None, typer.Argument(help="An action or a family, such as mongo.restore or mongo.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="An action or a family, such as mongo.restore or mongo.", autocompletion=names.actions),
+    ] = None,
     as_json: Json = False,
     output: Output = None,
     check: Check = False,
@@ -80,11 +91,20 @@ def actions(
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="runbook, drill, config or report.")] = "runbook",
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="runbook, drill, config or report.",
+            autocompletion=names.among("runbook", "drill", "config", "report"),
+        ),
+    ] = "runbook",
     output: Output = None,
     check: Check = False,
 ) -> int:
-    """Print a JSON Schema for editors, or that of report.json."""
+    """Print a JSON Schema for editors, or that of report.json.
+
+    Example: drx schema runbook > runbook.json
+    """
     from drx.cli.schema import schema as run
 
     return run(kind, Path(output) if output else None, check)
@@ -94,7 +114,10 @@ def trust(
     environment: Annotated[str, typer.Argument(help="An environment of drx.yaml.", autocompletion=names.environments)],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts that know.")] = False,
 ) -> int:
-    """Show who an environment's servers are, and trust them."""
+    """Show who an environment's servers are, and trust them.
+
+    Example: drx trust production
+    """
     import sys
 
     from drx.cli.trust import trust as run

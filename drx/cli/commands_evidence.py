@@ -76,7 +76,12 @@ def report(
         ),
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="md, html, json or, of a run, junit; with --open, html.")
+        str | None,
+        typer.Option(
+            "--format",
+            help="md, html, json or, of a run, junit; with --open, html.",
+            autocompletion=names.among("md", "html", "json", "junit"),
+        ),
     ] = None,
     output: Annotated[str | None, typer.Option("--output", help="Write it into this file.")] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it, in the browser.")] = False,
@@ -106,7 +111,7 @@ def plan(
     environment: Environment = None,
     output: Output = None,
     check: Check = False,
-    form: Annotated[str, typer.Option("--format", help="md or html.")] = "md",
+    form: Annotated[str, typer.Option("--format", help="md or html.", autocompletion=names.among("md", "html"))] = "md",
     what_if: Annotated[
         str | None, typer.Option("--what-if", help="What another objective would take, such as rpo=5m or rto=30m.")
     ] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from drx.cli.groups import HelpingGroup, exit_codes
+from drx.cli.options import Environment, Json, Sandbox, Unattended
 from drx.errors import UsageError
 
 
@@ -23,13 +24,13 @@ def _alone() -> None:
 
 def restore(
     path: Annotated[Path, typer.Argument(help="The directory or archive that mongodump wrote, gzipped or not.")],
-    environment: Annotated[str | None, typer.Option("--env", help="Environment of drx.yaml.")] = None,
+    environment: Environment = None,
     into: Annotated[str | None, typer.Option("--into", help="Database to restore into; new, or empty.")] = None,
     database: Annotated[str | None, typer.Option("--database", help="Which of the dump's databases.")] = None,
     only: Annotated[list[str] | None, typer.Option("--only", help="A collection; may be repeated.")] = None,
-    unattended: Annotated[bool, typer.Option("--unattended", help="Nobody is there: never wait.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    sandbox: Annotated[str, typer.Option("--sandbox", help="Which sandbox stands in for `sandbox: true`.")] = "default",
+    unattended: Unattended = False,
+    as_json: Json = False,
+    sandbox: Sandbox = "default",
 ) -> int:
     """Restore a dump of stock mongodump into a new database, and prove it.
 

@@ -1,13 +1,21 @@
-"""Names that a shell completes: environments, runbooks, drills, runs, steps. Silent where something is wrong."""
+"""Names that a shell completes: environments, runbooks, runs, steps, stores. Silent where something is wrong."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
 
 from drx.errors import DrxError
 
+if TYPE_CHECKING:
+    from drx.config.model import Settings
+
 _MOST_RUNS = 50
+_NO_LONGER = ("StepSucceeded", "StepFailed", "StepTimedOut", "StepCancelled", "StepSkipped")
+"""After these, a step waits for nobody."""
 
 
 def runbooks(incomplete: str) -> list[str]:
@@ -22,12 +30,55 @@ def drills(incomplete: str) -> list[str]:
 
 def environments(incomplete: str) -> list[str]:
     """Environments of drx.yaml; references in it are not read."""
-    from drx.config import load_config
+    settings = _settings()
+    return _beginning(incomplete, list(settings.environments) if settings else [])
 
-    names: list[str] = []
+
+def checkable(incomplete: str) -> list[str]:
+    """Runbooks and drills by id; files the shell completes by itself."""
+    return _beginning(incomplete, sorted({*_files("runbooks"), *_files("drills")}))
+
+
+def actions(incomplete: str) -> list[str]:
+    """Actions, and the families they belong to."""
+    from drx.actions.registry import all_actions
+
+    found: list[str] = []
+    with suppress(DrxError):
+        found = [action.spec.name for action in all_actions()]
+    families = {name.partition(".")[0] for name in found}
+    return _beginning(incomplete, sorted({*found, *families}))
+
+
+def stores(incomplete: str) -> list[str]:
+    """The primary store and each copy, by their labels."""
+    from drx.config.target import COPY, PRIMARY
+
+    settings = _settings()
+    if settings is None or settings.backups is None:
+        return []
+    copies = [f"{COPY}-{number}" for number in range(1, len(settings.backups.copies) + 1)]
+    return _beginning(incomplete, [PRIMARY, *copies])
+
+
+def sandboxes(incomplete: str) -> list[str]:
+    """Sandboxes that there are, and the usual one."""
+    from drx.cli.sandbox import DEFAULT
+    from drx.cli.sandbox import sandboxes as folder
+
+    found = {DEFAULT}
     with suppress(DrxError, OSError):
-        names = list(load_config(_root() / "drx.yaml").settings.environments)
-    return _beginning(incomplete, names)
+        found |= {path.name for path in folder(_root()).iterdir() if path.is_dir()}
+    return _beginning(incomplete, sorted(found))
+
+
+def among(*words: str) -> Callable[[str], list[str]]:
+    """Complete one of a few words."""
+
+    def complete(incomplete: str) -> list[str]:
+        return _beginning(incomplete, list(words))
+
+    return complete
 
 
 def runs(incomplete: str) -> list[str]:
@@ -35,18 +86,28 @@ def runs(incomplete: str) -> list[str]:
     return _beginning(incomplete, [path.name for path in _records()[:_MOST_RUNS]])
 
 
-def steps(incomplete: str) -> list[str]:
-    """Steps of the newest run that wait for a person."""
+def steps(context: typer.Context, incomplete: str) -> list[str]:
+    """Steps that wait for a person, of the run that was named before."""
+    return _beginning(incomplete, waiting_in(str(context.params.get("run_name") or "")))
+
+
+def waiting_in(run: str) -> list[str]:
+    """Steps of a run, the newest unless it is named, that wait for a person; the newest question first."""
     from drx.journal import JOURNAL
+    from drx.runner.naming import named_run
 
     found: dict[str, None] = {}
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        for record in _records()[:1]:
-            for line in (record / JOURNAL).read_bytes().splitlines():
-                event = json.loads(line)
-                if event["type"] == "StepWaiting":
-                    found[str(event["data"]["step"])] = None
-    return _beginning(incomplete, reversed(found))
+    with suppress(DrxError, OSError, ValueError, KeyError, TypeError, IndexError):
+        records = {record.name: record for record in _records()}
+        record = records[named_run(list(records), run, "")] if run else _records()[0]
+        for line in (record / JOURNAL).read_bytes().splitlines():
+            event = json.loads(line)
+            step = str(event["data"].get("step", ""))
+            if event["type"] == "StepWaiting":
+                found[step] = None
+            elif event["type"] in _NO_LONGER:
+                found.pop(step, None)
+    return list(reversed(found))
 
 
 def _beginning(incomplete: str, names: "Iterator[str] | list[str]") -> list[str]:
@@ -65,6 +126,15 @@ def _records() -> list[Path]:
         return sorted((_root() / "drills" / "records").glob("20*"), reverse=True)
     except (DrxError, OSError):
         return []
+
+
+def _settings() -> "Settings | None":
+    from drx.config import load_config
+
+    try:
+        return load_config(_root() / "drx.yaml").settings
+    except (DrxError, OSError):
+        return None
 
 
 def _root() -> Path:

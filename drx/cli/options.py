@@ -10,7 +10,10 @@ from drx.cli import names
 Environment = Annotated[
     str | None, typer.Option("--env", help="Environment of drx.yaml.", autocompletion=names.environments)
 ]
-Sandbox = Annotated[str, typer.Option("--sandbox", help="Which sandbox stands in for `sandbox: true`.")]
+Sandbox = Annotated[
+    str,
+    typer.Option("--sandbox", help="Which sandbox stands in for `sandbox: true`.", autocompletion=names.sandboxes),
+]
 Unattended = Annotated[bool, typer.Option("--unattended", help="Nobody is there: never wait for an answer.")]
 Output = Annotated[str | None, typer.Option("--output", help="Write the committed document there.")]
 Check = Annotated[bool, typer.Option("--check", help="Say whether the committed document is stale.")]

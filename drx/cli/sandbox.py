@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from drx.cli import names
 from drx.cli.groups import HelpingGroup, exit_codes
 from drx.errors import ExitCode, LockedError
 
 DEFAULT = "default"
 
-Name = Annotated[str, typer.Option("--name", help="Which sandbox; several can run side by side.")]
+Name = Annotated[
+    str,
+    typer.Option("--name", help="Which sandbox; several can run side by side.", autocompletion=names.sandboxes),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +65,12 @@ def hold(sandbox: Path, *, alone: bool) -> Iterator[None]:
 
 
 def up(name: Name = DEFAULT) -> int:
-    """Start the servers: MongoDB, S3 in two regions, and the PixelCraft application."""
+    """Start the servers: MongoDB, S3 in two regions, and the PixelCraft application.
+
+    Example: drx sandbox up
+
+    Example: drx sandbox up --name mine
+    """
     from drx.sandbox.servers import up as start
 
     directory = sandbox_directory(name)
@@ -77,7 +86,10 @@ def up(name: Name = DEFAULT) -> int:
 
 
 def status(name: Name = DEFAULT) -> int:
-    """Show how each server is; exit 4 where one is not running."""
+    """Show how each server is; exit 4 where one is not running.
+
+    Example: drx sandbox status
+    """
     from drx.sandbox.servers import status as look
 
     members = look(sandbox_directory(name))
@@ -94,7 +106,10 @@ def down(
     name: Name = DEFAULT,
     keep_data: Annotated[bool, typer.Option("--keep-data", help="Keep the data for the next `up`.")] = False,
 ) -> int:
-    """End the servers and remove their data."""
+    """End the servers and remove their data.
+
+    Example: drx sandbox down --keep-data
+    """
     from drx.sandbox.servers import down as end
 
     directory = sandbox_directory(name)

@@ -57,6 +57,24 @@ def test_every_help_page_tells_its_exit_codes(command: tuple[str, ...], capsys: 
     assert max(map(len, shown.splitlines())) <= 100
 
 
+@pytest.mark.parametrize("command", pages(), ids=" ".join)
+def test_every_help_page_has_examples_that_it_explains(command: tuple[str, ...], capsys: Capture) -> None:
+    assert app.run([*command, "--help"]) == ExitCode.OK
+    shown = " ".join(capsys.readouterr().out.split())
+    examples = re.findall(r"Example: drx (.+?)(?= Example: | Arguments: | Options: )", shown)
+    assert examples
+    for example in examples:
+        assert example.startswith(" ".join(command))
+        assert all(
+            re.search(rf"{option}\b", shown.partition("Options:")[2])
+            for option in _options(example.partition(" && ")[0])
+        )
+
+
+def _options(example: str) -> list[str]:
+    return re.findall(r"--[a-z-]+", example)
+
+
 def test_messages_send_people_to_commands_that_exist() -> None:
     source = Path(app.__file__).parents[1]
     named = {
