@@ -9,14 +9,25 @@ from typing import TYPE_CHECKING
 
 from drx.accounts import this_account
 from drx.cli.binder import read_binder
-from drx.config import Config, Target, find_config, load_config, resolve_records, resolve_target, stray_secrets
+from drx.config import (
+    Config,
+    Target,
+    find_config,
+    load_config,
+    resolve_records,
+    resolve_target,
+    sources_beside,
+    sources_of,
+    sources_to_hide,
+    stray_secrets,
+)
 from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import HumanNeeded, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from drx.engine.events import Author, Event, Notified
+    from drx.engine.events import Author, Event, Notified, SecretsRead
     from drx.engine.plan import Plan
     from drx.reports.notices import Notice
     from drx.runbook.load import Binder
@@ -74,6 +85,7 @@ class Project:
             self.resolve,
             unattended,
             shelf=lambda environment: shelf_of(self.config, environment),
+            read=self.read,
             strays=self.strays,
             group=self.config.settings.records.group if self.config.settings.records else None,
             jobs=self.root / JOBS / self.sandbox.name,
@@ -81,6 +93,17 @@ class Project:
             tell=self.tell,
             trace=self.trace,
         )
+
+    def read(self, config: Config, environment: str) -> "Sequence[SecretsRead]":
+        """Say where the secrets come from that a run in an environment has in its hands; `config` may be frozen."""
+        from drx.engine.events import SecretsRead
+
+        hidden = sources_to_hide(self.config, os.environ)
+        used = sources_of(config, environment)
+        if not config.settings.environments[environment].sandbox:
+            used = {**used, **sources_beside(self.config)}
+        hidden = {setting: source for setting, source in hidden.items() if setting not in used}
+        return (SecretsRead(used, hidden),) if used or hidden else ()
 
     def strays(self) -> "Iterator[str]":
         """List secrets that are no part of the environment of a run, and that its commands may print all the same."""

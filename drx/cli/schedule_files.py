@@ -76,7 +76,7 @@ def _require_records(project: Project, jobs: Sequence[Job], place: str) -> None:
     settings = project.config.settings
     sandboxes = {name for name, found in settings.environments.items() if found.sandbox}
     lost = [job.name for job in jobs if job.environment not in sandboxes]
-    if settings.records is None and lost:
+    if lost and (settings.records is None or settings.records.s3 is None):
         message = f"{place}, and drx.yaml does not say where else the records of {', '.join(lost)} go"
         remedy = f"Add this line: records: {{s3: {{bucket: {settings.service}-records, region: us-east-1}}}}"
         raise InvalidDocument([project.config.document.problem(("schedules",), message, remedy)])

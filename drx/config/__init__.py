@@ -3,6 +3,7 @@
 from drx.config.load import Config, find_config, load_config, read_config
 from drx.config.model import Settings
 from drx.config.resolve import SandboxAddresses, resolve_records, resolve_target, stated_target
+from drx.config.sources import sources_beside, sources_of, sources_to_hide
 from drx.config.strays import stray_secrets
 from drx.config.target import (
     AtlasTarget,
@@ -46,6 +47,9 @@ __all__ = [
     "read_config",
     "resolve_records",
     "resolve_target",
+    "sources_beside",
+    "sources_of",
+    "sources_to_hide",
     "stated_target",
     "stray_secrets",
 ]

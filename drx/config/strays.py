@@ -18,18 +18,19 @@ def stray_secrets(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     """
     for part in REFERENCING:
         for path, text in texts(config.document.data.get(part), (part,)):
-            if _is_secret(path):
-                yield from _values(text, path, config, environ)
+            if is_secret(path):
+                yield from values(text, path, config, environ)
 
 
-def _is_secret(path: ValuePath) -> bool:
-    """Addresses that messages go to are secrets as a whole: who knows them may use them."""
+def is_secret(path: ValuePath) -> bool:
+    """Whether a setting holds a secret; addresses that messages go to are some: who knows them may use them."""
     if path[0] in ("notify", "schedules"):
         return path[-1] != "report_url"
     return path[-1] in SECRETS or path[-1] == _ADDRESS
 
 
-def _values(text: str, path: ValuePath, config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+def values(text: str, path: ValuePath, config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    """List what a setting's text refers to, as far as it can be read; nothing where a command would have to be run."""
     if text.startswith(FILE):
         try:
             found = [read_regular(config.directory / text.removeprefix(FILE), _MOST_BYTES).decode().rstrip("\r\n")]

@@ -18,6 +18,7 @@ from drx.engine.events import (
     ReportWritten,
     ReviewAnswered,
     RunResumed,
+    SecretsRead,
     StepCancelled,
     StepFailed,
     StepSucceeded,
@@ -60,7 +61,10 @@ def admit(plan: Plan, state: State, fact: Fact, by: Author) -> str | None:
             return "the steps are done; only the cleanup is left" if state.cleaning else None
         case PauseRequested():
             return "the run is being paused already" if state.pausing else None
-        case ClockStarted() | ClockDiverged() | RunResumed() | TargetIdentified() | TargetCreated() | TargetLost():
+        case (
+            ClockStarted() | ClockDiverged() | RunResumed() | SecretsRead() | TargetIdentified() | TargetCreated()
+            | TargetLost()
+        ):  # fmt: skip
             return None
         case _:
             return f"{fact.type} is the engine's own to conclude"

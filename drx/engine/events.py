@@ -221,6 +221,17 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class SecretsRead:
+    """What the process that runs it read from outside drx.yaml: where each came from, by setting; never what it is."""
+
+    used: Mapping[str, str]
+    """For the run itself, the copy of its record, and messages."""
+    hidden: Mapping[str, str] = field(default_factory=dict)
+    """Only so that it can be hidden where a command prints it."""
+    type: Literal["SecretsRead"] = "SecretsRead"
+
+
+@dataclass(frozen=True)
 class TargetIdentified:
     """A server said who it is, and that is trusted for this environment."""
 
@@ -347,6 +358,7 @@ Fact = (
     | RetryScheduled
     | StepIgnored
     | Answered
+    | SecretsRead
     | TargetIdentified
     | TargetCreated
     | TargetLost

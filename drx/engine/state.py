@@ -26,6 +26,7 @@ from drx.engine.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    SecretsRead,
     StepCancelled,
     StepFailed,
     StepIgnored,
@@ -139,6 +140,7 @@ def evolve(plan: Plan, state: State, event: Event) -> State:
             return _with_items(state, fact)
         case (
             RunPaused()
+            | SecretsRead()
             | TargetIdentified()
             | NoteAdded()
             | ReviewAnswered()

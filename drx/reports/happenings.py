@@ -13,6 +13,7 @@ from drx.engine.events import (
     NoteAdded,
     ReviewAnswered,
     RunStarted,
+    SecretsRead,
     StepFailed,
     StepSucceeded,
     StepTimedOut,
@@ -161,6 +162,9 @@ def evidence(events: Sequence[Event], journal_head: str) -> Evidence:
     """What ties a report to its record."""
     start = cast(RunStarted, events[0].fact)
     frozen: Mapping[str, str] = dict(sorted(start.frozen.items()))
+    read = [event.fact for event in events if isinstance(event.fact, SecretsRead)]
+    used = {setting: source for fact in read for setting, source in fact.used.items()}
+    hidden = {setting: source for fact in read for setting, source in fact.hidden.items() if setting not in used}
     targets = dict.fromkeys(target for event in events if (target := _target(event)))
     return Evidence(
         drx_version=start.drx_version,
@@ -171,6 +175,8 @@ def evidence(events: Sequence[Event], journal_head: str) -> Evidence:
         people=tuple(dict.fromkeys(f"{event.by.user}@{event.by.host}" for event in events)),
         events=len(events),
         journal_head=journal_head,
+        read=dict(sorted(used.items())),
+        read_to_hide=dict(sorted(hidden.items())),
     )
 
 

@@ -1,6 +1,6 @@
 """The words and rows that the Markdown and the HTML of a report share; each gives its own form of code. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from drx.engine.terms import Part
@@ -114,12 +114,18 @@ def evidence_rows(facts: RunFacts, code: Form) -> list[Row]:
         ("ended", show_time(facts.ended)),
         ("drx", evidence.drx_version),
         ("who", ", ".join(evidence.people) + (", unattended" if evidence.unattended else "")),
+        ("secrets read", _sources(evidence.read)),
+        ("secrets to hide", _sources(evidence.read_to_hide)),
         *((f"{target.kind}: {target.target}", code(target.value), target.how) for target in evidence.targets),
         *((_digest_of(digest), code(digest.value)) for digest in evidence.digests),
         ("journal", f"{plural(evidence.events, 'event')} when this was written"),
         ("journal head", code(evidence.journal_head)),
     ]
     return [row for row in rows if row[1]]
+
+
+def _sources(read: Mapping[str, str]) -> str:
+    return ", ".join(dict.fromkeys(read.values()))
 
 
 def _digest_of(digest: Digest) -> str:

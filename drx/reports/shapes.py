@@ -275,6 +275,10 @@ class Evidence:
     events: int
     journal_head: str
     """Hash of the newest journal line; empty where it was not given."""
+    read: Mapping[str, str] = field(default_factory=dict)
+    """Where the values came from that the run used from outside drx.yaml, by setting."""
+    read_to_hide: Mapping[str, str] = field(default_factory=dict)
+    """The same of secrets that were only read so that they could be hidden."""
 
 
 @dataclass(frozen=True)

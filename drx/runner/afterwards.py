@@ -14,8 +14,9 @@ from drx.reports.shapes import RunFacts
 from drx.runner.company import end_copying, start_copying
 from drx.runner.copying import Shelf
 from drx.runner.finish import seal
+from drx.runner.history import looking_back
 from drx.runner.rereading import Begun, begun
-from drx.runner.run import Setting, looking_back, open_shelf
+from drx.runner.run import Setting, open_shelf
 from drx.secrets import Masker
 
 Afterthought = NoteAdded | ReviewAnswered | ActionItemAdded | ActionItemClosed
@@ -36,7 +37,8 @@ def annotate(record: Path, facts: Sequence[Afterthought], setting: Setting) -> R
                 masker.add(secret)
         shelf = _shelf(found, setting, masker)
         _append(record, journal, found.plan(), facts, setting)
-        told = seal(found.plan(), journal, record, setting.operator, looking_back(found.binder, found.config, setting))
+        look_back = looking_back(found.binder, found.config, setting.records, setting.proven)
+        told = seal(found.plan(), journal, record, setting.operator, look_back)
         if shelf is not None:
             copying = start_copying(record, shelf, setting.pending)
             copying.poke(len(journal.events))

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+from drx.config import Config
 from drx.engine.terms import Mode
 from drx.errors import InvalidInput
 from drx.journal import JOURNAL
@@ -13,10 +14,18 @@ from drx.reports.plan.shapes import Verified
 from drx.reports.shapes import RunFacts
 from drx.reports.trend import LONGEST, NO_HISTORY, History, Past
 from drx.runbook.load import Binder
+from drx.runner.finish import LookBack
 from drx.runner.record import REPORT_JSON
 from drx.runner.verified import hash_of
 
 _HEAD_BYTES = 64 * 1024
+
+
+def looking_back(
+    binder: Binder, config: Config, records: Path, proven: Callable[[], Mapping[str, Verified]]
+) -> LookBack:
+    """Give what says, once a run has ended, what came before it."""
+    return lambda facts: look_back(facts, records, binder, proven, config.settings.verified_for)
 
 
 def look_back(

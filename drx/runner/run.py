@@ -1,6 +1,6 @@
 """Start, resume and finish runs: everything around the loop. The outermost layer of a run; it decides no steps."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,7 +24,7 @@ from drx.runner.copying import Shelf
 from drx.runner.finish import LookBack, exit_code, seal, show_verdict
 from drx.runner.frozen import ACTIONS, What, files_of, plan_of, specs_of
 from drx.runner.gate import Gate, identified
-from drx.runner.history import look_back
+from drx.runner.history import looking_back
 from drx.runner.inputs import given
 from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
@@ -59,6 +59,8 @@ class Setting:
     """Lets people hear of a run."""
     trace: Trace = lambda plan, events: ()
     """Lets an OpenTelemetry collector see it."""
+    read: Callable[[Config, str], Sequence[Fact]] = lambda config, environment: ()
+    """Says where the secrets of an environment come from, for the journal."""
     strays: Callable[[], Iterable[str]] = tuple
     """Lists the secrets of other environments, which lie about in the same process."""
     group: str | None = None
@@ -134,7 +136,8 @@ def run_tabletop(
 
 def quiet(setting: Setting) -> Setting:
     """A setting in which nothing leaves this machine."""
-    return replace(setting, shelf=lambda environment: None, tell=lambda notice: (), trace=lambda plan, events: ())
+    nobody = replace(setting, shelf=lambda environment: None, tell=lambda notice: ())
+    return replace(nobody, trace=lambda plan, events: (), read=lambda config, environment: ())
 
 
 def resume(record: Path, setting: Setting) -> ExitCode:
@@ -160,8 +163,9 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         with alone(setting.jobs, found.what, setting.operator):
             gear = _gear(record, target, masker, guard, setting, found.binder)
             loop = Loop(plan, replay(plan, journal.events), journal, gear)
-            look_back = looking_back(found.binder, config, setting)
-            return _go_on(_Run(plan, loop, journal, record, setting, look_back, shelf))
+            look_back = looking_back(found.binder, config, setting.records, setting.proven)
+            read = setting.read(config, started.environment)
+            return _go_on(_Run(plan, loop, journal, record, setting, look_back, shelf, read))
 
 
 def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str, setting: Setting) -> None:
@@ -172,12 +176,7 @@ def _require_somebody(config: Config, mode: Mode, runbook: str, environment: str
 
 
 def _begin(
-    binder: Binder,
-    config: Config,
-    what: What,
-    target: Target,
-    setting: Setting,
-    inputs: Mapping[str, str],
+    binder: Binder, config: Config, what: What, target: Target, setting: Setting, inputs: Mapping[str, str]
 ) -> ExitCode:
     plan = plan_of(binder, config, what, target)
     files = {**binder.files, ACTIONS: specs_of(plan)}
@@ -200,20 +199,15 @@ def _begin(
     with Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
         loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting, binder))
         setting.ui.begin(plan)
-        facts: list[Fact] = [started, *map(identified, identities), *values]
+        read = setting.read(config, what.environment)
+        facts: list[Fact] = [started, *read, *map(identified, identities), *values]
         for fact in facts:
             loop.record(fact)
-        look_back = looking_back(Binder(files), config, setting)
-        run = _Run(plan, loop, journal, record, setting, look_back, shelf)
+        look_back = looking_back(Binder(files), config, setting.records, setting.proven)
+        run = _Run(plan, loop, journal, record, setting, look_back, shelf, read)
         job, attended = what.drill or what.runbook, not setting.unattended
         run.telling.begin(about_start(what.run, job, what.environment, _now(), attended=attended))
         return _drive(run)
-
-
-def looking_back(binder: Binder, config: Config, setting: Setting) -> LookBack:
-    """Give what says, once a run has ended, what came before it."""
-    valid_for = config.settings.verified_for
-    return lambda facts: look_back(facts, setting.records, binder, setting.proven, valid_for)
 
 
 def open_shelf(environment: str, setting: Setting, masker: Masker) -> Shelf | None:
@@ -237,6 +231,7 @@ class _Run:
     setting: Setting
     look_back: LookBack
     shelf: Shelf | None
+    read: Sequence[Fact]
 
     @cached_property
     def telling(self) -> Telling:
@@ -254,7 +249,8 @@ def _go_on(run: _Run) -> ExitCode:
     if run.loop.state.outcome is not None:
         return _finish(run)
     gap_seconds = max((journal.clock.now() - journal.events[-1].at).total_seconds(), 0.0)
-    run.loop.record(RunResumed(round(gap_seconds, 3), run.setting.unattended))
+    for fact in (RunResumed(round(gap_seconds, 3), run.setting.unattended), *run.read):
+        run.loop.record(fact)
     return _drive(run)
 
 

@@ -113,7 +113,7 @@ EVERY: tuple[tuple[str, ...], ...] = (
     ("backups", "prune", "--dry-run", "--env", "lab"), ("backups", "prune", "--env", "lab", "--unattended"),
     ("mongo", "restore", "nowhere", "--env", "lab", "--unattended"), ("sandbox", "status"), ("sandbox", "up", "--help"),
     ("sandbox", "down"), ("schedule", "show"), ("schedule", "cron"), ("schedule", "systemd"), ("schedule", "github"),
-    ("schedule", "kubernetes"), ("notify", "test"),
+    ("schedule", "kubernetes"), ("notify", "test"), ("init",),
 )  # fmt: skip
 """Every command, in ways that work and in ways that fail."""
 

@@ -18,6 +18,7 @@ from drx.engine.events import (
     RunFinished,
     RunPaused,
     RunResumed,
+    SecretsRead,
     StepCancelled,
     StepIgnored,
     StepSkipped,
@@ -54,6 +55,9 @@ DRILL = replace(
 
 
 def _until_restored(journal: Journal) -> Journal:
+    journal.add(
+        SecretsRead({"records.s3.secret_access_key": "file records.key"}, {"notify.on_failure.0": "variable HOOK"})
+    )
     journal.add(TargetIdentified("mongo", "uuid:0b7c", "local.oplog.rs"))
     journal.after(0.02).does("seed", 5.2, {"documents": 51000}).after(0.01).does("base", 1.4)
     struck = journal.after(3.5).now

@@ -1,0 +1,70 @@
+"""Say where values come from that drx.yaml only refers to: variables, files, a command. Never what they are."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from drx.config.load import REFERENCING, Config, ValuePath, texts
+from drx.config.model import Bucket, Settings
+from drx.config.strays import is_secret, values
+from drx.config.values import COMMAND, FILE, REFERENCE
+
+Sources = Mapping[str, str]
+"""Where a value came from, by its setting: `variable DATABASE_URL` by `environments.production.mongo.uri`."""
+
+_BOTO = "wherever boto3 finds keys"
+
+
+def sources_of(config: Config, environment: str) -> Sources:
+    """List what a run in an environment reads: of its servers and of the stores; nothing for a sandbox."""
+    settings = config.settings.environments[environment]
+    if settings.sandbox:
+        return {}
+    parts: tuple[ValuePath, ...] = (("environments", environment), ("backups",))
+    found = _named(config, (each for part in parts for each in _below(config, part)))
+    return found | dict.fromkeys(_keyless(config.settings, environment), _BOTO)
+
+
+def sources_beside(config: Config) -> Sources:
+    """List what is read for what goes along with a run: the copy of its record, messages, dead man's switches."""
+    parts: tuple[ValuePath, ...] = (("records",), ("notify",), ("schedules",))
+    found = _named(config, (each for part in parts for each in _below(config, part)))
+    bucket = config.settings.records.s3 if config.settings.records else None
+    return found | ({"records.s3": _BOTO} if bucket and bucket.access_key_id is None else {})
+
+
+def sources_to_hide(config: Config, environ: Mapping[str, str]) -> Sources:
+    """List the secrets of drx.yaml, of whatever environment, that can be read, and are, so that they can be hidden."""
+    every = (each for part in REFERENCING for each in _below(config, (part,)) if is_secret(each[0]))
+    return _named(config, (each for each in every if any(values(each[1], each[0], config, environ))))
+
+
+def _below(config: Config, path: ValuePath) -> Iterator[tuple[ValuePath, str]]:
+    value: object = config.document.data
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return texts(value, path)
+
+
+def _named(config: Config, found: Iterable[tuple[ValuePath, str]]) -> dict[str, str]:
+    named = ((".".join(map(str, path)), _source(config, text)) for path, text in found)
+    return {setting: source for setting, source in named if source}
+
+
+def _source(config: Config, text: str) -> str:
+    if text.startswith(FILE):
+        return f"file {text.removeprefix(FILE)}"
+    if text.startswith(COMMAND):
+        program = (config.settings.secret_command or ("secret_command",))[0]
+        return f"secret {text.removeprefix(COMMAND)}, by {program}"
+    names = dict.fromkeys(REFERENCE.findall(text))
+    return ", ".join(f"variable {name}" for name in names)
+
+
+def _keyless(settings: Settings, environment: str) -> Iterator[str]:
+    """Name the buckets for which drx.yaml states no keys."""
+    buckets: dict[str, Bucket | None] = {
+        f"environments.{environment}.uploads": settings.environments[environment].uploads
+    }
+    if settings.backups is not None:
+        buckets["backups.primary.s3"] = settings.backups.primary.s3
+        buckets |= {f"backups.copies.{number}.s3": copy.s3 for number, copy in enumerate(settings.backups.copies)}
+    return (name for name, bucket in buckets.items() if bucket is not None and bucket.access_key_id is None)
