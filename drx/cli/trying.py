@@ -22,6 +22,7 @@ from drx.config import (
 from drx.errors import DrxError
 from drx.guard import identify, identify_bucket
 from drx.starter import Production, RailwayHost
+from drx.units import show_duration
 
 ENVIRONMENT = "production"
 _SECONDS = 5.0
@@ -62,7 +63,7 @@ Question = tuple[str, str | None, Callable[[], str]]
 
 
 def _questions(target: Target, production: Production) -> Iterator[Question]:
-    yield "database", production.mongo_variable, lambda: identify(target, "mongo").value
+    yield "database", production.mongo_variable, lambda: _database(target)
     if target.uploads:
         yield "uploads", None, lambda: identify(target, "uploads").value
     if target.backups:
@@ -78,6 +79,23 @@ def _questions(target: Target, production: Production) -> Iterator[Question]:
         case _:
             assert_never(target.host)
     yield "health page", None, lambda: _health(production.health_url)
+
+
+def _database(target: Target) -> str:
+    """Say who the server is, and how far its oplog reaches: without one, only the last night can be restored."""
+    from pymongo import MongoClient
+
+    from drx.backup.capture import newest_position, oldest_position
+
+    who = identify(target, "mongo").value
+    assert target.mongo is not None
+    milliseconds = int(1000 * _SECONDS)
+    with MongoClient[dict[str, object]](
+        target.mongo.uri.reveal(), serverSelectionTimeoutMS=milliseconds, socketTimeoutMS=milliseconds
+    ) as client:
+        newest, oldest = newest_position(client), oldest_position(client)
+    reach = show_duration(newest.as_datetime() - oldest.as_datetime())
+    return f"{who}; its oplog reaches back {reach}"
 
 
 def _asking_store(store: StoreTarget) -> Callable[[], str]:

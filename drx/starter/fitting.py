@@ -83,10 +83,10 @@ def _without_questions(text: str, rto: str) -> str:
 def _fitted(block: str, missing: frozenset[Part], catalogue: Catalogue) -> Iterator[str]:
     """Give a block of lines as it fits: a step, a step with one that a person does instead, or nothing."""
     step = _STEP.match(block)
-    touched = _touched(block, catalogue)
-    if step is None or touched.isdisjoint(missing):
+    lacked = {part for part in missing & _touched(block, catalogue) if f"target.{part} is defined" not in block}
+    if step is None or not lacked:
         yield block
-    elif Part.UPLOADS in touched & missing:
+    elif Part.UPLOADS in lacked:
         if step["head"]:
             yield step["head"].rstrip("\n")
     else:

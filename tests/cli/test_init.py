@@ -15,6 +15,7 @@ from drx.cli.init import shipped, write
 from drx.cli.trying import Tried, try_production
 from drx.errors import ExitCode, UsageError
 from drx.starter import Answers, Bucket, Directory, LocalHost, Production, RailwayHost, sandbox_answers
+from tests import servers
 from tests.cli.screens import Terminal
 from tests.servers import free_port
 from tests.starter.projects import answers, config_of, starter_of
@@ -148,7 +149,7 @@ def test_what_answers_is_ok(
     found = _try(given, URI=mongo_server)
     assert list(found) == ["database", "uploads", "backups", "copy-1", "application", "health page"]
     assert [tried for tried in found.values() if not tried.good] == []
-    assert "UUID" not in found["database"].told
+    assert "; its oplog reaches back " in found["database"].told
     assert bucket in found["uploads"].told
     assert found["health page"].told == f"{health} answers 200"
 
@@ -173,6 +174,14 @@ def test_what_does_not_answer_is_told_with_the_remedy_and_no_secret(
     assert "no-such-store at" in found["backups"].told
     assert found["copy-1"].told == found["application"].told == f"there is no directory {gone}"
     assert found["health page"].told.endswith("answers 404")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_no_replica_set_is_found_before_the_first_backup(tmp_path: Path) -> None:
+    with servers.mongo(tmp_path, "--standalone") as uri:
+        found = _try(replace(answers(), production=Production("URI", "shop", "http://127.0.0.1:1/")), URI=uri)
+    assert not found["database"].good
+    assert "local" in found["database"].remedy, "this one does not even say who it is"
 
 
 def test_a_variable_that_is_not_set_ends_no_other_try(tmp_path: Path) -> None:
