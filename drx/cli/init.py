@@ -105,8 +105,8 @@ def _ask(suggested: str) -> Answers:
     from drx.ui.choose import choose_prompts
     from drx.ui.questionnaire import Questionnaire
 
-    print("A dozen questions. Nothing is written before the last one is answered;")
-    print("Ctrl-C leaves everything as it is.\n")
+    print("A dozen questions. Nothing is written before you say that all is right; Ctrl-C")
+    print("leaves everything as it is.\n")
     try:
         return Questionnaire(choose_prompts()(), print, os.environ).ask(suggested)
     except EOFError:

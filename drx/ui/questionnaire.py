@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from drx.starter.answers import (
@@ -44,11 +44,22 @@ class Questionnaire:
     environ: Mapping[str, str]
     """Tells which variables are set now; only the name of the database is read out of one, and no secret."""
 
+    _given: dict[str, str] = field(default_factory=dict)
+    """What was answered, by question: where all is asked once more, Enter keeps it."""
+
     def ask(self, suggested: str) -> Answers:
-        """Ask everything; `suggested` is the name that the service may have.
+        """Ask everything, until a person says that it is right; `suggested` is the name that the service may have.
 
         Raises KeyboardInterrupt and EOFError as the prompts do.
         """
+        labels = ("Yes: try the connections, and write the files", "No: ask once more, Enter keeps an answer")
+        while True:
+            answers = self._ask_all(suggested)
+            if self.prompts.choose("Is this right?", labels) == 0:
+                return answers
+            self.say("")
+
+    def _ask_all(self, suggested: str) -> Answers:
         why = "Backups, reports and messages carry its name."
         service = self._line("service", f"What is the service called? {why}", read_service, suggested)
         first = sandbox_answers(service)
@@ -131,6 +142,8 @@ class Questionnaire:
         return self._line(label, text, reading, otherwise)
 
     def _line(self, label: str, text: str, read: Callable[[str], T], default: str = "", *, quiet: bool = False) -> T:
+        question = text.partition("?")[0]
+        default = self._given.get(question, default)
         hint = f" (Enter: {default})" if default else ""
         asked = f"{text}{hint}"
         while True:
@@ -143,6 +156,7 @@ class Questionnaire:
             except ValueError as error:
                 asked = f"{str(error)[:1].upper()}{str(error)[1:]}.\n{text}{hint}"
                 continue
+            self._given[question] = answer
             if not quiet:
                 self.say(f"{label:<{_LABEL_WIDTH}} {answer}")
             return value

@@ -108,6 +108,7 @@ def test_a_person_answers_and_is_told_what_comes_next(folder: Path) -> None:
         ("application run?", [DOWN, DOWN, DOWN, ENTER]),
         ("works?", ["http://127.0.0.1:1/healthz", ENTER]),
         ("in an incident?", [ENTER]),
+        ("Is this right?", [ENTER]),
     ):
         terminal.see(question)
         assert not (folder / "drx.yaml").exists()

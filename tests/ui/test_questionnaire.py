@@ -23,7 +23,7 @@ class Interview:
     """A person who gives these answers, and what was said to them."""
 
     def __init__(self, *answers: str, **environ: str) -> None:
-        self.prompts = Scripted(list(answers))
+        self.prompts = Scripted([*answers, "Yes"])
         self.said: list[str] = []
         self.answers = Questionnaire(self.prompts, self.said.append, environ).ask("shop")
         assert self.prompts.answers == [], "not all was asked"
@@ -63,7 +63,16 @@ def test_everything_that_is_answered_is_taken() -> None:
 def test_without_a_production_nothing_more_is_asked() -> None:
     interview = Interview("", "Not yet")
     assert interview.answers == sandbox_answers("shop")
-    assert len(interview.prompts.asked) == 2
+    assert len(interview.prompts.asked) == 3
+
+
+def test_what_is_not_right_is_asked_once_more_and_enter_keeps_the_rest() -> None:
+    first = ["", "There is", "45m", "", "MONGO", "", "my-files", "", "", "", "On this", "", "https://x/", "", "No"]
+    again = ["", "There is", "", "", "", "orders", "none", "", "", "", "On this", "", "", ""]
+    interview = Interview(*first, *again)
+    production = Production("MONGO", "orders", "https://x/", None, LocalHost("app"))
+    assert interview.answers == Answers("shop", "45m", "1h", "#ops-alerts", Bucket("shop-backups"), None, production)
+    assert interview.said.count("") == 1
 
 
 @pytest.mark.parametrize(
