@@ -154,11 +154,11 @@ def _left_out(starter: Starter) -> Iterator[str]:
     for name, parts in starter.left_out.items():
         by_need.setdefault(parts, []).append(name)
     for parts, names in by_need.items():
-        needed = " and ".join(_NEEDED[part] for part in sorted(parts))
-        yield from wrap(f"Left out for want of {needed}: {', '.join(names)}.", 80, break_on_hyphens=False)
+        needed = ", ".join(_NEEDED[part] for part in sorted(parts))
+        yield from wrap(f"Left out ({', '.join(names)}): there is no {needed}.", 80, break_on_hyphens=False)
 
 
-_NEEDED = {Part.UPLOADS: "an uploads bucket", Part.HOST: "a host that drx can reach", Part.COPY: "a second copy"}
+_NEEDED = {Part.UPLOADS: "uploads bucket", Part.HOST: "host that drx can reach", Part.COPY: "second copy"}
 
 
 def _counted(names: Iterable[str]) -> Iterator[str]:

@@ -116,6 +116,7 @@ def test_a_person_answers_and_is_told_what_comes_next(folder: Path) -> None:
     assert terminal.end() == ExitCode.OK
     assert "Next\n  drx drill db-drop --env sandbox" in terminal.text
     assert "runbooks/db-drop.yaml" in terminal.text
+    assert "Left out (s3-loss): there is no uploads bucket." in terminal.text
     text = (folder / "drx.yaml").read_text()
     assert 'uri: "${NO_SUCH_VARIABLE}", database: my-shop' in text
     assert "{run: hourly-incremental, environment: production" in text
