@@ -101,7 +101,7 @@ class _Found:
 
 def _described(event: "Event") -> str:
     count = "" if event.count is None else f" ({event.count:,} documents)"
-    return f"{event.kind} of {event.namespace} at {event.at:%Y-%m-%d %H:%M:%S} UTC{count}"
+    return f"{event.kind} of {event.struck} at {event.at:%Y-%m-%d %H:%M:%S} UTC{count}"
 
 
 def _find(params: FindEvent, context: Context) -> _Found:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from bson import Timestamp, decode
 
+from drx.backup.changed_field import changed_field
 from drx.backup.commands import logical_name
 from drx.backup.entry import Entry, first_field, parse, position_in, position_of, timestamp_of
 from drx.backup.manifest import PLAIN
@@ -17,15 +18,19 @@ KINDS = ("drop", "dropDatabase", "rename", "mass_delete", "mass_update")
 _COMMANDS = {"drop": "drop", "dropDatabase": "dropDatabase", "renameCollection": "rename"}
 _RUNS = {"d": "mass_delete", "u": "mass_update"}
 _OP, _NS, _NS_AT = b"\x02op\0\x02\0\0\0", b"\x02ns\0", 14  # how servers begin an entry: op of one letter, then ns
+_UI, _UI_BYTES, _O = b"\x05ui\0\x10\0\0\0\x04", 25, b"\x03o\0"
 _PAUSE_SECONDS = 5
 _BUSY_SHARE = 60
+_MOST_FIELDS = 200
+"""Fields of one collection that are counted one by one; names made of data would be without end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened: `ts` is its first operation, so a restore to just before `ts` undoes all of it.
 
-    `count` is the number of documents, where the oplog tells. A rename's namespace is the old one.
+    `count` is the number of documents, where the oplog tells. A rename's namespace is the old one. `field` is what a
+    mass update changed, by which it is told apart from everyday updates; "" where it changed this and that.
     """
 
     ts: Timestamp
@@ -33,6 +38,12 @@ class Event:
     namespace: str
     count: int | None
     at: datetime
+    field: str = ""
+
+    @property
+    def struck(self) -> str:
+        """What it struck, in words: the namespace, and the field where there is one."""
+        return f"{self.namespace} ({self.field})" if self.field else self.namespace
 
 
 @dataclass(slots=True)
@@ -45,30 +56,18 @@ class _Second:
 
 
 class _Runs:
-    """Finds runs of busy seconds on one namespace, so that steady traffic before and after is left out."""
+    """Finds runs of busy seconds, so that slow steady traffic before and after is left out."""
 
-    def __init__(self, kind: str, namespace: str, mass: int) -> None:
-        self._kind, self._namespace, self._mass = kind, namespace, mass
+    def __init__(self, mass: int) -> None:
+        self._mass = mass
         self._busy = max(1, mass // _BUSY_SHARE)
-        self._before = self._now = _Second(0, 0)
+        self._before = _Second(0, 0)
         self._run: _Second | None = None  # `second` is its last busy one
-        self.events: list[Event] = []
+        self._found: list[_Second] = []
 
-    def add(self, position: int) -> None:
-        """Count one operation."""
-        if position >> 32 != self._now.second:
-            self._close_second()
-            self._now = _Second(position >> 32, position)
-        self._now.count += 1
-
-    def finish(self) -> list[Event]:
-        """Give the runs that were large enough."""
-        self._close_second()
-        self._close_run()
-        return self.events
-
-    def _close_second(self) -> None:
-        now, before, run = self._now, self._before, self._run
+    def add(self, now: _Second) -> None:
+        """Take what happened within one second; seconds come in order."""
+        before, run = self._before, self._run
         if run and now.second - run.second > _PAUSE_SECONDS:
             self._close_run()
             run = None
@@ -81,10 +80,60 @@ class _Runs:
                 self._run.first, self._run.count = before.first, before.count + now.count
         self._before = now
 
+    def finish(self) -> list[_Second]:
+        """Give the runs that were large enough, each as its last second, its first position and its count."""
+        self._close_run()
+        return self._found
+
     def _close_run(self) -> None:
         if self._run and self._run.count >= self._mass:
-            self.events.append(_event(self._run.first, self._kind, self._namespace, self._run.count))
+            self._found.append(self._run)
         self._run = None
+
+
+class _Traffic:
+    """Deletes, or updates, of one collection: all of them together, and updates also by the field that they change.
+
+    One mass update changes the same field everywhere, mostly another one than everyday updates do.
+    """
+
+    def __init__(self, kind: str, namespace: str, mass: int) -> None:
+        self._kind, self._namespace, self._mass = kind, namespace, mass
+        self._all = _Runs(mass)
+        self._by_field: dict[str, _Runs] = {}
+        self._second = 0
+        self._now: dict[str, _Second] = {}
+
+    def add(self, position: int, field: str) -> None:
+        """Count one operation."""
+        if position >> 32 != self._second:
+            self._close_second()
+            self._second = position >> 32
+        now = self._now.get(field)
+        if now is None:
+            name = field if len(self._now) < _MOST_FIELDS else ""
+            now = self._now.setdefault(name, _Second(self._second, position))
+        now.count += 1
+
+    def finish(self) -> Iterator[Event]:
+        """Give the runs of one field each, and those in which none was large enough alone."""
+        self._close_second()
+        told = [(field, run) for field, runs in self._by_field.items() for run in runs.finish()]
+        for field, run in told:
+            yield _event(run.first, self._kind, self._namespace, run.count, field)
+        for run in self._all.finish():
+            if not any(run.first >> 32 <= other.second and other.first >> 32 <= run.second for _, other in told):
+                yield _event(run.first, self._kind, self._namespace, run.count)
+
+    def _close_second(self) -> None:
+        if not self._now:
+            return
+        first = min(now.first for now in self._now.values())
+        self._all.add(_Second(self._second, first, sum(now.count for now in self._now.values())))
+        for field, now in self._now.items():
+            if field and (field in self._by_field or len(self._by_field) < _MOST_FIELDS):
+                self._by_field.setdefault(field, _Runs(self._mass)).add(now)
+        self._now = {}
 
 
 def find_events(
@@ -98,8 +147,9 @@ def find_events(
     """Find the events of these kinds that began at `since` or later, oldest first.
 
     At least `mass` documents deleted (or updated) on one namespace, at a sixtieth of that a second or faster and with
-    no pause of more than five seconds, make a mass delete (or update). Memory grows with the namespaces and the
-    events, not with the entries.
+    no pause of more than five seconds, make a mass delete (or update). Updates that change different fields are told
+    apart, so that a migration among everyday writes begins where it began. Memory grows with the namespaces, their
+    fields up to a bound, and the events, not with the entries.
 
     Raises StepError for a kind that is none.
     """
@@ -118,7 +168,7 @@ class _Finder:
 
     def __init__(self, database: str, since: int, mass: int) -> None:
         self._database, self._since, self._mass = database, since, mass
-        self._runs: dict[tuple[str, str], _Runs | None] = {}
+        self._traffic: dict[tuple[str, str], _Traffic | None] = {}
         self._events: list[Event] = []
 
     def skim(self, entries: Iterable[bytes]) -> Iterator[bytes]:
@@ -132,16 +182,20 @@ class _Finder:
                 if op in (b"u", b"d"):
                     length = int.from_bytes(raw[_NS_AT + 4 : _NS_AT + 8], "little")
                     namespace = raw[_NS_AT + 8 : _NS_AT + 7 + length].decode()
-                    self._count(op.decode(), namespace, position_in(raw))
-                    continue
-                if op in (b"i", b"n"):
+                    update = _update_at(raw, _NS_AT + 8 + length) if op == b"u" else 0
+                    if update is not None:
+                        field = changed_field(raw, update) if update else ""
+                        self._count(op.decode(), namespace, position_in(raw), field)
+                        continue
+                elif op in (b"i", b"n"):
                     continue
             yield raw
 
     def take(self, entry: Entry) -> None:
         """Judge one operation."""
         if entry.op in _RUNS:
-            self._count(entry.op, entry.namespace, entry.position)
+            field = changed_field(entry.o) if entry.op == "u" else ""
+            self._count(entry.op, entry.namespace, entry.position, field)
         elif entry.op == "c" and entry.database == self._database and entry.position >= self._since:
             kind = _COMMANDS.get(first_field(entry.o), "")
             if kind:
@@ -149,20 +203,28 @@ class _Finder:
 
     def finish(self) -> list[Event]:
         """Give what was found, in no order."""
-        for found in self._runs.values():
+        for found in self._traffic.values():
             self._events += found.finish() if found else []
         return self._events
 
-    def _count(self, op: str, namespace: str, position: int) -> None:
+    def _count(self, op: str, namespace: str, position: int, field: str) -> None:
         if position < self._since:
             return
-        if (op, namespace) not in self._runs:
+        if (op, namespace) not in self._traffic:
             database, _, collection = namespace.partition(".")
             name = f"{database}.{logical_name(collection)}"
-            self._runs[op, namespace] = _Runs(_RUNS[op], name, self._mass) if database == self._database else None
-        found = self._runs[op, namespace]
+            ours = database == self._database
+            self._traffic[op, namespace] = _Traffic(_RUNS[op], name, self._mass) if ours else None
+        found = self._traffic[op, namespace]
         if found:
-            found.add(position)
+            found.add(position, field)
+
+
+def _update_at(raw: bytes, position: int) -> int | None:
+    """Where the update of an entry begins, the collection's UUID before it; None where something else stands there."""
+    if raw.startswith(_UI, position):
+        position += _UI_BYTES
+    return position + len(_O) if raw.startswith(_O, position) else None
 
 
 def _described(entry: Entry) -> tuple[str, int | None]:
@@ -178,5 +240,5 @@ def _described(entry: Entry) -> tuple[str, int | None]:
             return entry.database, None
 
 
-def _event(position: int, kind: str, namespace: str, count: int | None) -> Event:
-    return Event(timestamp_of(position), kind, namespace, count, datetime.fromtimestamp(position >> 32, UTC))
+def _event(position: int, kind: str, namespace: str, count: int | None, field: str = "") -> Event:
+    return Event(timestamp_of(position), kind, namespace, count, datetime.fromtimestamp(position >> 32, UTC), field)

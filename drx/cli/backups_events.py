@@ -78,7 +78,7 @@ def _as_dict(opened: Opened, since: "Timestamp", past: "Past") -> dict[str, obje
         "events": [
             {
                 "at": moment(event.at), "ts": show_timestamp(event.ts), "kind": event.kind,
-                "namespace": event.namespace, "count": event.count,
+                "namespace": event.namespace, "count": event.count, "field": event.field or None,
                 "source": "archive" if past.is_archived(event) else "live",
             }
             for event in past.events
@@ -93,7 +93,7 @@ def _print(opened: Opened, since: "Timestamp", past: "Past") -> None:
     if past.events:
         print()
         rows = [
-            (clock(event.at), event.kind, event.namespace, "-" if event.count is None else f"{event.count:,}",
+            (clock(event.at), event.kind, event.struck, "-" if event.count is None else f"{event.count:,}",
              "archive" if past.is_archived(event) else "live", show_timestamp(event.ts))
             for event in past.events
         ]  # fmt: skip

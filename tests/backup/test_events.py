@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bson import Timestamp, encode
+from bson import Binary, Int64, Timestamp, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drx.backup.changed_field import changed_field
 from drx.backup.entry import position_in, position_of
 from drx.backup.history import KINDS, Event, find_events
 from drx.backup.moments import until_after, until_before, until_second
@@ -62,6 +63,61 @@ def test_many_deletes_are_one_event_and_few_are_none() -> None:
     assert found(entries, mass=1001) == []
     assert found(deletes(10, 1000, op="u")) == [("mass_update", "db.c", 1000, 10, 1)]
     assert found([*deletes(10, 600), *deletes(10, 600, "db.d")]) == []
+
+
+def updates(second: int, count: int, field: str, first: int = 1) -> list[bytes]:
+    diff = {"$v": 2, "diff": {"u": {field: 1}}}
+    numbers = range(first, first + count)
+    return [entry(second, number, "u", "db.c", diff, ui=Binary(b"u" * 16, 4), o2={"_id": number}) for number in numbers]
+
+
+def test_a_mass_update_among_everyday_updates_begins_where_it_began() -> None:
+    everyday = [updates(second, 50, "views") for second in range(100, 200)]
+    everyday[40] += updates(140, 700, "url", first=51)
+    everyday[41] = updates(141, 400, "url") + updates(141, 50, "views", first=401)
+    assert found([raw for second in everyday for raw in second]) == [
+        ("mass_update", "db.c", 5000, 100, 1),
+        ("mass_update", "db.c", 1100, 140, 51),
+    ]
+    events = find_events(
+        [raw for second in everyday for raw in second], kinds=KINDS, database="db", since=Timestamp(130, 0)
+    )
+    assert [(event.field, event.struck) for event in events] == [("views", "db.c (views)"), ("url", "db.c (url)")]
+
+
+def test_a_mass_update_of_changing_fields_is_found_as_a_whole() -> None:
+    entries = [raw for number in range(500) for raw in updates(10, 4, f"field{number}", first=1 + 4 * number)]
+    assert found(entries) == [("mass_update", "db.c", 2000, 10, 1)]
+
+
+@pytest.mark.parametrize(
+    ("update", "field"),
+    [
+        ({"$v": 2, "diff": {"u": {"url": "x", "views": 1}}}, "url"),
+        ({"$v": 2, "diff": {"d": {"old": False}, "u": {"url": 1}}}, "old"),
+        ({"$v": 2, "diff": {"sdeep": {"u": {"x": 1}}}}, "deep"),
+        ({"$v": 2, "diff": {"u": {}, "i": {"new": 1}}}, "new"),
+        ({"$v": Int64(2), "diff": {"updatedFields": {"tags.3": 1}, "removedFields": []}}, "tags"),
+        ({"$v": 2, "diff": {"updatedFields": {}, "removedFields": ["gone"], "truncatedArrays": []}}, "gone"),
+        ({"$v": 2, "diff": {"updatedFields": {}, "removedFields": [],
+                            "truncatedArrays": [{"field": "list", "newSize": 1}]}}, "list"),
+        ({"$v": 1, "$set": {"a.b": 1}}, "a"),
+        ({"$set": {"c": 1}}, "c"),
+        ({"$v": 1, "$unset": {}}, ""),
+        ({"_id": 1, "url": "whole"}, ""),
+        ({"address": {"city": "x"}}, ""),
+        ({"$v": 2, "diff": {}}, ""),
+        ({"$v": 2, "diff": Binary(b"newer")}, ""),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_an_update_is_known_by_the_field_that_it_changes(update: dict[str, Any], field: str) -> None:
+    assert changed_field(encode(update)) == field
+
+
+@given(st.binary(max_size=60))
+def test_what_is_no_update_changes_no_field_and_ends(raw: bytes) -> None:
+    assert isinstance(changed_field(raw), str)
 
 
 def test_a_pause_ends_a_run() -> None:
