@@ -94,13 +94,16 @@ def look(project: Project, environment: str | None) -> Readiness:
 
     Raises UsageError for an environment that is none.
     """
+    from drx.cli.readings import record_names
+
     settings, binder = project.config.settings, project.binder("")
     name = environment or _most_precious(project)
     if name not in settings.environments:
         raise UsageError(f"there is no environment '{name}'", f"Name one of {', '.join(settings.environments)}")
     now, jobs = datetime.now(UTC), _jobs(project)
     asked = _ask(project, name, binder, [job for job in jobs if job.environment in ("", name)], now)
-    due = tuple(_due(project, job, now) for job in jobs)
+    names = record_names(project.records) if jobs else []
+    due = tuple(_due(project, names, job, now) for job in jobs)
     proven = [judge_scenario(each, now) for each in _scenarios(project, binder)]
     lines = [*asked(), *judge_jobs(due)]
     objectives = [line for line in lines if isinstance(line, Objective)]
@@ -168,11 +171,11 @@ def _jobs(project: Project) -> "tuple[Job, ...]":
     return read_jobs(project) if project.config.settings.schedules else ()
 
 
-def _due(project: Project, job: "Job", now: datetime) -> Due:
-    from drx.cli.readings import newest_run, record_names
+def _due(project: Project, names: list[str], job: "Job", now: datetime) -> Due:
+    from drx.cli.readings import newest_run
     from drx.schedule.cron import last_before, moments
 
-    began = newest_run(project.records, record_names(project.records), job)
+    began = newest_run(project.records, names, job)
     return Due(
         " ".join(job.arguments[:2]),
         next(moments(job.cron, job.timezone, now), None),

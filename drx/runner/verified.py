@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,9 +16,11 @@ from drx import __version__
 from drx.errors import InvalidInput
 from drx.files import write_atomically
 from drx.reports.plan.shapes import Verified
-from drx.reports.shapes import RunFacts, Word
 from drx.runbook.load import DRILLS, RUNBOOKS, Binder
 from drx.runner.frozen import closure
+
+if TYPE_CHECKING:
+    from drx.reports.shapes import RunFacts
 
 VERIFIED = Path(DRILLS) / "verified.json"
 _RESULTS = TypeAdapter(dict[str, Verified])
@@ -71,8 +74,10 @@ def write_verified(root: Path, runbook: str, result: Verified) -> Path:
     return path
 
 
-def result_of(facts: RunFacts, hashed: str, valid_for: timedelta) -> Verified | None:
+def result_of(facts: "RunFacts", hashed: str, valid_for: timedelta) -> Verified | None:
     """Say what a drill has proven; None unless it passed."""
+    from drx.reports.shapes import Word  # `drx status` reads results, and has no use for the shapes of a report
+
     if facts.drill is None or facts.verdict.word is not Word.PASSED or facts.rto.actual is None:
         return None
     return Verified(

@@ -1,5 +1,6 @@
 """Make clients of S3. Those of a process share the descriptions that botocore reads from disk, which takes longest."""
 
+import threading
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,8 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from botocore.loaders import Loader
     from mypy_boto3_s3 import S3Client
+
+_READING = threading.Lock()
 
 
 def make_s3_client(
@@ -31,9 +34,19 @@ def make_s3_client(
     )
 
 
-@cache
 def _descriptions() -> "Loader":
-    """What AWS's services are like; boto3 adds its own folder to what this finds."""
+    """What AWS's services are like: read once, since threads that begin together would each read all of it."""
+    with _READING:
+        return _read_descriptions()
+
+
+@cache
+def _read_descriptions() -> "Loader":
+    """Read what every client of S3 needs; boto3 adds its own folder to what this finds, for anything else."""
     from botocore.loaders import Loader
 
-    return Loader()
+    loader = Loader()
+    loader.load_data("endpoints")
+    for kind in ("service-2", "endpoint-rule-set-1"):
+        loader.load_service_model("s3", kind)
+    return loader
