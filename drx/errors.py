@@ -87,6 +87,10 @@ class JournalError(DrxError):
     """The journal is damaged, foreign, or cannot be written; names the line."""
 
 
+class ForeignJournal(JournalError):
+    """The journal is whole, and says what this version of drx does not know."""
+
+
 class LockedError(DrxError):
     """Another process holds the record; says who and where."""
 

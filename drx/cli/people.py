@@ -45,7 +45,7 @@ def _require_counting(record: Path, events: "Sequence[Event]", step: str) -> Non
     Raises UsageError.
     """
     from drx.accounts import this_account
-    from drx.engine.approving import refusal
+    from drx.engine.approving import refusal, who_may
     from drx.engine.plan import Human
     from drx.engine.state import replay
     from drx.runner.rereading import begun
@@ -53,7 +53,9 @@ def _require_counting(record: Path, events: "Sequence[Event]", step: str) -> Non
     plan = begun(record, events).plan()
     human, state, me = plan.steps[step].work, replay(plan, events), this_account()
     if isinstance(human, Human) and (reason := refusal(human, state.operators, me)):
-        raise UsageError(f"your approval of '{step}' would not count: {reason}", "")
+        may = who_may(human, state.operators)
+        remedy = "" if may in reason else f"Who may approve: {may}"
+        raise UsageError(f"your approval of '{step}' would not count: {reason}", remedy)
 
 
 def _waiting(events: "Sequence[Event]") -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from drx.cli.elsewhere import runs_elsewhere
 from drx.cli.project import load_project
 from drx.cli.tables import print_table
-from drx.errors import ExitCode, JournalError
+from drx.errors import ExitCode, ForeignJournal, JournalError
 from drx.units import show_clock
 
 
@@ -103,8 +103,9 @@ def _unfinished(record: Path) -> Summary:
     try:
         events = read_journal(record / JOURNAL)
         holder = holder_of((record / JOURNAL).with_suffix(".lock"))
-    except JournalError:
-        return Summary(record.name, "-", "-", "-", "damaged", None, "-")
+    except JournalError as error:
+        what = "another version's" if isinstance(error, ForeignJournal) else "damaged"
+        return Summary(record.name, "-", "-", "-", what, None, "-")
     started = events[0].fact if events else None
     if not isinstance(started, RunStarted):
         return Summary(record.name, "-", "-", "-", "unfinished", None, holder or "-")

@@ -147,6 +147,13 @@ def _input(plan: Plan, state: State, fact: InputGiven) -> str | None:
     return wrong_value(spec, fact.value)
 
 
+def _require_integer(text: str) -> None:
+    try:
+        int(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is no whole number") from None
+
+
 def wrong_value(spec: InputSpec, value: object) -> str | None:
     """Say in which way a value does not fit its input; None where it fits."""
     try:
@@ -156,7 +163,7 @@ def wrong_value(spec: InputSpec, value: object) -> str | None:
             case "duration":
                 parse_duration(str(value))
             case "integer":
-                int(str(value))
+                _require_integer(str(value))
             case "boolean" if not isinstance(value, bool):
                 return f"'{value}' is neither true nor false"
             case "choice" if value not in spec.choices:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from drx.engine.events import Event
 from drx.errors import JournalError
-from drx.journal.reading import Chain
+from drx.journal.reading import Chain, require_beginning
 
 
 class Following:
@@ -26,12 +26,14 @@ class Following:
                 if size < self._offset:
                     raise JournalError(f"{self._path} is shorter than it was", "Look into it: journals only grow")
                 file.seek(self._offset)
-                whole, newline, _ = file.read().rpartition(b"\n")
+                whole, newline, half = file.read().rpartition(b"\n")
         except OSError as error:
             raise JournalError(
                 f"{self._path}: the journal cannot be read: {error.strerror}", "Check the path and its owner"
             ) from None
         if not newline:
+            if self._offset == 0:
+                require_beginning(self._path, half)
             return []
         self._offset += len(whole) + 1
         return [self._chain.follow(line) for line in whole.split(b"\n")]

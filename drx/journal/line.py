@@ -37,10 +37,15 @@ def write_line(event: Event, previous: str) -> tuple[bytes, str]:
     return body + f',"hash":"{digest}"}}\n'.encode("ascii"), digest
 
 
+class UnknownLine(ValueError):
+    """A line that its writer finished, and that says what this version does not know."""
+
+
 def read_line(line: bytes, seq: int, previous: str) -> tuple[Event, str]:
     """The event of a line without its newline, and its hash.
 
-    Raises ValueError where it is not exactly what the writer wrote in this place.
+    Raises ValueError where it is not exactly what the writer wrote in this place, UnknownLine where another version
+    of drx wrote it.
     """
     match = _LINE.fullmatch(line)
     if not match:
@@ -51,12 +56,13 @@ def read_line(line: bytes, seq: int, previous: str) -> tuple[Event, str]:
     if int(match["seq"]) != seq:
         raise ValueError(f"event {seq} should stand here, not event {match['seq'].decode('ascii')}")
     if match["prev"].decode("ascii") != previous:
-        raise ValueError(
-            "it does not follow the line before it"
-            if seq > 1
-            else "it is no journal, or one in a format of another version of drx"
-        )
-    return _event(match, seq), digest
+        if seq == 1:
+            raise UnknownLine("it has another format")
+        raise ValueError("it does not follow the line before it")
+    try:
+        return _event(match, seq), digest
+    except ValueError as error:
+        raise UnknownLine(str(error)) from None
 
 
 def _event(match: re.Match[bytes], seq: int) -> Event:

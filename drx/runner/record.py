@@ -112,11 +112,16 @@ def thaw(record: Path, hashes: Mapping[str, str]) -> dict[str, bytes]:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise JournalError(f"{path} cannot be read: {error.strerror}", "Restore it from a copy") from None
+            raise JournalError(f"{path} cannot be read: {error.strerror}", _put_back(name, digest)) from None
         if hashlib.sha256(data).hexdigest() != digest:
-            raise JournalError(f"{path} was changed after the run began", "Restore it from a copy")
+            raise JournalError(f"{path} was changed after the run began", _put_back(name, digest))
         files[name] = data
     return files
+
+
+def _put_back(name: str, digest: str) -> str:
+    own = f"; the project's own {name} will do where it has not changed since" if "/" in name else ""
+    return f"The run goes on once the file with the SHA-256 {digest} is back, from a copy of the record{own}"
 
 
 def hash_files(record: Path) -> dict[str, str]:

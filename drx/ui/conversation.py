@@ -88,31 +88,44 @@ def _label(question: Question, choice: Choice) -> str:
 
 
 def _answer(question: Question, choice: Choice, prompts: Prompts, send: Send) -> bool:
-    value, reason = None, ""
+    value, reason, missing = None, "", False
     by_hand = question.kind in (QuestionKind.FAILURE, QuestionKind.INTERRUPTED)
     match choice:
         case Choice.SKIP:
-            reason = _reason("Why is it skipped?", prompts)
+            reason = _line("Why is it skipped?", prompts)
+            missing = not reason
         case Choice.DONE if by_hand:
-            reason = _reason("What was done by hand, and why?", prompts)
+            reason = _line("What was done by hand, and why?", prompts)
+            missing = not reason
         case Choice.WENT_WRONG:
-            reason = _reason("What went wrong?", prompts)
+            reason = _line("What went wrong?", prompts)
+            missing = not reason
         case Choice.REJECT:
-            reason = _reason("Why is it rejected?", prompts)
+            reason = _line("Why is it rejected?", prompts)
+            missing = not reason
         case Choice.ANSWER | Choice.GOTO if question.options:
             index = prompts.choose("Which one?", [*question.options, "Back"])
             if index == len(question.options):
                 return False
             value = question.options[index]
         case Choice.ANSWER:
-            value = _reason(question.text, prompts)
+            value = _line(question.text, prompts)
+            missing = not value
         case Choice.NAMED:
-            value = prompts.line(question.text).strip()
+            value = _line(question.text, prompts)
+            missing = not value
+    if missing:
+        return False
     if question.kind is QuestionKind.INPUT:
         send(InputGiven(question.step, value))
     else:
         send(Answered(question.step, question.visit, question.kind, choice, value, reason))
     return True
+
+
+def _line(text: str, prompts: Prompts) -> str:
+    """What a person types; nothing where they go back."""
+    return prompts.line(f"{text} (Enter: back)").strip()
 
 
 def _reason(text: str, prompts: Prompts) -> str:

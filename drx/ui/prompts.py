@@ -87,6 +87,7 @@ class RichPrompts:
             self._application = application
         application.erase_when_done = True
         self._put_below(application)
+        _leave_out_the_mouse(application)
         try:
             with patch_stdout(raw=True):
                 return application.run(pre_run=self._check, set_exception_handler=False)
@@ -120,6 +121,17 @@ class RichPrompts:
     def _leave(self) -> None:
         if self._application is not None and self._application.is_running and not self._application.is_done:
             self._application.exit(exception=Withdrawn())
+
+
+def _leave_out_the_mouse(application: "Application[object]") -> None:
+    """Ignore what looks like the report of a mouse: text with colours, pasted, would be read as a broken one."""
+    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
+    from prompt_toolkit.keys import Keys
+
+    ignored = KeyBindings()
+    ignored.add(Keys.Vt100MouseEvent)(lambda event: None)
+    known = [application.key_bindings] if application.key_bindings is not None else []
+    application.key_bindings = merge_key_bindings([*known, ignored])
 
 
 class LinePrompts:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from drx.actions.base import Context, Params, Result, action
+from drx.config import Target
 from drx.errors import DamagedError, PermanentError, StepError
 from drx.fields import Duration
 
@@ -100,6 +101,17 @@ def create(params: Tally, context: Context) -> Result:
     """Say that something is created, and look whether the journal knows it before it is filled."""
     context.created_resource("mongo", params.line)
     return Result({"known": params.line in params.file.read_text(), "created": len(context.created)})
+
+
+def _line(params: Tally, target: Target) -> str:
+    return params.line
+
+
+@action("test.drop", effect="destroy", targets=("store",), resource=_line)
+def drop(params: Tally, context: Context) -> Result:
+    """Take a file away, once somebody has typed what it stands for."""
+    params.file.unlink()
+    return Result()
 
 
 @action("test.artifact", effect="read")
