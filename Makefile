@@ -58,6 +58,7 @@ bench: $(READY) ## measure, print, assert nothing
 	@$(BIN)/python -m tests.bench.verify
 	@$(BIN)/python -m tests.bench.point_in_time
 	@$(BIN)/python -m tests.bench.status
+	@$(BIN)/python -m tests.bench.uploads
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \

@@ -34,12 +34,17 @@ def create_bucket(params: CreateBucket, context: Context) -> Result:
 
     def create() -> tuple[bool, str]:
         with uploads_bucket(context) as uploads:
-            return not _exists(uploads) and _create(uploads, context), uploads.bucket
+            return create_unless_there(uploads, context), uploads.bucket
 
     created, bucket = call_blocking(context, create, lambda: None)
     return Result(
         {"created": created}, (f"made {bucket}, which keeps versions" if created else f"{bucket} is there already",)
     )
+
+
+def create_unless_there(uploads: Uploads, context: Context) -> bool:
+    """Make a bucket that keeps versions, and tell the run that it is its own; False where there is one already."""
+    return not _exists(uploads) and _create(uploads, context)
 
 
 def _exists(uploads: Uploads) -> bool:

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
+from drx.actions.bucket import Uploads
+from drx.actions.s3_create import create_unless_there
 from drx.actions.servers import address_of
 from drx.actions.uploads import open_bucket, uploads_store
 from drx.config import Target
@@ -233,26 +235,11 @@ def _find_point(params: RestoreObjects, context: Context) -> "tuple[Store | None
 
 def _open_into(params: RestoreObjects, context: Context) -> "S3Store":
     """Open the other bucket, and make it where there is none, with versions kept."""
-    from drx.backup.stores.s3 import MISSING, S3Error
 
     uploads = context.target.uploads
     assert uploads
     assert params.into
     bucket = open_bucket(replace(uploads, bucket=params.into))
-    try:
-        with bucket.failures(""):
-            bucket.client.head_bucket(Bucket=bucket.bucket, **bucket.owner)
-    except S3Error as error:
-        if error.code not in (*MISSING, "NoSuchBucket"):
-            raise
-        context.created_resource("uploads", params.into)
-        with bucket.failures(""):
-            if uploads.region == "us-east-1":  # the one region that S3 does not want named
-                bucket.client.create_bucket(Bucket=bucket.bucket)
-            else:
-                place = {"LocationConstraint": uploads.region}
-                bucket.client.create_bucket(Bucket=bucket.bucket, CreateBucketConfiguration=place)  # type: ignore[arg-type]
-            bucket.client.put_bucket_versioning(
-                Bucket=bucket.bucket, VersioningConfiguration={"Status": "Enabled"}, **bucket.owner
-            )
+    with bucket.failures(""):
+        create_unless_there(Uploads(bucket.client, bucket.bucket, {**bucket.owner}), context)
     return bucket

@@ -78,6 +78,18 @@ def test_only_what_is_new_or_changed_is_copied(context: FakeContext, client: "S3
     assert (outputs["objects"], outputs["copied"], outputs["unchanged"]) == (30, 4, 56)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [None, "Enabled"])
+def test_pages_hold_each_object_once(context: FakeContext, client: "S3Client", bucket: str, status: str | None) -> None:
+    if status:
+        versioned(client, bucket, status)
+    fill(client, bucket, 1100)
+    outputs = run("s3.inventory", context).outputs
+    assert (outputs["objects"], outputs["older"]) == (1100, 0)
+    outputs = run("s3.backup", context, store="primary").outputs
+    assert (outputs["objects"], outputs["copied"], outputs["unchanged"]) == (1100, 1100, 0)
+
+
 def test_odd_keys_and_metadata(context: FakeContext, client: "S3Client", bucket: str) -> None:
     for key in ODD:
         client.put_object(Bucket=bucket, Key=key, Body=key.encode(), **META)

