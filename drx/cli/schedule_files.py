@@ -50,12 +50,14 @@ def schedule_files(
     if write and check:
         raise UsageError("--write and --check exclude each other", "Use one of them")
     project = load_project()
+    notify = project.config.settings.notify
     place = Place(
         project.config.settings.service,
         directory or str(project.root.resolve()),
         program or str(Path(sys.argv[0]).resolve()),
         _install(project),
         image,
+        tells=bool(notify.on_failure or notify.channels),
     )
     jobs = read_jobs(project)
     if form in PASSING:

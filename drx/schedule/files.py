@@ -31,6 +31,8 @@ class Place:
     """The command that installs drx on a runner that begins empty."""
     image: str
     """The container image that holds drx and the project."""
+    tells: bool = False
+    """Whether somebody hears of runs, so that it has to be remembered what was told when."""
 
     @property
     def unit(self) -> str:

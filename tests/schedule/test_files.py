@@ -42,7 +42,9 @@ SUBJECTS = {
     "db-drop": Subject("Lose the images", timedelta(minutes=30)),
 }
 JOBS = jobs_of(SETTINGS, SUBJECTS)
-PLACE = Place("pixelcraft", "/srv/pixel craft", "/usr/local/bin/drx", "pipx install drx", "registry.example/drx:1")
+PLACE = Place(
+    "pixelcraft", "/srv/pixel craft", "/usr/local/bin/drx", "pipx install drx", "registry.example/drx:1", tells=True
+)
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
