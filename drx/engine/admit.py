@@ -28,7 +28,14 @@ from drx.engine.events import (
     TargetLost,
 )
 from drx.engine.plan import Human, InputSpec, Plan
-from drx.engine.questions import STEP_CHOICES, about_failure, about_interruption, needs_name
+from drx.engine.questions import (
+    STEP_CHOICES,
+    about_failure,
+    about_interruption,
+    about_repeat,
+    has_run_before,
+    needs_name,
+)
 from drx.engine.state import State
 from drx.engine.terms import Choice, QuestionKind
 from drx.engine.visit import BROKEN, Status, Visit
@@ -100,8 +107,10 @@ def _answered(plan: Plan, state: State, fact: Answered, by: Author) -> str | Non
         if not isinstance(step.work, Human):
             return f"{fact.step} is not a question to a person"
         return _step_answer(state, step.work, fact, by)
-    failed = fact.question is QuestionKind.FAILURE
-    question = about_failure(plan, step, visit) if failed else about_interruption(step, visit)
+    question = {
+        QuestionKind.REPEAT: lambda: about_repeat(step, visit),
+        QuestionKind.INTERRUPTED: lambda: about_interruption(step, visit),
+    }.get(fact.question, lambda: about_failure(plan, step, visit))()
     if fact.choice not in question.choices:
         return f"'{fact.choice}' is no answer to this question"
     if fact.choice is Choice.GOTO and fact.value not in question.options:
@@ -117,6 +126,8 @@ def _is_open(visit: Visit, question: QuestionKind) -> bool:
             return visit.status is Status.INTERRUPTED
         case QuestionKind.FAILURE | QuestionKind.NAME:
             return visit.status in BROKEN
+        case QuestionKind.REPEAT:
+            return visit.status in BROKEN and has_run_before(visit)
         case QuestionKind.INPUT:
             return False
 

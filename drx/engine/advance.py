@@ -6,7 +6,7 @@ from datetime import datetime
 from drx.engine.commands import CancelReason
 from drx.engine.draft import Progress
 from drx.engine.events import InputGiven, StepSkipped, StepStarted, StepSucceeded, StepTimedOut, StepWaiting
-from drx.engine.mend import broken, interrupted
+from drx.engine.mend import broken, interrupted, refuse_to_repeat
 from drx.engine.people import waiting
 from drx.engine.plan import Group, Human, Phase, PlannedStep, branch_name, walk
 from drx.engine.questions import about_input, failure_text
@@ -56,6 +56,8 @@ def _enter(here: Walk, step: PlannedStep) -> Progress:
             return _ask(here, step, step.work, visit)
     except DrxError as error:
         return here.draft.record(failed(visit, error, FailureKind.EXPRESSION))
+    if refusal := refuse_to_repeat(here, step, visit):
+        return here.draft.record(refusal)
     return here.draft.start(visit, Part.WORK, again=True)
 
 

@@ -1,11 +1,19 @@
 """Decide what follows a failed or an interrupted attempt. Pure."""
 
 from drx.engine.draft import Progress
-from drx.engine.events import RetryScheduled, StepFailed, StepIgnored, StepTimedOut
+from drx.engine.events import RetryScheduled, StepCancelled, StepFailed, StepIgnored, StepTimedOut
 from drx.engine.plan import Automated, Phase, PlannedStep, call_of
-from drx.engine.questions import about_failure, about_interruption, about_name, failure_text, needs_name
+from drx.engine.questions import (
+    about_failure,
+    about_interruption,
+    about_name,
+    about_repeat,
+    failure_text,
+    has_run_before,
+    needs_name,
+)
 from drx.engine.terms import FailureKind, Part
-from drx.engine.visit import Visit
+from drx.engine.visit import Status, Visit
 from drx.engine.walk import Walk, failed, give_up
 from drx.errors import DrxError
 from drx.runbook.timing import wait_after
@@ -20,6 +28,9 @@ def broken(here: Walk, step: PlannedStep, visit: Visit) -> Progress:
         return here.draft.record(retry)
     if step.phase in JUDGED_LATER:
         return Progress.DONE
+    if has_run_before(visit) and not here.state.unattended:
+        here.draft.questions.append(about_repeat(step, visit))
+        return Progress.BUSY
     match step.on_failure.policy:
         case "continue":
             return here.draft.record(StepIgnored(step.id, visit.number))
@@ -68,3 +79,24 @@ def interrupted(here: Walk, step: PlannedStep, visit: Visit) -> Progress:
         return here.draft.record(failed(visit, error, FailureKind.HUMAN_NEEDED))
     here.draft.questions.append(about_interruption(step, visit))
     return Progress.BUSY
+
+
+def refuse_to_repeat(here: Walk, step: PlannedStep, visit: Visit) -> StepFailed | None:
+    """A new visit of what has run before, and is not repeatable, fails until a person lets it run again.
+
+    Going back to an earlier step, and trying a group again, lead to such visits.
+    """
+    call = call_of(step, Part.WORK)
+    if call is None or call.repeatable or not any(map(_may_have_worked, here.state.visits.get(step.id, ()))):
+        return None
+    error = "It has run before in this run, and is not repeatable"
+    if here.state.unattended:
+        remedy = "Find out whether it may run again, then resume at a terminal"
+        return failed(visit, DrxError(error, remedy), FailureKind.HUMAN_NEEDED)
+    return failed(visit, DrxError(error), FailureKind.REPEAT)
+
+
+def _may_have_worked(visit: Visit) -> bool:
+    """Whether the work was done, by the action or by hand, or may still be going on; a failure has been decided on."""
+    abandoned = isinstance(visit.failure, StepTimedOut | StepCancelled) and visit.failure.abandoned
+    return visit.affected and (visit.work_done or visit.status is Status.SUCCEEDED or abandoned)

@@ -67,6 +67,13 @@ def about_name(step: PlannedStep, visit: Visit, failure: StepFailed) -> Question
     return Question(QuestionKind.NAME, step.id, visit.number, text, choices, (failure.resource,))
 
 
+def about_repeat(step: PlannedStep, visit: Visit) -> Question:
+    """Ask whether what has run before, and is not repeatable, may run again."""
+    text = f"{step.title or step.id} has run before, and is not repeatable. What now?"
+    choices = (Choice.SKIP, Choice.RETRY, Choice.DONE)
+    return Question(QuestionKind.REPEAT, step.id, visit.number, text, choices, details=failure_details(step, visit))
+
+
 def goto_options(plan: Plan, step: PlannedStep) -> tuple[str, ...]:
     """Steps of the same sequence at which the run can go on instead; never set-up or the fault again."""
     here = plan.places[step.id]
@@ -104,3 +111,9 @@ def needs_name(visit: Visit) -> StepFailed | None:
     """The failure, where typing a name would allow the step."""
     failure = visit.failure
     return failure if isinstance(failure, StepFailed) and failure.kind is FailureKind.NEEDS_NAME else None
+
+
+def has_run_before(visit: Visit) -> bool:
+    """Whether the visit stands still because its step has run before, and is not repeatable."""
+    failure = visit.failure
+    return isinstance(failure, StepFailed) and failure.kind is FailureKind.REPEAT

@@ -41,7 +41,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import CLEANUP, Plan
 from drx.engine.replacing import replace
-from drx.engine.terms import Choice, Mode, Outcome, QuestionKind
+from drx.engine.terms import Choice, FailureKind, Mode, Outcome, QuestionKind
 from drx.engine.visit import Status, StepFact, Visit, evolve_visit, interrupt
 from drx.values import Json
 
@@ -173,7 +173,8 @@ def _evolve_step(plan: Plan, state: State, fact: StepFact, event: Event) -> Stat
     visits = state.visits.get(fact.step, ())
     cursors, cleaning = state.cursors, state.cleaning
     if fact.visit > len(visits):
-        visits = (*visits, Visit(fact.step, len(visits) + 1, order=event.seq, opened_at=event.at))
+        outputs = visits[-1].outputs if visits and _not_repeated(fact) else {}
+        visits = (*visits, Visit(fact.step, len(visits) + 1, order=event.seq, opened_at=event.at, outputs=outputs))
         place = plan.places[fact.step]
         cursors = {**cursors, (place.sequence, state.owner(plan, fact.step)): fact.step}
         cleaning = cleaning or place.sequence == CLEANUP
@@ -190,6 +191,11 @@ def _evolve_step(plan: Plan, state: State, fact: StepFact, event: Event) -> Stat
         cleaning=cleaning,
         named=_named(state, fact),
     )
+
+
+def _not_repeated(fact: StepFact) -> bool:
+    """Whether a visit opens without its step running again: what the one before gave still holds."""
+    return isinstance(fact, StepFailed) and fact.kind is FailureKind.REPEAT
 
 
 def _named(state: State, fact: StepFact) -> frozenset[str]:

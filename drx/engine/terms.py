@@ -45,6 +45,8 @@ class FailureKind(StrEnum):
     """A person has to type the name of what would be destroyed."""
     HUMAN_NEEDED = "human_needed"
     """A person has to answer, and nobody is there."""
+    REPEAT = "repeat"
+    """It has not been tried: it has run before in this run, and may not run again unasked."""
     BRANCH = "branch"
     """A step inside this group failed."""
     WENT_WRONG = "went_wrong"
@@ -61,6 +63,7 @@ class QuestionKind(StrEnum):
     FAILURE = "failure"
     INTERRUPTED = "interrupted"
     NAME = "name"
+    REPEAT = "repeat"
 
 
 class Choice(StrEnum):

@@ -78,6 +78,12 @@ def _of_facts(plan: Plan, events: Sequence[Event]) -> Iterator[Deviation]:
                 pass
 
 
+_WHY_AGAIN = {
+    QuestionKind.INTERRUPTED: "nobody knew how it had ended",
+    QuestionKind.REPEAT: "it had run before, and the run had gone back",
+}
+
+
 def _of_answer(fact: Answered, event: Event) -> Iterator[Deviation]:
     kind, text = DeviationKind.SKIPPED, fact.reason or _NO_REASON
     match fact.choice:
@@ -86,9 +92,8 @@ def _of_answer(fact: Answered, event: Event) -> Iterator[Deviation]:
         case Choice.DONE if fact.question is not QuestionKind.STEP:
             kind = DeviationKind.BY_HAND
         case Choice.RETRY:
-            interrupted = fact.question is QuestionKind.INTERRUPTED
             kind = DeviationKind.REPEATED
-            text = fact.reason or ("nobody knew how it had ended" if interrupted else "it had failed")
+            text = fact.reason or _WHY_AGAIN.get(fact.question, "it had failed")
         case Choice.GOTO:
             kind, text = (
                 DeviationKind.GOTO,

@@ -75,7 +75,7 @@ def _standing(events: Sequence[Event], steps: Sequence[StepTiming]) -> frozenset
 
 def _failure(plan: Plan, event: Event) -> Failure | None:
     match event.fact:
-        case StepFailed() as fact if fact.kind is not FailureKind.BRANCH:
+        case StepFailed() as fact if fact.kind not in (FailureKind.BRANCH, FailureKind.REPEAT):
             return Failure(
                 fact.step, title_of(plan.steps[fact.step]), fact.visit, fact.attempt, fact.part, event.at,
                 fact.error, fact.remedy, fact.lines, fact.artifacts, standing=fact.kind is not FailureKind.NEEDS_NAME,

@@ -12,6 +12,8 @@ _NOTE = "Write a note - it goes into the report, then this is asked again"
 _PAUSE = "Pause or hand over - what still runs is stopped; `drx resume` goes on here"
 _PAUSE_RUNNING = "Pause or hand over - the running step is stopped; `drx resume` goes on"
 _ABORT = "Abort - roll back what was done, newest first, clean up, and end the run"
+_BY_HAND = frozenset({QuestionKind.FAILURE, QuestionKind.INTERRUPTED, QuestionKind.REPEAT})
+"""Questions about automated steps: "done" means that a person did the work instead."""
 _FORMS = {
     "datetime": "please write it as 2026-11-21T08:00:00Z, in UTC; ",
     "duration": "please write it as 30s, 5m or 1h30m; ",
@@ -65,8 +67,12 @@ def about_interrupt(running: Sequence[str], prompts: Prompts, send: Send) -> Non
 
 
 def _label(question: Question, choice: Choice) -> str:
-    by_hand = question.kind in (QuestionKind.FAILURE, QuestionKind.INTERRUPTED)
+    by_hand, repeat = question.kind in _BY_HAND, question.kind is QuestionKind.REPEAT
     match choice:
+        case Choice.SKIP if repeat:
+            return "Do not run it again (why) - what it did before stands; the run goes on"
+        case Choice.RETRY if repeat:
+            return "Run it again - what it does is done a second time"
         case Choice.DONE:
             return "Done by hand (why) - the run goes on after it" if by_hand else "Done - the run goes on"
         case Choice.WENT_WRONG:
@@ -89,8 +95,11 @@ def _label(question: Question, choice: Choice) -> str:
 
 def _answer(question: Question, choice: Choice, prompts: Prompts, send: Send) -> bool:
     value, reason, missing = None, "", False
-    by_hand = question.kind in (QuestionKind.FAILURE, QuestionKind.INTERRUPTED)
+    by_hand = question.kind in _BY_HAND
     match choice:
+        case Choice.SKIP if question.kind is QuestionKind.REPEAT:
+            reason = _line("Why is it not run again?", prompts)
+            missing = not reason
         case Choice.SKIP:
             reason = _line("Why is it skipped?", prompts)
             missing = not reason

@@ -36,7 +36,7 @@ from drx.engine.events import (
     TargetLost,
 )
 from drx.engine.plan import Automated, Plan
-from drx.engine.terms import Choice, Mode, Part
+from drx.engine.terms import Choice, FailureKind, Mode, Part
 from drx.reports.text import one_line, visible
 from drx.units import show_duration, show_time
 
@@ -154,7 +154,9 @@ class Wording:
     def _failed(self, event: Event, fact: StepFailed | StepTimedOut | StepCancelled) -> Iterator[Line]:
         _, shown = self._took(event, fact)
         what = {Part.WORK: "", Part.VERIFY: "verification: ", Part.ROLLBACK: "rollback: "}[fact.part]
-        if isinstance(fact, StepFailed):
+        if isinstance(fact, StepFailed) and fact.kind is FailureKind.REPEAT:
+            yield _about(fact.step, WAITING, fact.error)
+        elif isinstance(fact, StepFailed):
             yield _about(fact.step, FAILED, f"{what}{fact.error}", f"   {shown}")
             if fact.remedy:
                 yield Line("", one_line(fact.remedy), "  ")
