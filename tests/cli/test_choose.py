@@ -6,10 +6,9 @@ import pytest
 
 from drx.cli import app
 from drx.errors import ExitCode
-from tests.cli.screens import Terminal
+from tests.terminal import ENTER, drx
 
 Capture = pytest.CaptureFixture[str]
-ENTER = "\r"
 
 
 def write(folder: Path, name: str, severity: str, *symptoms: str, kind: str = "scenario") -> None:
@@ -62,7 +61,7 @@ def test_without_a_scenario_it_says_how_to_get_one(project: Path, capsys: Captur
 
 
 def test_typing_searches_and_enter_runs(project: Path) -> None:
-    terminal = Terminal(project, "run", "--env", "lab")
+    terminal = drx(project, "run", "--env", "lab")
     terminal.see("What do you see?")
     terminal.see("gone  The gallery is empty")
     terminal.type("l", "o", "g", "i")
@@ -76,7 +75,7 @@ def test_typing_searches_and_enter_runs(project: Path) -> None:
 
 
 def test_a_dumb_terminal_gets_numbers(project: Path) -> None:
-    terminal = Terminal(project, "run", "--env", "lab", term="dumb")
+    terminal = drx(project, "run", "--env", "lab", term="dumb")
     terminal.see("3) slow  Pages take longer")
     terminal.see("Number:")
     terminal.type("\x03")

@@ -12,8 +12,8 @@ from drx.engine.events import ActionItemAdded, ActionItemClosed, ReviewAnswered
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, read_journal
 from drx.runner.audit import audit
-from tests.cli.terminal import DrxTerminal
 from tests.runner.project import Project, steps_yaml
+from tests.terminal import drx
 
 Capture = pytest.CaptureFixture[str]
 REVIEW = "review: [What went wrong?, What was confusing?]"
@@ -49,7 +49,7 @@ def _said(record: Path) -> list[object]:
 
 @pytest.mark.parametrize("term", ["xterm", pytest.param("dumb", marks=pytest.mark.slow)])
 def test_a_person_is_asked_after_the_run(project: Project, term: str) -> None:
-    terminal = DrxTerminal(project.root, "run", "story", "--env", "lab", term=term)
+    terminal = drx(project.root, "run", "story", "--env", "lab", term=term)
     terminal.answer("What went wrong?", "The oplog was short")
     terminal.answer("What is to be done about it?", "Alert when slices are missing")
     terminal.answer("Who does it?", "ben")
@@ -74,16 +74,16 @@ def test_a_person_is_asked_after_the_run(project: Project, term: str) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_the_rest_for_later(project: Project) -> None:
-    terminal = DrxTerminal(project.root, "run", "story", "--env", "lab")
+    terminal = drx(project.root, "run", "story", "--env", "lab")
     terminal.answer("What went wrong?", "Nothing")
     terminal.see("What is to be done about it?")
-    terminal.press("\x03")
+    terminal.type("\x03")
     assert terminal.end() == ExitCode.OK, "the run's own"
     record = _record(project)
     terminal.see(f"The rest later: drx review {record.name}")
     assert _said(record) == [ReviewAnswered("What went wrong?", "Nothing")]
 
-    again = DrxTerminal(project.root, "review")
+    again = drx(project.root, "review")
     again.see("What went wrong? Nothing (")
     again.answer("> What went wrong?")
     again.answer("> What was confusing?", "The menu")

@@ -13,7 +13,7 @@ import pytest
 
 from drx.cli import app
 from drx.errors import ExitCode
-from tests.cli.terminal import DrxTerminal
+from tests.terminal import drx
 
 Capture = pytest.CaptureFixture[str]
 DRX = str(Path(sys.executable).with_name("drx"))
@@ -132,11 +132,11 @@ def test_a_run_is_taken_over_from_a_process_that_is_still_at_it(project: Path, c
 def test_a_question_that_stands_at_another_terminal_is_taken_over(project: Path) -> None:
     steps = "steps: [{id: look, confirm: 'Is it up?', expect: 1m}]"
     (project / "runbooks" / "ask.yaml").write_text(f"runbook: ask\nkind: operation\ntitle: A\n{steps}\n")
-    first = DrxTerminal(project, "run", "ask", "--env", "lab")
+    first = drx(project, "run", "ask", "--env", "lab")
     first.see("Is it up?")
-    second = DrxTerminal(project, "resume", "--take-over")
+    second = drx(project, "resume", "--take-over")
     assert first.end() == ExitCode.PAUSED
-    assert "takes over" in first.shown
+    assert "takes over" in first.text
     second.answer("Is it up?")
     assert second.end() == ExitCode.OK
 

@@ -11,11 +11,10 @@ from drx.engine.events import Answered, Event, RunFinished, StepFailed, StepSucc
 from drx.engine.terms import Choice, Outcome
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, read_journal
-from tests.cli.screens import Terminal
+from tests.terminal import ENTER, Terminal, drx
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).resolve().parents[2]
-ENTER, DOWN = "\r", "\x1b[B"
 CONFIG = """
 service: x
 objectives: {rto: 1h, rpo: 1h}
@@ -54,7 +53,7 @@ def events(project: Path) -> list[Event]:
 
 
 def begin(project: Path) -> Terminal:
-    terminal = Terminal(project, "run", "outage", "--env", "production", "--tabletop", "--speed", "500")
+    terminal = drx(project, "run", "outage", "--env", "production", "--tabletop", "--speed", "500")
     terminal.see("TABLETOP")
     terminal.see("Tell everybody")
     return terminal
@@ -95,7 +94,7 @@ def test_a_resumed_tabletop_still_touches_nothing(project: Path) -> None:
     terminal.see("Pause")
     terminal.type("\x03")
     assert terminal.end() == ExitCode.INTERRUPTED
-    terminal = Terminal(project, "resume")
+    terminal = drx(project, "resume")
     terminal.see("Tell everybody")
     terminal.type(ENTER)
     terminal.see("Whom do you call?")

@@ -23,7 +23,7 @@ from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, place, read_journal
 from tests.runner.project import Project, steps_yaml
-from tests.runner.test_terminal import Terminal
+from tests.terminal import story
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = "{id: slow, action: test.slow, with: {seconds: 60s}, expect: 1s}"
@@ -88,7 +88,7 @@ def test_a_cleanup_that_hangs_is_cut_short_after_the_grace(project: Project) -> 
 
 
 def test_a_second_ctrl_c_at_a_prompt_says_so_in_the_journal(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml("{id: call, confirm: Call somebody, expect: 5m}")))
+    terminal = story(project.write(steps_yaml("{id: call, confirm: Call somebody, expect: 5m}")))
     terminal.see("Done - the run goes on")
     terminal.child.kill(signal.SIGINT)
     time.sleep(0.3)
@@ -149,7 +149,7 @@ def _left(mark: str) -> list[Path]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two people")
 def test_a_second_pair_of_eyes_approves_through_the_inbox(project: Project) -> None:
     step = "{id: ok, approve: 'Switch over?', approvers: {min: 1, not_operator: true}, expect: 1m}"
-    terminal = Terminal(project.write(steps_yaml(step)))
+    terminal = story(project.write(steps_yaml(step)))
     terminal.see("who may approve: anybody but ada, who runs it")
     terminal.see("Reject (why)")
     approval = Answered("ok", 1, QuestionKind.STEP, Choice.APPROVE)

@@ -2,65 +2,18 @@
 
 import os
 import signal
-import sys
 import time
-from pathlib import Path
 
-import pexpect
-import pyte
 import pytest
 
 from drx.engine.events import AbortRequested, Answered, NoteAdded, PauseRequested, RunFinished, RunPaused, StepCancelled
 from drx.engine.terms import Choice, Outcome
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
+from tests.terminal import CTRL_C, DOWN, ENTER, LARGE, UP, Terminal, story
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIRM = "{id: call, confirm: 'Call the {{ contacts.on_call }} engineer', expect: 5m}"
 SLOW = "{id: slow, action: test.slow, with: {seconds: 60s}, expect: 1s}"
-ENTER, UP, DOWN = "\r", "\x1b[A", "\x1b[B"
-
-
-class Terminal:
-    """80 columns, 24 lines, and what a person would see on them."""
-
-    def __init__(self, project: Project, *arguments: str, term: str = "xterm") -> None:
-        self.screen = pyte.Screen(80, 24)
-        self._stream = pyte.Stream(self.screen)
-        self.child = pexpect.spawn(
-            sys.executable, ["-m", "tests.runner.attended", str(project.root), *arguments],
-            cwd=str(ROOT), dimensions=(24, 80), timeout=20, encoding="utf-8",
-            env={**os.environ, "TERM": term, "PROMPT_TOOLKIT_NO_CPR": "1"},
-        )  # fmt: skip
-
-    def see(self, text: str) -> None:
-        """Wait until the text stands on the screen."""
-        deadline = time.monotonic() + 20
-        while text not in "\n".join(self.screen.display):
-            assert time.monotonic() < deadline, "\n".join(self.screen.display)
-            self._read()
-
-    def type(self, *keys: str) -> None:
-        for key in keys:
-            time.sleep(0.15)
-            self.child.send(key)
-
-    def end(self) -> int:
-        """Read to the end and give the exit code."""
-        deadline = time.monotonic() + 20
-        while self.child.isalive() and time.monotonic() < deadline:
-            self._read()
-        self._read()
-        assert self.child.getecho(), "the terminal is left without echo"
-        self.child.close()
-        assert self.child.exitstatus is not None, f"ended by signal {self.child.signalstatus}"
-        return int(self.child.exitstatus)
-
-    def _read(self) -> None:
-        try:
-            self._stream.feed(self.child.read_nonblocking(4096, timeout=0.1))
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            return
 
 
 def _answers(project: Project) -> list[tuple[Choice, str]]:
@@ -68,7 +21,7 @@ def _answers(project: Project) -> list[tuple[Choice, str]]:
 
 
 def test_a_person_says_done(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM)))
+    terminal = story(project.write(steps_yaml(CONFIRM)))
     terminal.see("Done - the run goes on")
     terminal.see("Call the on-call engineer")
     terminal.type(ENTER)
@@ -77,7 +30,7 @@ def test_a_person_says_done(project: Project) -> None:
 
 
 def test_a_note_then_a_skip_with_its_reason(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM)))
+    terminal = story(project.write(steps_yaml(CONFIRM)))
     terminal.see("Skip it (why)")
     terminal.type(DOWN, DOWN, DOWN, ENTER)
     terminal.see("Note:")
@@ -92,7 +45,7 @@ def test_a_note_then_a_skip_with_its_reason(project: Project) -> None:
 
 
 def test_a_dumb_terminal_gets_numbers(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM)), term="dumb")
+    terminal = story(project.write(steps_yaml(CONFIRM)), term="dumb")
     terminal.see("1) Done")
     terminal.type("9\n")
     terminal.see("Please give a number from 1 to 6:")
@@ -103,7 +56,7 @@ def test_a_dumb_terminal_gets_numbers(project: Project) -> None:
 
 def test_a_wrong_input_is_asked_again(project: Project) -> None:
     step = "{id: a, action: shell.run, with: {command: [echo, '{{ inputs.since }}']}, expect: 1s}"
-    terminal = Terminal(project.write(steps_yaml(step, head="inputs: {since: {type: datetime, ask: Since when?}}")))
+    terminal = story(project.write(steps_yaml(step, head="inputs: {since: {type: datetime, ask: Since when?}}")))
     terminal.see("please write it as 2026-11-21T08:00:00Z")
     terminal.type("yesterday", ENTER)
     terminal.see("not accepted from ada: 'yesterday' is not a time")
@@ -113,7 +66,7 @@ def test_a_wrong_input_is_asked_again(project: Project) -> None:
 
 def test_a_failure_offers_ways_on(project: Project) -> None:
     file = project.root / "tally"
-    terminal = Terminal(
+    terminal = story(
         project.write(steps_yaml(f"{{id: a, action: test.tally, with: {{file: '{file}', fail: 1}}, expect: 1s}}"))
     )
     terminal.see("this was attempt 1")
@@ -124,9 +77,9 @@ def test_a_failure_offers_ways_on(project: Project) -> None:
 
 
 def test_ctrl_c_asks_and_can_stop_the_step(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(SLOW)))
+    terminal = story(project.write(steps_yaml(SLOW)))
     terminal.see("incident story")
-    terminal.type("\x03")
+    terminal.type(CTRL_C)
     terminal.see("Interrupted. What now?")
     terminal.type(DOWN, DOWN, ENTER)
     terminal.see("Skip it (why)")
@@ -140,17 +93,17 @@ def test_ctrl_c_asks_and_can_stop_the_step(project: Project) -> None:
 def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(project: Project) -> None:
     file = project.root / "tally"
     tally = f"{{id: t, action: test.tally, with: {{file: '{file}'}}, expect: 1s}}"
-    terminal = Terminal(project.write(steps_yaml(tally, CONFIRM)))
+    terminal = story(project.write(steps_yaml(tally, CONFIRM)))
     terminal.see("Done - the run goes on")
-    terminal.type("\x03")
+    terminal.type(CTRL_C)
     time.sleep(0.3)
     began = time.monotonic()
-    terminal.type("\x03")
+    terminal.type(CTRL_C)
     assert terminal.end() == ExitCode.INTERRUPTED
     assert time.monotonic() - began < 5
     terminal.see("the journal is whole")
     assert not any(isinstance(fact, RunPaused | RunFinished) for fact in project.facts)
-    again = Terminal(project, "resume")
+    again = story(project, "resume")
     again.see("Done - the run goes on")
     again.type(ENTER)
     assert again.end() == ExitCode.OK
@@ -159,7 +112,7 @@ def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(project: Project) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_hanging_up_pauses_an_attended_run(project: Project, number: signal.Signals) -> None:
-    terminal = Terminal(project.write(steps_yaml(SLOW)))
+    terminal = story(project.write(steps_yaml(SLOW)))
     terminal.see("incident story")
     terminal.child.kill(number)
     assert terminal.end() == ExitCode.PAUSED
@@ -169,7 +122,7 @@ def test_hanging_up_pauses_an_attended_run(project: Project, number: signal.Sign
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_a_closed_terminal_pauses_the_run(project: Project, term: str) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM)), term=term)
+    terminal = story(project.write(steps_yaml(CONFIRM)), term=term)
     terminal.see("Done - the run goes on")
     assert terminal.child.pid is not None
     os.close(terminal.child.child_fd)
@@ -179,13 +132,13 @@ def test_a_closed_terminal_pauses_the_run(project: Project, term: str) -> None:
 
 
 def test_a_paused_run_goes_on_from_its_question(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM)))
+    terminal = story(project.write(steps_yaml(CONFIRM)))
     terminal.see("Pause or hand over")
     terminal.type(DOWN, DOWN, DOWN, DOWN, ENTER)
     terminal.see("who goes on?")
     terminal.type("Grace", ENTER)
     assert terminal.end() == ExitCode.PAUSED
-    again = Terminal(project, "resume")
+    again = story(project, "resume")
     again.see("Done - the run goes on")
     again.type(ENTER)
     assert again.end() == ExitCode.OK
@@ -195,13 +148,13 @@ def test_a_paused_run_goes_on_from_its_question(project: Project) -> None:
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_keys_typed_while_a_step_runs_answer_nothing(project: Project, term: str) -> None:
     busy = "{id: busy, action: test.slow, with: {seconds: 2s}, expect: 1s}"
-    terminal = Terminal(project.write(steps_yaml(busy, CONFIRM)), term=term)
+    terminal = story(project.write(steps_yaml(busy, CONFIRM)), term=term)
     terminal.see("busy")
     terminal.type(UP, ENTER, DOWN, ENTER, "1", ENTER, "stray words", ENTER, "1", ENTER)
     terminal.see("Done - the run goes on")
     time.sleep(0.5)
     assert not any(isinstance(fact, Answered | AbortRequested) for fact in project.facts)
-    seen = "\n".join(terminal.screen.display)
+    seen = terminal.text
     assert "stray" not in seen
     assert "^[" not in seen
     terminal.type("1\r" if term == "dumb" else ENTER)
@@ -210,7 +163,7 @@ def test_keys_typed_while_a_step_runs_answer_nothing(project: Project, term: str
 
 
 def test_keys_typed_before_a_prompt_that_follows_another_answer_nothing(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM, "{id: agree, approve: 'Switch over?', expect: 1m}")))
+    terminal = story(project.write(steps_yaml(CONFIRM, "{id: agree, approve: 'Switch over?', expect: 1m}")))
     terminal.see("Done - the run goes on")
     terminal.type(ENTER * 3)
     terminal.see("Approve - ")
@@ -221,7 +174,7 @@ def test_keys_typed_before_a_prompt_that_follows_another_answer_nothing(project:
 
 
 def test_letters_move_nothing_in_a_menu(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM)))
+    terminal = story(project.write(steps_yaml(CONFIRM)))
     terminal.see("Done - the run goes on")
     terminal.type("jkjj clear; drx run", ENTER)
     assert terminal.end() == ExitCode.OK
@@ -230,25 +183,25 @@ def test_letters_move_nothing_in_a_menu(project: Project) -> None:
 
 def test_an_answered_question_leaves_only_its_line(project: Project) -> None:
     file = project.root / "tally"
-    terminal = Terminal(
+    terminal = story(
         project.write(steps_yaml(f"{{id: a, action: test.tally, with: {{file: '{file}', fail: 1}}, expect: 1s}}"))
     )
     terminal.see("Try again")
-    assert "\n".join(terminal.screen.display).count("this was attempt 1") == 1
+    assert terminal.text.count("this was attempt 1") == 1
     terminal.type(ENTER)
     assert terminal.end() == ExitCode.OK
-    seen = "\n".join(terminal.screen.display)
+    seen = terminal.text
     assert "try again (ada)" in seen
     assert "arrow keys" not in seen
     assert "Abort -" not in seen
 
 
 def test_ctrl_c_takes_the_question_away_and_going_on_brings_it_back(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM)))
+    terminal = story(project.write(steps_yaml(CONFIRM)))
     terminal.see("Done - the run goes on")
-    terminal.type("\x03")
+    terminal.type(CTRL_C)
     terminal.see("Interrupted. What now?")
-    assert "Call the on-call engineer" not in "\n".join(terminal.screen.display)
+    assert "Call the on-call engineer" not in terminal.text
     terminal.type(ENTER)
     terminal.see("Done - the run goes on")
     terminal.type(ENTER)
@@ -257,7 +210,7 @@ def test_ctrl_c_takes_the_question_away_and_going_on_brings_it_back(project: Pro
 
 @pytest.mark.slow
 def test_the_clock_ticks_on_while_a_person_thinks_and_while_a_step_runs(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM, SLOW)))
+    terminal = story(project.write(steps_yaml(CONFIRM, SLOW)))
     terminal.see("Done - the run goes on")
     terminal.see("elapsed 00:00:01")
     terminal.see("elapsed 00:00:02")
@@ -266,21 +219,20 @@ def test_the_clock_ticks_on_while_a_person_thinks_and_while_a_step_runs(project:
     terminal.see("> slow ")
     seconds = _elapsed(terminal)
     terminal.see(f"elapsed 00:00:{seconds + 2:02d}")
-    terminal.child.setwinsize(40, 120)
-    terminal.screen.resize(40, 120)
+    terminal.resize(LARGE)
     terminal.see(f"elapsed 00:00:{seconds + 4:02d}")
     terminal.child.sendintr()
     terminal.see("Interrupted. What now?")
     terminal.see("elapsed")
     terminal.type(DOWN, ENTER)
     assert terminal.end() == ExitCode.PAUSED
-    assert "elapsed" not in "\n".join(terminal.screen.display)
+    assert "elapsed" not in terminal.text
 
 
 def test_a_screen_without_cursor_tricks_has_no_clock(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM)), term="dumb")
+    terminal = story(project.write(steps_yaml(CONFIRM)), term="dumb")
     terminal.see("Number:")
-    assert "elapsed" not in "\n".join(terminal.screen.display)
+    assert "elapsed" not in terminal.text
     terminal.type("1\r")
     assert terminal.end() == ExitCode.OK
 
@@ -288,4 +240,4 @@ def test_a_screen_without_cursor_tricks_has_no_clock(project: Project) -> None:
 def _elapsed(terminal: Terminal) -> int:
     """The seconds that the clock shows."""
     terminal.see("elapsed 00:00:")
-    return int("\n".join(terminal.screen.display).partition("elapsed 00:00:")[2][:2])
+    return int(terminal.text.partition("elapsed 00:00:")[2][:2])

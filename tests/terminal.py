@@ -1,0 +1,116 @@
+"""A real terminal around a program, emulated: what a person would see there, and what they type."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pexpect
+import pyte
+
+from tests.runner.project import Project
+
+ROOT = Path(__file__).resolve().parents[1]
+DRX = Path(sys.executable).with_name("drx")
+ENTER, UP, DOWN, CTRL_C = "\r", "\x1b[A", "\x1b[B", "\x03"
+Size = tuple[int, int]
+SMALL: Size = (80, 24)
+LARGE: Size = (120, 40)
+_PATIENCE_SECONDS = 20.0
+_BETWEEN_KEYS_SECONDS = 0.15
+"""What is typed before something is asked answers nothing, so that nobody types at once."""
+
+
+class Terminal:
+    """A screen of some columns and lines with a program on it; the program is real."""
+
+    def __init__(
+        self, command: Sequence[str], folder: Path, *, size: Size = SMALL, term: str = "xterm", **environ: str
+    ) -> None:
+        columns, lines = size
+        self.screen = pyte.HistoryScreen(columns, lines, history=1000)
+        self._stream = pyte.Stream(self.screen)
+        self.child = pexpect.spawn(
+            command[0], list(command[1:]), cwd=str(folder), dimensions=(lines, columns), timeout=20, encoding="utf-8",
+            env={**os.environ, "TERM": term, "PROMPT_TOOLKIT_NO_CPR": "1", **environ},
+        )  # fmt: skip
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    @property
+    def scrolled(self) -> str:
+        """What has left the screen at its top, and what stands on it."""
+        above = (
+            "".join(line[column].data for column in range(self.screen.columns)) for line in self.screen.history.top
+        )
+        return "\n".join((*(line.rstrip() for line in above), self.text))
+
+    def see(self, *texts: str) -> None:
+        """Wait until all of the texts stand on the screen together."""
+        self._until(lambda: all(text in self.text for text in texts))
+
+    def see_no_more(self, text: str) -> None:
+        """Wait until the text has gone from the screen."""
+        self._until(lambda: text not in self.text)
+
+    def type(self, *keys: str) -> None:
+        """Press keys, or type texts, one after the other."""
+        for key in keys:
+            time.sleep(_BETWEEN_KEYS_SECONDS)
+            self.child.send(key)
+
+    def answer(self, question: str, *keys: str) -> None:
+        """Wait for a question, then type, and Enter."""
+        self.see(question)
+        self.type(*keys, ENTER)
+
+    def choose(self, label: str) -> None:
+        """Wait for a choice of this label, move to it, and take it."""
+        self.see(label)
+        while f"» {label}" not in self.text:
+            self.type(DOWN)
+            self._read()
+        self.type(ENTER)
+
+    def resize(self, size: Size) -> None:
+        """Give the window another size, as a person does with the mouse."""
+        columns, lines = size
+        self.screen.resize(lines, columns)
+        self.child.setwinsize(lines, columns)
+
+    def end(self) -> int:
+        """Read to the end and give the exit code; the terminal has to be left as it was found."""
+        self._until(lambda: not self.child.isalive())
+        self._read()
+        assert self.child.getecho(), "the terminal is left without echo"
+        assert not self.screen.cursor.hidden, "the terminal is left without its cursor"
+        self.child.close()
+        assert self.child.exitstatus is not None, f"ended by signal {self.child.signalstatus}"
+        return int(self.child.exitstatus)
+
+    def _until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, self.text
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            self._stream.feed(self.child.read_nonblocking(4096, timeout=0.1))
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            return
+
+
+def drx(folder: Path, *arguments: str, size: Size = SMALL, term: str = "xterm", **environ: str) -> Terminal:
+    """Give drx itself at a terminal, in a project's folder."""
+    return Terminal((str(DRX), *arguments), folder, size=size, term=term, **environ)
+
+
+def story(project: Project, *arguments: str, size: Size = SMALL, term: str = "xterm", **environ: str) -> Terminal:
+    """Give a run of the project's runbook at a terminal; it may use the actions that tests have."""
+    command = (sys.executable, "-m", "tests.runner.attended", str(project.root), *arguments)
+    return Terminal(command, ROOT, size=size, term=term, **environ)
