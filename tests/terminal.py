@@ -70,10 +70,10 @@ class Terminal:
 
     def choose(self, label: str) -> None:
         """Wait for a choice of this label, move to it, and take it."""
-        self.see(label)
-        while f"» {label}" not in self.text:
+        self.see("» ", label)
+        while not (pointed := self._pointed).startswith(label):
             self.type(DOWN)
-            self._read()
+            self.see_no_more(f"» {pointed}")
         self.type(ENTER)
 
     def resize(self, size: Size) -> None:
@@ -92,9 +92,15 @@ class Terminal:
         assert self.child.exitstatus is not None, f"ended by signal {self.child.signalstatus}"
         return int(self.child.exitstatus)
 
+    @property
+    def _pointed(self) -> str:
+        """The choice that Enter would take."""
+        return self.text.partition("» ")[2].partition("\n")[0]
+
     def _until(self, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not holds():
+            assert not self.child.closed, self.text
             assert time.monotonic() < deadline, self.text
             self._read()
 

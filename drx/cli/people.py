@@ -35,7 +35,8 @@ def approve(run: str, step: str, *, reject: bool, reason: str) -> int:
         _require_counting(record, events, step)
     _place(record, Answered(step, waiting[step], QuestionKind.STEP, choice, reason=reason))
     said = "no" if reject else "yes"
-    print(f"Your {said} to '{step}' is with {record.name}, which takes it up within a second, or when it is resumed.")
+    print(f"Your {said} to '{step}' is with {record.name}.")
+    print("It is taken up within a second, or when the run is resumed.")
     return ExitCode.OK
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from drx.engine.approving import counted, refusal, who_may
 from drx.engine.commands import Question
 from drx.engine.events import StepFailed
-from drx.engine.plan import CLEANUP, Human, InputSpec, Phase, Plan, PlannedStep
+from drx.engine.plan import CLEANUP, Automated, Call, Human, InputSpec, Phase, Plan, PlannedStep
 from drx.engine.state import State
 from drx.engine.terms import Choice, FailureKind, QuestionKind
 from drx.engine.visit import Visit
@@ -44,11 +44,24 @@ def about_failure(plan: Plan, step: PlannedStep, visit: Visit) -> Question:
         QuestionKind.FAILURE,
         step.id,
         visit.number,
-        f"{step.title or step.id} failed",
+        f"{step.title or step.id} failed{_left_behind(step)}",
         (Choice.RETRY, Choice.GOTO, Choice.DONE, Choice.SKIP),
         goto_options(plan, step),
         failure_details(step, visit),
     )
+
+
+def _left_behind(step: PlannedStep) -> str:
+    """What a person should know of a failed action's traces before deciding."""
+    match step.work:
+        case Automated(rollback=Call()):
+            return ". Abort undoes what it may have left behind"
+        case Automated(call=Call(repeatable=True)):
+            return ". It has no rollback; trying it again does no harm"
+        case Automated():
+            return ". It has no rollback and is not repeatable: find out first what it left behind"
+        case _:
+            return ""
 
 
 def about_interruption(step: PlannedStep, visit: Visit) -> Question:

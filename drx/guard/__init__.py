@@ -10,7 +10,15 @@ from drx.guard.decide import (
     decide_access,
 )
 from drx.guard.guard import Guard, NameNeeded, identify, is_protected, kinds_of, refuse_protected
-from drx.guard.identity import REPLICA_SET_MARK, Identity, UnknownIdentity, identify_bucket, identify_mongo
+from drx.guard.identity import (
+    REPLICA_SET_MARK,
+    Identity,
+    Kind,
+    UnknownIdentity,
+    identify_bucket,
+    identify_mongo,
+    server_of,
+)
 from drx.guard.trust import Trust, read_trust, write_trust
 
 __all__ = [
@@ -20,6 +28,7 @@ __all__ = [
     "Decision",
     "Guard",
     "Identity",
+    "Kind",
     "NameNeeded",
     "NeedsName",
     "Phase",
@@ -34,5 +43,6 @@ __all__ = [
     "kinds_of",
     "read_trust",
     "refuse_protected",
+    "server_of",
     "write_trust",
 ]

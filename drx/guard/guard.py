@@ -83,6 +83,10 @@ class Guard:
             _enforce(decide_access(request, identity, self._trust))
         return tuple(asked)
 
+    def knows(self, kind: Kind) -> bool:
+        """Whether somebody has said which server this part of the environment is; asks no server."""
+        return bool(self._trust.marks(self._target.name, kind))
+
     def forget(self) -> None:
         """Ask every server anew: after a resume, somebody else may answer at the same address."""
         self._identities.clear()

@@ -72,9 +72,9 @@ def identify_mongo(target: MongoTarget) -> Identity:
         message = "the address of the MongoDB server cannot be used: it is not well formed, or DNS does not know it"
         raise UnknownIdentity(message, "Correct the environment's mongo.uri: mongodb://USER:PASSWORD@HOST/") from None
     except PyMongoError as error:
-        raise _explained(error, _server_of(uri)) from None
+        raise _explained(error, server_of(uri)) from None
     if not found:
-        message = f"the MongoDB server {_server_of(uri)} does not tell who it is"
+        message = f"the MongoDB server {server_of(uri)} does not tell who it is"
         raise UnknownIdentity(
             message, "Let the user run replSetGetConfig (role clusterMonitor), or read database local"
         )
@@ -122,7 +122,7 @@ def _explained(error: "PyMongoError", server: str) -> UnknownIdentity:
     return UnknownIdentity(message, "Check that it runs and can be reached from here, and that mongo.uri names it")
 
 
-def _server_of(uri: str) -> str:
+def server_of(uri: str) -> str:
     """Give the hosts of a MongoDB address, without user, password and options."""
     match = re.match(r"[a-z+]+://(?:[^/]*@)?([^/?@]+)", uri)
     return match[1] if match else "of the environment"

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from statistics import quantiles
 
 from drx.engine.plan import Group, Phase, Plan
-from drx.engine.visit import Status
+from drx.engine.visit import BROKEN, Status
 from drx.reports.shapes import RunFacts
 
 Earlier = Mapping[str, Sequence[float]]
 """How many seconds each step took in earlier runs of the same runbook, by its id."""
 
 BUSY = frozenset({Status.RUNNING, Status.RETRYING, Status.WAITING})
+_OPEN = BROKEN | {Status.INTERRUPTED}
+"""Somebody has to decide, and it has to be done all the same."""
 _COUNTED = frozenset({Phase.PRECHECK, Phase.STEP})
 
 
@@ -44,8 +46,8 @@ def forecast(plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier) -> Fo
         if isinstance(step.work, Group) or step.phase not in _COUNTED:
             continue
         found = newest.get(step.id)
-        if found is None or found.status in BUSY:
-            gone = now - found.started if found else timedelta()
+        if found is None or found.status in BUSY or found.status in _OPEN:
+            gone = now - found.started if found and found.status in BUSY else timedelta()
             times = earlier.get(step.id, ())
             half, most = _spread(times) if times else (step.expect or timedelta(),) * 2
             likely += max(half - gone, timedelta())

@@ -29,6 +29,7 @@ from drx.runner.inputs import given
 from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
 from drx.runner.overlap import alone
+from drx.runner.overview import introduce
 from drx.runner.record import create_record, freeze, run_id
 from drx.runner.rereading import begun, require_four_eyes
 from drx.runner.signals import signals_to
@@ -203,6 +204,7 @@ def _begin(
         facts: list[Fact] = [started, *read, *map(identified, identities), *values]
         for fact in facts:
             loop.record(fact)
+        introduce(setting.ui, plan, binder, journal.events, target, guard, setting.records, masker)
         look_back = looking_back(Binder(files), config, setting.records, setting.proven)
         run = _Run(plan, loop, journal, record, setting, look_back, shelf, read)
         job, attended = what.drill or what.runbook, not setting.unattended

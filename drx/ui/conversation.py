@@ -138,10 +138,10 @@ def _line(text: str, prompts: Prompts) -> str:
 
 
 def _reason(text: str, prompts: Prompts) -> str:
-    while True:
-        answer = prompts.line(text).strip()
-        if answer:
-            return answer
+    asked = text
+    while not (answer := prompts.line(asked).strip()):
+        asked = f"Please write a few words. {text}"
+    return answer
 
 
 def _note(prompts: Prompts, send: Send) -> None:

@@ -67,7 +67,8 @@ def _clocks(plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier) -> lis
 def _spent(split: Split, facts: RunFacts, now: datetime) -> list[str]:
     """Where the time went; what has passed since the last event belongs to what is going on now."""
     since = max(now - split.end, timedelta()) if facts.recovered_at is None else timedelta()
-    waiting = any(step.status is Status.WAITING for step in facts.steps)
+    statuses = {step.status for step in facts.steps if not step.group}
+    waiting = Status.WAITING in statuses or not statuses & {Status.RUNNING, Status.RETRYING}
     parts = {
         "detection": split.detection,
         "automation": split.automation + (timedelta() if waiting else since),

@@ -7,6 +7,7 @@ from typing import TextIO
 from drx.engine.events import Event
 from drx.engine.plan import Plan
 from drx.reports.text import visible
+from drx.ui.lines import Line
 from drx.ui.plain import PlainUi
 
 
@@ -19,6 +20,9 @@ class JsonlUi(PlainUi):
 
     def begin(self, plan: Plan) -> None:
         """The events say it all."""
+
+    def introduce(self, lines: Sequence[Line]) -> None:
+        """Programs read the runbook itself."""
 
     def show(self, event: Event) -> None:
         self._write(self._encode(event))

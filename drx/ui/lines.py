@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from textwrap import wrap
 
 from drx.engine.events import (
     AbortRequested,
@@ -35,9 +34,10 @@ from drx.engine.events import (
     TargetIdentified,
     TargetLost,
 )
-from drx.engine.plan import Automated, Plan
+from drx.engine.plan import Automated, Human, Plan
 from drx.engine.terms import Choice, FailureKind, Mode, Part
-from drx.reports.text import one_line, visible
+from drx.reports.text import one_line, show_moment, show_target, visible
+from drx.ui.cells import cells, cut, lines_of
 from drx.units import show_duration, show_time
 
 DONE, FAILED, RUNNING, WAITING, OTHER = "✓", "✗", "▶", "?", "·"
@@ -73,27 +73,30 @@ def fit(line: Line, columns: int | None, used: int) -> list[str]:
     text, figures = visible(line.text), visible(line.figures)
     if columns is None:
         return [line.head + text + figures]
-    room = max(columns - used - len(line.head), _LEAST_ROOM)
+    room = max(columns - used - cells(line.head), _LEAST_ROOM)
     if line.is_title:
-        return [line.head + one_line(text, max(room - len(figures), 1)) + figures]
-    first, *others = wrap(text + figures, room, break_long_words=False, break_on_hyphens=False) or [""]
-    indent = " " * (used + len(line.head))
+        return [line.head + cut(text, max(room - len(figures), 1)) + figures]
+    first, *others = lines_of(text + figures, room)
+    indent = " " * (used + cells(line.head))
     # What is longer than the room, a path, begins at the margin: so most of them fit, and can be copied.
-    return [line.head + first, *(other if len(other) > room else indent + other for other in others)]
+    return [line.head + first, *(other if cells(other) > room else indent + other for other in others)]
 
 
 class Wording:
     """Words for the events of one run; remembers when attempts began."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, asked_below: bool = False) -> None:
+        """`asked_below` says that questions are put to the reader elsewhere, and need not stand in the lines."""
         self._plan = plan
+        self._asked_below = asked_below
+        self._run = ""
         self._began: dict[tuple[str, Part], datetime] = {}
         self._unattended = False
+        self._newest: Event | None = None
 
     def lines(self, event: Event) -> Iterator[Line]:
         """The lines that show an event; none for what a reader does not miss."""
-        if isinstance(event.fact, RunStarted | RunResumed):
-            self._unattended = event.fact.unattended
+        before = self._remember(event)
         match event.fact:
             case StepStarted() as fact:
                 self._began[fact.step, fact.part] = event.at
@@ -107,7 +110,7 @@ class Wording:
                 reason = "nobody is there (unattended)" if fact.reason == _UNATTENDED_SKIP else fact.reason
                 yield _about(fact.step, OTHER, f"skipped: {reason}")
             case StepWaiting() as fact if not self._unattended:
-                yield _about(fact.step, WAITING, "waits for a person")
+                yield from self._waiting(fact)
             case RetryScheduled() as fact:
                 wait = show_duration(max(fact.retry_at - event.at, timedelta(0)))
                 yield _about(fact.step, OTHER, f"tried again in {wait}")
@@ -117,7 +120,16 @@ class Wording:
             case Answered() as fact:
                 yield _answered(event, fact)
             case _:
-                yield from _about_the_run(event)
+                yield from _about_the_run(event, before)
+
+    def _remember(self, event: Event) -> Event | None:
+        """Keep what later lines need; gives the event before."""
+        if isinstance(event.fact, RunStarted | RunResumed):
+            self._unattended = event.fact.unattended
+        if isinstance(event.fact, RunStarted):
+            self._run = event.fact.run
+        before, self._newest = self._newest, event
+        return before
 
     def progress(self, step: str, done: int, total: int | None, unit: str) -> Line:
         """How far a running step is, and in which part of it."""
@@ -128,6 +140,15 @@ class Wording:
         if (step, Part.VERIFY) in self._began:
             return "verifying: "
         return "rolling back: " if (step, Part.ROLLBACK) in self._began else ""
+
+    def _waiting(self, fact: StepWaiting) -> Iterator[Line]:
+        """Somebody who only looks on has to see what is asked: it may be up to them."""
+        yield _about(fact.step, WAITING, "waits for a person")
+        if fact.prompt and not self._asked_below:
+            yield Line("", one_line(fact.prompt), "  ")
+            work = self._plan.steps[fact.step].work
+            if isinstance(work, Human) and work.kind == "approve":
+                yield Line("", f"drx approve {self._run} {fact.step}", "  ")
 
     def _started(self, fact: StepStarted) -> Iterator[Line]:
         step = self._plan.steps[fact.step]
@@ -202,18 +223,27 @@ def _answered(event: Event, fact: Answered) -> Line:
     return _about(fact.step, mark, f"{words} ({who}){reason}")
 
 
-def _about_the_run(event: Event) -> Iterator[Line]:
+def _resumed(event: Event, fact: RunResumed, before: Event | None) -> Iterator[Line]:
+    """Who goes on, and who left the run, where, when and how long ago."""
+    if before is not None:
+        ago = show_target(timedelta(seconds=round(fact.gap_seconds)))
+        yield Line(OTHER, f"left by {_somebody(before)} at {show_moment(before.at)} UTC, {ago} ago")
+    yield Line(OTHER, f"{_somebody(event)} goes on; what is done above is not done again")
+
+
+def _somebody(event: Event) -> str:
+    return f"{one_line(event.by.user)} on {one_line(event.by.host)}"
+
+
+def _about_the_run(event: Event, before: Event | None) -> Iterator[Line]:
     match event.fact:
+        case RunResumed() as fact:
+            yield from _resumed(event, fact, before)
         case RunStarted() as fact:
             what = f"drill {fact.drill}" if fact.drill else f"{fact.mode} {fact.runbook}"
             if fact.mode is Mode.TABLETOP:
                 what = f"TABLETOP of {fact.runbook}, nothing is touched,"
             yield Line(OTHER, f"{what} in {fact.environment}   {fact.run}")
-        case RunResumed() as fact:
-            gap = show_duration(timedelta(seconds=fact.gap_seconds))
-            yield Line(
-                OTHER, f"{one_line(event.by.user)} on {one_line(event.by.host)} goes on, {gap} after the last event"
-            )
         case PauseRequested() as fact:
             yield Line(OTHER, f"pausing: {one_line(fact.reason)}")
         case AbortRequested() as fact:

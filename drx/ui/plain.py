@@ -35,7 +35,10 @@ class PlainUi:
         return False
 
     def begin(self, plan: Plan) -> None:
-        self._wording = Wording(plan)
+        self._wording = Wording(plan, asked_below=self.attended)
+
+    def introduce(self, lines: Sequence[Line]) -> None:
+        self._write("\n".join(part for line in lines for part in fit(line, self._columns(), 0)) + "\n")
 
     def show(self, event: Event) -> None:
         assert self._wording is not None, "begin comes before show"

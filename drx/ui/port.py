@@ -7,6 +7,7 @@ from typing import Protocol
 from drx.engine.commands import Question
 from drx.engine.events import Event, Fact
 from drx.engine.plan import Plan
+from drx.ui.lines import Line
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Ui(Protocol):
 
     def begin(self, plan: Plan) -> None:
         """Get to know the run, before its first event is shown."""
+
+    def introduce(self, lines: Sequence[Line]) -> None:
+        """Show what a run will do, before it does anything."""
 
     def show(self, event: Event) -> None:
         """Show an event; it is on disk."""

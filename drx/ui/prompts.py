@@ -5,10 +5,10 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol
 
-from drx.reports.text import one_line, visible
+from drx.reports.text import visible
+from drx.ui.cells import cut, lines_of
 from drx.ui.keyboard import echoed, forget_typed
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class RichPrompts:
         import questionary
 
         room = shutil.get_terminal_size().columns - _POINTER_WIDTH
-        choices = [questionary.Choice(one_line(label, room), value=index) for index, label in enumerate(labels)]
+        choices = [questionary.Choice(cut(label, room), value=index) for index, label in enumerate(labels)]
         # Letters move nothing: a line pasted into the wrong window must not choose.
         question = questionary.select(
             _hanging(f"{text} {_HINT}", room),
@@ -182,6 +182,5 @@ def _wrapped(text: str, room: int) -> str:
     parts: list[str] = []
     for line in visible(text).splitlines():
         indent = " " * (len(line) - len(line.lstrip()))
-        inner = wrap(line.strip(), max(room - len(indent), 1), break_long_words=False, break_on_hyphens=False)
-        parts += [indent + part for part in inner] or [""]
+        parts += [indent + part for part in lines_of(line.strip(), max(room - len(indent), 1))]
     return "\n".join(parts)

@@ -64,10 +64,11 @@ def seen(params: Tally, context: Context) -> Result:
 
 @action("test.slow", effect="write", repeatable=True)
 def slow(params: Slow, context: Context) -> Result:
-    """Be busy for a while."""
-    deadline = time.monotonic() + params.seconds.total_seconds()
-    while time.monotonic() < deadline:
-        context.progress(1, 2, "rounds")
+    """Be busy for a while, and say how far it is."""
+    began = time.monotonic()
+    deadline = began + params.seconds.total_seconds()
+    while (now := time.monotonic()) < deadline:
+        context.progress(int((now - began) * 1000), int((deadline - began) * 1000), "rounds")
         if params.deaf:
             time.sleep(0.02)
         else:

@@ -64,7 +64,7 @@ def _shown(*facts: Fact) -> list[str]:
     [
         (RunStarted("r1", Mode.DRILL, "b", "lab", True, "0", {}, "story"), "-- drill story in lab   r1"),
         (RunStarted("r1", Mode.INCIDENT, "b", "lab", True, "0", {}), "-- incident b in lab   r1"),
-        (RunResumed(61, True), "-- ada on bastion goes on, 1m 01s after the last event"),
+        (RunResumed(61, True), "-- ada on bastion goes on; what is done above is not done again"),
         (PauseRequested("lunch"), "-- pausing: lunch"),
         (AbortRequested("enough", "person"), "!! aborting: enough"),
         (InputGiven("since", "08:00"), "-- since            = 08:00"),

@@ -1,0 +1,118 @@
+"""Say what a run will do, where, and how long it should take, before anything happens. It asks no server."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from drx.config import Target
+from drx.engine.events import Event
+from drx.engine.plan import Group, Human, Phase, Plan, PlannedStep
+from drx.engine.terms import Mode
+from drx.guard import Guard, Kind, kinds_of, server_of
+from drx.reports.facts import gather
+from drx.reports.forecast import Earlier, forecast
+from drx.reports.shapes import RunFacts
+from drx.reports.text import join, plural, show_target, title_of
+from drx.runbook.load import Binder
+from drx.runner.recorded import step_times
+from drx.secrets import Masker
+from drx.ui.lines import Line
+from drx.ui.port import Ui
+
+_LONG = timedelta(minutes=10)
+_HEAD = "{:<9} "
+
+
+def introduce(
+    ui: Ui, plan: Plan, binder: Binder, events: Sequence[Event], target: Target, guard: Guard, records: Path,
+    masker: Masker,
+) -> None:  # fmt: skip
+    """Show a person who begins an incident or a tabletop what is about to happen."""
+    if not ui.attended or plan.mode not in (Mode.INCIDENT, Mode.TABLETOP):
+        return
+    earlier = step_times(records, plan.runbook)
+    summary = binder.runbook(plan.runbook).summary
+    lines = overview(plan, summary, gather(plan, events), target, guard, earlier, datetime.now(UTC))
+    ui.introduce([replace(line, text=masker.mask(line.text)) for line in lines])
+
+
+def overview(
+    plan: Plan, summary: str, facts: RunFacts, target: Target, guard: Guard, earlier: Earlier, now: datetime
+) -> Iterator[Line]:
+    """Give the lines: what is recovered, each step with its time, where, how long, and how to stop."""
+    steps = [step for step in plan.main if step.phase in (Phase.PRECHECK, Phase.STEP) and not _is_surprise(step)]
+    yield Line("", plan.title)
+    for paragraph in summary.strip().split("\n\n"):
+        yield Line("", " ".join(paragraph.split()), "  ")
+    for number, step in enumerate(steps, start=1):
+        yield Line("", title_of(step), f"  {number:>2} {step.id:<16} ", f"   ({_figures(step)})", is_title=True)
+    yield from _headed("where", _where(target, guard) if plan.mode is not Mode.TABLETOP else ["nothing is touched"])
+    yield from _headed("how long", [_how_long(plan, steps, facts, earlier, now)])
+    yield from _headed("to stop", ["Ctrl-C asks what to do; `drx resume` goes on from wherever it was left"])
+
+
+def _is_surprise(step: PlannedStep) -> bool:
+    return "/" in step.id
+
+
+def _headed(name: str, texts: list[str]) -> Iterator[Line]:
+    for index, text in enumerate(texts):
+        yield Line("", text, _HEAD.format("" if index else name))
+
+
+def _figures(step: PlannedStep) -> str:
+    match step.work:
+        case Human(kind="approve"):
+            who = "somebody approves"
+        case Human():
+            who = "you"
+        case Group(branches=branches):
+            who = plural(sum(map(len, branches.values())), "step")
+        case _:
+            who = ""
+    time = show_target(step.expect) if step.expect is not None else ""
+    return join((who, time, "then recovered" if step.recovered else ""))
+
+
+def _where(target: Target, guard: Guard) -> list[str]:
+    named = {kind: text for kind, text in _names(target).items() if text}
+    if target.sandbox:
+        return [f"{join(named.values())}: servers to practise on"] if named else ["servers to practise on"]
+    known = kinds_of(target)
+    return [f"{text}{_trust(kind, target, guard) if kind in known else ''}" for kind, text in named.items()] or [
+        "this machine"
+    ]
+
+
+def _names(target: Target) -> Mapping[Kind, str]:
+    mongo, uploads, dns, atlas = target.mongo, target.uploads, target.dns, target.atlas
+    return {
+        "mongo": f"database {mongo.database} at {server_of(mongo.uri.reveal())}" if mongo else "",
+        "uploads": f"bucket {uploads.bucket}" if uploads else "",
+        "atlas": f"cluster {atlas.cluster} at Atlas" if atlas else "",
+        "host": f"application at {target.health_url or target.app_url}" if target.health_url or target.app_url else "",
+        "dns": f"names in {dns.zone}" if dns else "",
+    }
+
+
+def _trust(kind: Kind, target: Target, guard: Guard) -> str:
+    """Whether the server is known; who it really is, it is asked before the first write."""
+    return " (trusted)" if guard.knows(kind) else f" (not trusted yet: `drx trust {target.name}`)"
+
+
+def _how_long(plan: Plan, steps: list[PlannedStep], facts: RunFacts, earlier: Earlier, now: datetime) -> str:
+    found = forecast(plan, facts, now, earlier)
+    last = next((index for index, step in enumerate(steps) if step.recovered), len(steps))
+    people = sum((step.expect or timedelta() for step in steps[:last] if isinstance(step.work, Human)), timedelta())
+    late = f", at most {show_target(_whole(found.late))} in nine of ten" if found.late > found.likely else ""
+    waiting = f", {show_target(people)} of it for people" if people else ""
+    target = facts.rto.target
+    rto = f"; the RTO is {show_target(target)}" if target is not None else ""
+    return f"about {show_target(_whole(found.likely))}{waiting} ({found.basis}){late}{rto}"
+
+
+def _whole(time: timedelta) -> timedelta:
+    """Round as far as a forecast deserves: to minutes where there are many."""
+    unit = 60 if time >= _LONG else 1
+    return timedelta(seconds=round(time.total_seconds() / unit) * unit)

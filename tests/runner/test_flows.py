@@ -1,0 +1,213 @@
+"""What a person goes through in an incident, screen by screen, on a small and on a large terminal."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from drx.errors import ExitCode
+from tests.runner.project import Project, steps_yaml
+from tests.terminal import CTRL_C, ENTER, LARGE, SMALL, Size, Terminal, drx, story
+
+pytestmark = pytest.mark.slow
+CONFIG = """
+service: pixelcraft
+objectives: {rto: 2h, rpo: 1h}
+environments:
+  production: {protected: true, health_url: "https://pixelcraft.example/health"}
+  lab: {}
+"""
+RECOVERY = """
+runbook: recovery
+title: The gallery is down
+summary: |
+  Images are not shown. This brings them back.
+  It does not bring back what was uploaded today.
+steps:
+  - {id: tell, title: Tell everybody, confirm: "Tell everybody, and say when you write again", expect: 5m}
+  - {id: mend, title: Mend it, action: shell.run, with: {command: [echo, mended]}, expect: 10s, recovered: true}
+  - {id: agree, title: Agree to open, approve: Open the gallery again?, expect: 1m}
+"""
+CONSEQUENCES = (
+    "Write a note - it goes into the report, then this is asked again",
+    "Pause or hand over - ",
+    "Abort - roll back what was done, newest first, clean up, and end the run",
+)
+
+
+@pytest.fixture(params=[SMALL, LARGE], ids=["80x24", "120x40"])
+def size(request: pytest.FixtureRequest) -> Size:
+    """How large the terminal is."""
+    found: Size = request.param
+    return found
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Path:
+    """A project whose runbook needs no server."""
+    (tmp_path / "runbooks").mkdir()
+    (tmp_path / "drx.yaml").write_text(CONFIG)
+    (tmp_path / "runbooks" / "recovery.yaml").write_text(RECOVERY)
+    return tmp_path
+
+
+def report(folder: Path) -> str:
+    """The report of the only run."""
+    (found,) = folder.rglob("report.md")
+    return found.read_text()
+
+
+def tidy(terminal: Terminal) -> None:
+    """The clocks stand on the screen once, at its foot; nothing that was asked before is left."""
+    assert terminal.text.count("elapsed 00:") == 1, terminal.text
+    assert terminal.text.count("(arrow keys, Enter)") <= 1, terminal.text
+
+
+def test_before_anything_it_says_what_it_will_do_where_and_how_long_it_takes(gallery: Path, size: Size) -> None:
+    terminal = drx(gallery, "run", "recovery", "--env", "production", size=size)
+    terminal.see("Done - the run goes on")
+    assert terminal.scrolled.startswith("The gallery is down\n  Images are not shown. This brings them back.")
+    terminal.see(
+        "1 tell             Tell everybody   (you, 5m)",
+        "2 mend             Mend it   (10s, then recovered)",
+        "3 agree            Agree to open   (somebody approves, 1m)",
+        "where     application at https://pixelcraft.example/health",
+        "how long  about 5m 10s, 5m of it for people (as planned); the RTO is 2h",
+        "to stop   Ctrl-C asks what to do",
+    )
+    terminal.see("INCIDENT recovery in *** PRODUCTION (protected) ***", "RTO 2h  elapsed 00:00:0", "left 01:59:5")
+    terminal.see("forecast ", "UTC (as planned)", "> tell ", "(expected 5m)  waits for a person")
+    terminal.see(
+        "Tell everybody, and say when you write again",
+        "Done - the run goes on",
+        "It went wrong (what) - the step counts as failed",
+        "Skip it (why) - the run goes on without it; the report says so",
+        *CONSEQUENCES,
+    )
+    tidy(terminal)
+    terminal.choose("Skip it (why)")
+    terminal.answer("Why is it skipped?", " ")
+    terminal.answer("Please write a few words. Why is it skipped?", "they know")
+    terminal.see("recovered after 00:00:", "Open the gallery again?")
+    terminal.choose("Approve - ")
+    assert terminal.end() == ExitCode.OK
+    terminal.see("RECOVERED", "RTA 00:00:", "(RTO 2h)")
+    assert "they know" in report(gallery)
+
+
+def test_what_went_wrong_can_be_done_by_hand_with_a_reason(gallery: Path, size: Size) -> None:
+    terminal = drx(gallery, "run", "recovery", "--env", "lab", size=size)
+    terminal.choose("It went wrong (what)")
+    terminal.answer("What went wrong?", "nobody picks up")
+    terminal.see(
+        "Tell everybody failed",
+        "went wrong (",
+        "nobody picks up",
+        "Try again - the same step, from its start",
+        "Go on at another step - you choose which",
+        "Done by hand (why) - the run goes on after it",
+        "Skip it (why) - the run goes on without it; the report says so",
+        *CONSEQUENCES,
+    )
+    tidy(terminal)
+    terminal.choose("Write a note")
+    terminal.answer("Note:", "the phone list is old")
+    terminal.see("the phone list is old")
+    terminal.choose("Done by hand (why)")
+    terminal.answer("What was done by hand, and why?")
+    terminal.answer("Please write a few words. What was done by hand, and why?", "wrote a mail")
+    terminal.choose("Reject (why)")
+    terminal.answer("Why is it rejected?", "not yet")
+    terminal.see("Agree to open failed")
+    terminal.choose("Abort - roll back")
+    terminal.choose("No - go back")
+    terminal.see("Agree to open failed")
+    terminal.choose("Abort - roll back")
+    terminal.see("Abort the run?")
+    terminal.choose("Abort - roll back")
+    terminal.answer("Why?", "tomorrow")
+    assert terminal.end() == ExitCode.FAILED
+    terminal.see("aborting: tomorrow")
+    said = report(gallery)
+    for words in ("nobody picks up", "the phone list is old", "wrote a mail", "not yet", "tomorrow"):
+        assert words in said
+
+
+def test_a_failure_shows_its_output_and_going_back_asks_before_it_repeats(project: Project, size: Size) -> None:
+    once, again = project.root / "once", project.root / "again"
+    project.write(
+        steps_yaml(
+            f"{{id: add, title: Add it, action: test.once, with: {{file: '{once}'}}, expect: 1s}}",
+            f"{{id: use, title: Use it, action: test.tally, with: {{file: '{again}', fail: 1}}, expect: 1s}}",
+        )
+    )
+    terminal = story(project, size=size)
+    terminal.see("✗ use", "this was attempt 1", "Wait", "| first", "| last")
+    terminal.see("Use it failed. It has no rollback; trying it again does no harm")
+    terminal.choose("Go on at another step")
+    terminal.see("Which one?", "Back")
+    terminal.choose("add")
+    terminal.see(
+        "Add it has run before, and is not repeatable. What now?",
+        "Do not run it again (why) - what it did before stands; the run goes on",
+        "Run it again - what it does is done a second time",
+        *CONSEQUENCES,
+    )
+    tidy(terminal)
+    terminal.choose("Run it again")
+    assert terminal.end() == ExitCode.OK
+    assert (once.read_text(), again.read_text()) == ("x\nx\n", "x\nx\n")
+
+
+def test_ctrl_c_while_a_step_runs_offers_four_ways_and_resume_tells_who_left_it(project: Project, size: Size) -> None:
+    slow = "{id: slow, title: Copy it, action: test.slow, with: {seconds: 60s}, expect: 1m}"
+    quick = f"{{id: quick, title: Begin, action: test.tally, with: {{file: '{project.root / 'tally'}'}}, expect: 1s}}"
+    terminal = story(project.write(steps_yaml(quick, slow)), size=size)
+    terminal.see("✓ quick", "> slow ", "(expected 1m)", " / 60,000 rounds", "/s  00:00:5", " left")
+    tidy(terminal)
+    terminal.type(CTRL_C)
+    terminal.see(
+        "Interrupted. What now? (Ctrl-C again stops at once)",
+        "Go on - as if nothing had happened",
+        "Pause or hand over - the running step is stopped; `drx resume` goes on",
+        "Stop slow - end it now and decide what follows",
+        CONSEQUENCES[-1],
+    )
+    tidy(terminal)
+    terminal.type(ENTER)
+    terminal.see_no_more("Interrupted.")
+    terminal.see("> slow ")
+    time.sleep(2.0)  # sooner, it would be the second one of two
+    terminal.type(CTRL_C)
+    terminal.see("Interrupted.")
+    terminal.choose("Pause or hand over")
+    assert terminal.end() == ExitCode.PAUSED
+    terminal.see("paused. Go on with: drx resume ")
+    again = story(project, "resume", size=size)
+    again.see("✓ quick", "left by ada on bastion at ", " UTC, ")
+    again.see("ada on bastion goes on; what is done above is not done again", "> slow ")
+    again.type(CTRL_C)
+    again.see("Interrupted.")
+    again.type(CTRL_C)
+    assert again.end() == ExitCode.INTERRUPTED
+    assert (project.root / "tally").read_text() == "x\n"
+
+
+def test_a_second_terminal_follows_approves_and_writes_notes(gallery: Path, size: Size) -> None:
+    first = drx(gallery, "run", "recovery", "--env", "lab", size=size)
+    first.choose("Done - the run goes on")
+    first.see("Open the gallery again?")
+    second = drx(gallery, "show", "--follow", size=size)
+    second.see("✓ mend", "? agree", "waits for a person", "Open the gallery again?", "drx approve 20")
+    third = drx(gallery, "note", "the lights are on", size=size)
+    assert third.end() == ExitCode.OK
+    for terminal in (first, second):
+        terminal.see("the lights are on")
+    run = next((gallery / "drills" / "records").iterdir()).name
+    third = drx(gallery, "approve", run, "agree", size=size)
+    third.see("It is taken up within a second, or when the run is resumed.")
+    assert third.end() == ExitCode.OK
+    assert first.end() == ExitCode.OK
+    assert second.end() == ExitCode.OK
+    for terminal in (first, second):
+        terminal.see("✓ agree", "RECOVERED")
