@@ -16,12 +16,12 @@ from drx.cli.trying import Tried, try_production
 from drx.errors import ExitCode, UsageError
 from drx.starter import Answers, Bucket, Directory, LocalHost, Production, RailwayHost, sandbox_answers
 from tests import servers
-from tests.cli.screens import Terminal
 from tests.servers import free_port
 from tests.starter.projects import answers, config_of, starter_of
+from tests.terminal import CTRL_C, DOWN, ENTER, drx
 
 Capture = pytest.CaptureFixture[str]
-ENTER, DOWN, CTRL_C = "\r", "\x1b[B", "\x03"
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -94,7 +94,7 @@ def test_all_is_written_or_nothing(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_person_answers_and_is_told_what_comes_next(folder: Path) -> None:
     (folder / "backups").mkdir()
-    terminal = Terminal(folder, "init")
+    terminal = drx(folder, "init")
     for question, keys in (
         ("What is the service called?", [ENTER]),
         ("What do you have?", [ENTER]),
@@ -125,7 +125,7 @@ def test_a_person_answers_and_is_told_what_comes_next(folder: Path) -> None:
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_ctrl_c_leaves_nothing_behind(folder: Path, term: str) -> None:
-    terminal = Terminal(folder, "init", term=term)
+    terminal = drx(folder, "init", term=term)
     terminal.see("What is the service called?")
     terminal.type(ENTER)
     terminal.see("There is a production")
