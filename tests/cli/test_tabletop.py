@@ -55,7 +55,7 @@ def events(project: Path) -> list[Event]:
 def begin(project: Path) -> Terminal:
     terminal = drx(project, "run", "outage", "--env", "production", "--tabletop", "--speed", "500")
     terminal.see("TABLETOP")
-    terminal.see("Tell everybody")
+    terminal.see("Done - the run goes on")
     return terminal
 
 
@@ -95,7 +95,7 @@ def test_a_resumed_tabletop_still_touches_nothing(project: Path) -> None:
     terminal.type("\x03")
     assert terminal.end() == ExitCode.INTERRUPTED
     terminal = drx(project, "resume")
-    terminal.see("Tell everybody")
+    terminal.see("Done - the run goes on")
     terminal.type(ENTER)
     terminal.see("Whom do you call?")
     terminal.type(ENTER)

@@ -78,7 +78,7 @@ def test_a_failure_offers_ways_on(project: Project) -> None:
 
 def test_ctrl_c_asks_and_can_stop_the_step(project: Project) -> None:
     terminal = story(project.write(steps_yaml(SLOW)))
-    terminal.see("incident story")
+    terminal.see("▶ slow")
     terminal.type(CTRL_C)
     terminal.see("Interrupted. What now?")
     terminal.type(DOWN, DOWN, ENTER)
@@ -113,7 +113,7 @@ def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(project: Project) -> None
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_hanging_up_pauses_an_attended_run(project: Project, number: signal.Signals) -> None:
     terminal = story(project.write(steps_yaml(SLOW)))
-    terminal.see("incident story")
+    terminal.see("▶ slow")
     terminal.child.kill(number)
     assert terminal.end() == ExitCode.PAUSED
     assert PauseRequested(number.name) in project.facts
@@ -149,7 +149,7 @@ def test_a_paused_run_goes_on_from_its_question(project: Project) -> None:
 def test_keys_typed_while_a_step_runs_answer_nothing(project: Project, term: str) -> None:
     busy = "{id: busy, action: test.slow, with: {seconds: 2s}, expect: 1s}"
     terminal = story(project.write(steps_yaml(busy, CONFIRM)), term=term)
-    terminal.see("busy")
+    terminal.see("▶ busy")
     terminal.type(UP, ENTER, DOWN, ENTER, "1", ENTER, "stray words", ENTER, "1", ENTER)
     terminal.see("Done - the run goes on")
     time.sleep(0.5)
