@@ -9,7 +9,8 @@ from drx.engine.events import Answered, InputGiven
 from drx.engine.terms import Choice
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
-from tests.runner.test_terminal import CONFIRM, DOWN, ENTER, Terminal
+from tests.runner.test_terminal import CONFIRM
+from tests.terminal import DOWN, ENTER, story
 
 INPUTS = """\
 inputs:
@@ -30,7 +31,7 @@ ANSWERS = (
 @pytest.mark.slow
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_garbage_is_refused_and_asked_again(project: Project, term: str) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM, head=INPUTS)), term=term)
+    terminal = story(project.write(steps_yaml(CONFIRM, head=INPUTS)), term=term)
     for question, garbage, refusal, answer in ANSWERS:
         terminal.see(question)
         terminal.type(garbage, ENTER)
@@ -39,7 +40,7 @@ def test_garbage_is_refused_and_asked_again(project: Project, term: str) -> None
         time.sleep(0.3)
         terminal.type(answer, ENTER)
     terminal.see("Done - the run goes on")
-    seen = "\n".join(terminal.screen.display)
+    seen = terminal.text
     terminal.type("1" if term == "dumb" else "", ENTER)
     assert terminal.end() == ExitCode.OK
     assert not re.search("Traceback|Error", seen)
@@ -53,7 +54,7 @@ def test_only_the_exact_name_destroys(project: Project) -> None:
     file = project.root / "precious"
     file.write_text("data")
     drop = f"{{id: drop, action: test.drop, with: {{file: '{file}', line: shop-data}}, expect: 1s}}"
-    terminal = Terminal(project.write(steps_yaml(drop)))
+    terminal = story(project.write(steps_yaml(drop)))
     for wrong in ("yes", "SHOP-DATA", "shop-database"):
         terminal.see("would destroy shop-data")
         terminal.type(ENTER)
@@ -71,7 +72,7 @@ def test_only_the_exact_name_destroys(project: Project) -> None:
 
 
 def test_an_empty_line_leads_back_from_a_reason(project: Project) -> None:
-    terminal = Terminal(project.write(steps_yaml(CONFIRM)))
+    terminal = story(project.write(steps_yaml(CONFIRM)))
     terminal.see("Skip it (why)")
     terminal.type(DOWN, DOWN, ENTER)
     terminal.see("Why is it skipped? (Enter: back)")
