@@ -31,6 +31,8 @@ class Values:
         self._known = dict(_settled(settings.environments[environment])) | dict(_contacts(settings))
         self._known |= {("run", "environment"): environment}
         self.variables: dict[str, Variable] = {}
+        self.roles = settings.roles
+        """The accounts that have each role."""
 
     def text(self, text: str) -> str:
         """Write a text for people or a shell; each unknown value as `$NAME`."""

@@ -77,6 +77,7 @@ def _print_step(tried: "Tried") -> None:
 
 
 def _details(tried: "Tried") -> Iterator[str]:
+    from drx.engine.approving import who_may
     from drx.engine.plan import Automated, Human
     from drx.runner.dry_run import Finding
 
@@ -90,8 +91,8 @@ def _details(tried: "Tried") -> Iterator[str]:
         who = "a person"
         if step.work.kind == "approve":
             many = "one person" if step.work.approvals == 1 else f"{step.work.approvals} people"
-            role = f" with the role {' or '.join(step.work.roles)}" if step.work.roles else ""
-            who = f"{many}{role}{' other than the operator' if step.work.not_operator else ''} must approve"
+            of = f", of {who_may(step.work, ())}" if step.work.roles else ""
+            who = f"{many}{' other than the operator' if step.work.not_operator else ''} must approve{of}"
         yield f"{who}: {visible(tried.text)}" if step.title else who
     if tried.finding is Finding.NOT_CHECKED:
         yield f"not checked: {'; '.join(tried.said)}"

@@ -1,6 +1,7 @@
 """`drx plan`: the disaster recovery plan out of drx.yaml, runbooks and recorded drills. Reads committed files only."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
@@ -16,6 +17,7 @@ from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan, Verifie
 from drx.runbook.load import RUNBOOKS, Binder
 from drx.runbook.model import (
     ActionStep,
+    Approvers,
     ApproveStep,
     AskStep,
     ConfirmStep,
@@ -108,7 +110,7 @@ def _step(binder: Binder, step: Step, values: Values) -> PlanStep:
             choices = f" ({', '.join(step.choices)})" if step.choices else ""
             return replace(made, who="a person answers", text=values.text(step.ask) + choices)
         case ApproveStep():
-            return replace(made, who=_approvers(step), text=values.text(step.approve))
+            return replace(made, who=_approvers(step.approvers, values.roles), text=values.text(step.approve))
         case ParallelStep():
             groups = {name: _steps(binder, branch, values) for name, branch in step.parallel.items()}
             return replace(made, who="side by side", groups=groups)
@@ -122,10 +124,11 @@ def _steps(binder: Binder, steps: tuple[Step, ...], values: Values) -> tuple[Pla
     return tuple(_step(binder, step, values) for step in steps)
 
 
-def _approvers(step: ApproveStep) -> str:
-    count = "one person agrees" if step.approvers.min == 1 else f"{step.approvers.min} people agree"
-    roles = f", with the role {' or '.join(step.approvers.roles)}" if step.approvers.roles else ""
-    return count + (", not the operator" if step.approvers.not_operator else "") + roles
+def _approvers(approvers: Approvers, roles: Mapping[str, tuple[str, ...]]) -> str:
+    count = "one person agrees" if approvers.min == 1 else f"{approvers.min} people agree"
+    holders = ", ".join(dict.fromkeys(user for role in approvers.roles for user in roles.get(role, ())))
+    role = f", with the role {' or '.join(approvers.roles)} ({holders or 'nobody'})" if approvers.roles else ""
+    return count + (", not the operator" if approvers.not_operator else "") + role
 
 
 def _on_failure(step: Step) -> str:

@@ -15,6 +15,7 @@ service: x
 objectives: {rto: 1h, rpo: 1h}
 environments: {lab: {mongo: {uri: "${LAB_URI}", database: shop}}, production: {protected: true}}
 contacts: {channel: "#ops"}
+roles: {lead: [anna, ben]}
 """
 RUNBOOK = """
 runbook: story
@@ -38,7 +39,7 @@ steps:
     rollback: {action: shell.run, with: {command: [rm, x]}}
   - id: agree
     approve: Go on with {{ steps.inner.outputs.found }}? The server runs {{ steps.server.outputs.version }}.
-    approvers: {min: 2, not_operator: true}
+    approvers: {min: 2, not_operator: true, roles: [lead]}
     expect: 1m
     recovered: true
 cleanup:

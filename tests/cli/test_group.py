@@ -1,5 +1,6 @@
 """`records.group` for real: processes of several accounts at one record, each allowed what the kernel allows it."""
 
+import grp
 import io
 import os
 import shutil
@@ -252,3 +253,23 @@ def test_a_group_that_there_is_not_is_said_before_anything_is_made(tmp_path: Pat
     with pytest.raises(UsageError, match="the group 'gamers' read records, and this host has no such group"):
         create_record(tmp_path / "records", "r", "gamers")
     assert not (tmp_path / "records").exists()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_drx_run_makes_the_record_that_drx_yaml_asks_for(
+    known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = grp.getgrgid(os.getegid()).gr_name if known else "no-such-group"
+    step = "{id: a, action: assert.that, with: {actual: 1, equals: 1}, expect: 1s}"
+    Project(tmp_path).write(steps_yaml(step, head="kind: operation"), config=f"{CONFIG}records: {{group: {group}}}\n")
+    monkeypatch.chdir(tmp_path)
+    code = app.run(["run", "story", "--env", "lab", "--unattended"])
+    if known:
+        assert code == ExitCode.OK
+        (record,) = (tmp_path / "drills" / "records").iterdir()
+        assert stat.S_IMODE(record.stat().st_mode) == 0o2750
+        assert stat.S_IMODE((record / "inbox").stat().st_mode) == 0o3770
+        assert stat.S_IMODE((record / "report.md").stat().st_mode) == 0o640
+    else:
+        assert code == ExitCode.USAGE
+        assert "Make it: groupadd no-such-group. Or correct records.group" in capsys.readouterr().err
