@@ -102,7 +102,7 @@ def _step(binder: Binder, step: Step, values: Values) -> PlanStep:
     )  # fmt: skip
     match step:
         case ActionStep():
-            undo = values.command(step.rollback) if step.rollback else ""
+            undo = values.command(step.way_back) if step.way_back else ""
             return replace(made, action=step.action, by_hand=values.command(step), undo=undo)
         case ConfirmStep():
             return replace(made, who="a person", text=values.text(step.confirm))

@@ -137,7 +137,7 @@ class Compiler:
                 return Automated(
                     Call(step.action, step.with_, self.repeatable(step.action)),
                     verify=self._call(step.verify) if step.verify else None,
-                    rollback=self._call(step.rollback) if step.rollback else None,
+                    rollback=self._call(step.way_back) if step.way_back else None,
                     retry=planned.Retry(step.retry.attempts, step.retry.wait, step.retry.backoff),
                 )
             case model.ConfirmStep():

@@ -86,8 +86,13 @@ class ActionStep(StepFields):
     """How often it is tried again."""
     verify: ActionCall | None = None
     """A probe that runs after each success, and decides an interrupted attempt."""
-    rollback: ActionCall | None = None
-    """The action that undoes the step when the run is aborted."""
+    rollback: Literal["none"] | ActionCall | None = None
+    """The action that undoes the step when the run is aborted; `none` says that nothing can, and that this is meant."""
+
+    @property
+    def way_back(self) -> ActionCall | None:
+        """The rollback, where there is one."""
+        return self.rollback if isinstance(self.rollback, ActionCall) else None
 
 
 class HumanFields(StepFields):

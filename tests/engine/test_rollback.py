@@ -101,3 +101,15 @@ def test_a_cleanup_step_that_was_interrupted_and_may_not_repeat_is_left() -> Non
     run.crash()
     assert run.end() == "succeeded"
     assert run.visit("tidy").status is Status.FAILED
+
+
+def test_what_nothing_can_undo_is_left_as_it_is() -> None:
+    run = script({**A, "rollback": "none"}, B)
+    assert run.started() == ["a"]
+    run.succeed("a")
+    assert run.started() == ["b"]
+    run.tell(AbortRequested("enough", "person"))
+    assert run.next().cancel == (Cancel("b", 1, CancelReason.STOPPING),)
+    run.tell(StepCancelled("b", 1, 1, Part.WORK))
+    assert run.end() == "aborted: enough"
+    assert run.visit("a").status is Status.SUCCEEDED

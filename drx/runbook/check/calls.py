@@ -65,7 +65,7 @@ def _check_step(review: Review, step: Step, here: Place, visible: Visible, *, in
             if in_plan and spec and not spec.has_by_hand:
                 message = f"{step.action} does not say how to do the same by hand"
                 review.error((*here, "action"), message, "Add `by_hand` to the action: the plan shows it")
-            for key, call in (("verify", step.verify), ("rollback", step.rollback)):
+            for key, call in (("verify", step.verify), ("rollback", step.way_back)):
                 if call:
                     check_call(review, call, (*here, key), visible.after(review, step))
         case RunbookStep():

@@ -88,7 +88,7 @@ def _check_way_back(review: Review, step: ActionStep, place: Place, is_scenario:
     spec = review.action(step.action)
     if spec is None or spec.effect == "read" or step.rollback or review.is_unsure((*place, "rollback")):
         return
-    remedy = "Add `rollback: {action: ...}`"
+    remedy = "Add `rollback: {action: ...}`, or `rollback: none` if nothing can undo it"
     if spec.effect == "destroy":
         if spec.targets == ("store",):
             return  # there is no way back from retention, nor one needed: it keeps what is promised
