@@ -90,10 +90,17 @@ _SLICE_OUTPUTS = {
 }
 
 
-def _slice_by_hand(params: Params) -> str:
-    query = '{"ts": {"$gte": {"$timestamp": {"t": SECONDS, "i": INCREMENT}}}}'
+def list_bases() -> str:
+    """Write the shell lines that list complete bases: those that have a manifest."""
     return (
-        f"mongodump --uri \"$MONGO_URI\" --db local --collection oplog.rs --query '{query}' --gzip --out oplog\n"
+        'aws s3 ls --recursive "$STORE/$SERVICE/base/" | grep "/manifest.json$"\n'
+        "# each name holds the time it began; take the newest that is old enough: export BASE=..."
+    )
+
+
+def _slice_by_hand(params: Params) -> str:
+    return (
+        'mongodump --uri "$MONGO_URI" --db local --collection oplog.rs --gzip --out oplog\n'
         'aws s3 cp --recursive oplog "$STORE/by-hand/oplog"'
     )
 
@@ -224,7 +231,7 @@ class HasBase(Params):
     repeatable=True,
     targets=("store",),
     outputs=BASE_OUTPUTS,
-    by_hand=lambda _: 'aws s3 ls "$STORE/$SERVICE/base/" # and look for the newest with a manifest.json',
+    by_hand=lambda _: list_bases(),
 )
 def has_base(params: HasBase, context: Context) -> Result:
     """See whether there is a base to restore from: the newest one, or the newest before a moment."""

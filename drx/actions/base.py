@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, get_type_hints
 
 from drx.config import Target
+from drx.config.model import Environment
 from drx.fields import Model
 from drx.runbook.catalogue import ActionSpec, Effect
 from drx.secrets import Masker
@@ -93,6 +94,8 @@ class Context(Protocol):
 ParamsType = TypeVar("ParamsType", bound=Params)
 ByHand = Callable[[ParamsType], str]
 """Gives the command that does the same with stock tools, as one shell line or several."""
+ByHandIn = Callable[[ParamsType, Environment], str]
+"""The same, where the command is another one for each provider that drx.yaml may name."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ class Action:
 
     spec: ActionSpec
     run: Callable[[Params, Context], Result]
-    by_hand: Callable[[Params], str] | None
+    by_hand: Callable[[Params, Environment], str] | None
+    """The command that does the same with stock tools, in what drx.yaml says of an environment."""
     resource: Callable[[Params, Target], str | None] | None
     """What it changes or destroys, by name, so that the guard can judge; e.g. a database."""
     destroys: Callable[[Params], bool] | None = None
@@ -124,6 +128,7 @@ def action(
     targets: tuple[str, ...] = (),
     outputs: Mapping[str, str] | None = None,
     by_hand: ByHand[ParamsType] | None = None,
+    by_hand_in: ByHandIn[ParamsType] | None = None,
     resource: Callable[[ParamsType, Target], str | None] | None = None,
     destroys: Callable[[ParamsType], bool] | None = None,
     accepts_probes: bool = False,
@@ -133,6 +138,8 @@ def action(
     The function takes `(params, context)`, with params a Params subclass, and returns a Result. It raises StepError
     where the effect was not achieved. Raises TypeError for a function without docstring or typed parameters.
     """
+
+    typed = by_hand_in or _anywhere(by_hand)
 
     def register(function: Callable[[ParamsType, Context], Result]) -> Callable[[ParamsType, Context], Result]:
         parameters, summary, description = _described(name, function)
@@ -145,13 +152,17 @@ def action(
             targets=targets,
             parameters=parameters,
             outputs=dict(outputs or {}),
-            has_by_hand=by_hand is not None,
+            has_by_hand=typed is not None,
             accepts_probes=accepts_probes,
         )
-        setattr(function, REGISTERED, Action(spec, function, by_hand, resource, destroys))  # type: ignore[arg-type]
+        setattr(function, REGISTERED, Action(spec, function, typed, resource, destroys))  # type: ignore[arg-type]
         return function
 
     return register
+
+
+def _anywhere(by_hand: ByHand[ParamsType] | None) -> ByHandIn[ParamsType] | None:
+    return None if by_hand is None else lambda params, _: by_hand(params)
 
 
 def _described(name: str, function: Callable[[ParamsType, Context], Result]) -> tuple[type[Params], str, str]:

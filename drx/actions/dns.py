@@ -1,5 +1,6 @@
 """Point names at the servers that are to answer, and see that users are told so."""
 
+import json
 import shlex
 import time
 from ipaddress import ip_address
@@ -10,14 +11,16 @@ from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.providers.dns import RecordType, Zone, open_zone
 from drx.config import DnsTarget
+from drx.config.model import Environment
+from drx.config.providers import Dns
 from drx.errors import Cancelled, PermanentError, StepError
 from drx.fields import Duration, Text
 from drx.units import show_duration
 from drx.values import Json
 
 _LOOKUP_SECONDS = 5.0
-_CURL = 'curl --fail --silent --show-error --header "Authorization: Bearer $CLOUDFLARE_TOKEN"'
-_URL = '"https://api.cloudflare.com/client/v4/zones/$CLOUDFLARE_ZONE/dns_records'
+_CLOUDFLARE = "https://api.cloudflare.com"
+_NO_DNS = "# drx.yaml names no dns for this environment: change the record where the name is administered"
 
 
 class ReadRecord(Params):
@@ -44,8 +47,27 @@ class Point(Params):
 _RECORD = {"value": "Where it points.", "type": "A, AAAA or CNAME.", "ttl": "For how many seconds it is kept."}
 
 
-def _read_by_hand(params: ReadRecord) -> str:
-    return f'{_CURL} {_URL}?name={params.name}"'
+def _read_by_hand(params: ReadRecord, environment: Environment) -> str:
+    if environment.dns is None:
+        return f"dig +short {params.name}"
+    if environment.dns.provider == "route53":
+        chosen = f"ResourceRecordSets[?Name=='{_plain(params.name)}.']"
+        return f'aws route53 list-resource-record-sets --hosted-zone-id "$DNS_ZONE" --query "{chosen}"'
+    return f"cloudflare '?name={params.name}' | jq '.result'"
+
+
+def functions_by_hand(dns: Dns | None) -> tuple[str, ...]:
+    """Define, for a shell, what the commands by hand call."""
+    if dns is None or dns.provider != "cloudflare":
+        return ()
+    curl = 'curl --fail --silent --show-error --header "Authorization: Bearer $CLOUDFLARE_TOKEN"'
+    url = f'"{dns.api or _CLOUDFLARE}/client/v4/zones/$DNS_ZONE/dns_records$1"'
+    return (
+        "cloudflare() { # asks Cloudflare's API",
+        f"  {curl} \\",
+        f"    --header 'Content-Type: application/json' {url} \"${{@:2}}\"",
+        "}",
+    )
 
 
 @action(
@@ -54,7 +76,7 @@ def _read_by_hand(params: ReadRecord) -> str:
     repeatable=True,
     targets=("dns",),
     outputs=_RECORD,
-    by_hand=_read_by_hand,
+    by_hand_in=_read_by_hand,
 )
 def read(params: ReadRecord, context: Context) -> Result:
     """Tell where a name points, by what its provider holds: resolvers may still give an older answer."""
@@ -65,13 +87,19 @@ def read(params: ReadRecord, context: Context) -> Result:
     return Result(outputs, (f"{params.name} points to {found.value}",))
 
 
-def _point_by_hand(params: Point) -> str:
-    from json import dumps
-
-    body = dumps({"type": params.kind, "name": params.name, "content": params.value, "ttl": params.ttl})
-    look = f'{_CURL} {_URL}?name={params.name}"   # tells RECORD_ID'
-    json = "--header 'Content-Type: application/json'"
-    return f'{look}\n{_CURL} --request PATCH {json} --data {shlex.quote(body)} {_URL}/RECORD_ID"'
+def _point_by_hand(params: Point, environment: Environment) -> str:
+    dns = environment.dns
+    if dns is None:
+        return _NO_DNS
+    if dns.provider == "route53":
+        values = [{"Value": params.value}]
+        record = {"Name": _plain(params.name), "Type": params.kind, "TTL": params.ttl, "ResourceRecords": values}
+        batch = json.dumps({"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]})
+        change = f"--change-batch {shlex.quote(batch)}"
+        return f'aws route53 change-resource-record-sets --hosted-zone-id "$DNS_ZONE" {change}'
+    body = json.dumps({"type": params.kind, "name": params.name, "content": params.value, "ttl": params.ttl})
+    look = f"id=$(cloudflare '?name={params.name}' | jq -r '.result[0].id')"
+    return f'{look}\ncloudflare "/$id" --request PATCH --data {shlex.quote(body)}'
 
 
 @action(
@@ -80,7 +108,7 @@ def _point_by_hand(params: Point) -> str:
     repeatable=True,
     targets=("dns",),
     outputs={"before": "Where it pointed before; null where it did not.", "value": "Where it points now."},
-    by_hand=_point_by_hand,
+    by_hand_in=_point_by_hand,
 )
 def point(params: Point, context: Context) -> Result:
     """Let a name point to another address, and read it back.

@@ -48,7 +48,8 @@ class FindEvent(Params):
         "summary": "All of that in a sentence, with a warning where it lies before the time given.",
     },
     by_hand=lambda _: (
-        'bsondump oplog/local/oplog.rs.bson | grep -E \'"(drop|dropDatabase|renameCollection)"|"op":"d"\' | less'
+        "gunzip -c oplog/local/oplog.rs.bson.gz | bsondump |\n"
+        """  grep -E '"(drop|dropDatabase|renameCollection)"|"op":"d"' | less"""
     ),
 )
 def find_event(params: FindEvent, context: Context) -> Result:

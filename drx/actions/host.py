@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.hosts import open_host
 from drx.actions.hosts.base import Host
+from drx.actions.hosts.by_hand import Commands, database_address
 from drx.actions.servers import mongo_target, user_database
+from drx.config.model import Environment
 from drx.errors import StepError
 from drx.fields import Duration, Text
 from drx.secrets import HIDDEN
@@ -64,33 +66,21 @@ class Logs(Params):
     """How many, the newest."""
 
 
-def _set_by_hand(params: SetVariable) -> str:
-    value = params.value if params.value is not None else f"mongodb://USER:PASSWORD@HOST/{params.mongo_database}"
-    jq = f"jq --arg value {shlex.quote(value)} '.{params.name} = $value' variables.json"
-    return f'cd "$HOST_DIRECTORY" && {jq} > new && mv new variables.json && kill -HUP "$(cat app.pid)"'
+def _set_by_hand(params: SetVariable, environment: Environment) -> str:
+    known = params.value is not None
+    value = f"value={shlex.quote(str(params.value))}" if known else database_address(str(params.mongo_database))
+    return Commands(environment).set_variable(params.name, value)
 
 
-_START = "setsid current/start >> app.log 2>&1 &"
+def _deploy_by_hand(params: Deploy, environment: Environment) -> str:
+    return Commands(environment).deploy(params.version)
 
 
-def _restart_by_hand(params: Restart) -> str:
-    return f'cd "$HOST_DIRECTORY" && {{ kill "$(cat app.pid)"; sleep 2; }}; {_START}'
+def _logs_by_hand(params: Logs, environment: Environment) -> str:
+    return Commands(environment).logs(params.lines)
 
 
-def _deploy_by_hand(params: Deploy) -> str:
-    change = f"ln -sfn releases/{params.version} current && " if params.version else ""
-    return f'cd "$HOST_DIRECTORY" && {change}{{ kill "$(cat app.pid)"; sleep 2; }}; {_START}'
-
-
-def _roll_back_by_hand(params: RollBack) -> str:
-    return _deploy_by_hand(Deploy(version="EARLIER")) + " # EARLIER: see deployments.json"
-
-
-def _logs_by_hand(params: Logs) -> str:
-    return f'tail -n {params.lines} "$HOST_DIRECTORY/app.log"'
-
-
-@action("host.set_variable", effect="write", repeatable=True, targets=("host",), by_hand=_set_by_hand)
+@action("host.set_variable", effect="write", repeatable=True, targets=("host",), by_hand_in=_set_by_hand)
 def set_variable(params: SetVariable, context: Context) -> Result:
     """Set an environment variable of the application, and wait until it runs with it.
 
@@ -106,7 +96,14 @@ def set_variable(params: SetVariable, context: Context) -> Result:
     return Result(lines=(f"{params.name} is set, and the application runs anew",))
 
 
-@action("host.restart", effect="write", repeatable=True, targets=("host",), outputs=_VERSION, by_hand=_restart_by_hand)
+@action(
+    "host.restart",
+    effect="write",
+    repeatable=True,
+    targets=("host",),
+    outputs=_VERSION,
+    by_hand_in=lambda _, environment: Commands(environment).restart(),
+)
 def restart(params: Restart, context: Context) -> Result:
     """End the application, if it still runs, and start the version that is deployed.
 
@@ -117,7 +114,14 @@ def restart(params: Restart, context: Context) -> Result:
     return Result({"version": version}, (f"version {version} runs",))
 
 
-@action("host.deploy", effect="write", repeatable=True, targets=("host",), outputs=_VERSION, by_hand=_deploy_by_hand)
+@action(
+    "host.deploy",
+    effect="write",
+    repeatable=True,
+    targets=("host",),
+    outputs=_VERSION,
+    by_hand_in=_deploy_by_hand,
+)
 def deploy(params: Deploy, context: Context) -> Result:
     """Start a version in place of the one that runs; without `version`, the deployed one from scratch."""
     host = open_host(context)
@@ -125,7 +129,13 @@ def deploy(params: Deploy, context: Context) -> Result:
     return Result({"version": version}, (f"version {version} is deployed, and runs",))
 
 
-@action("host.roll_back", effect="write", targets=("host",), outputs=_VERSION, by_hand=_roll_back_by_hand)
+@action(
+    "host.roll_back",
+    effect="write",
+    targets=("host",),
+    outputs=_VERSION,
+    by_hand_in=lambda _, environment: Commands(environment).roll_back(),
+)
 def roll_back(params: RollBack, context: Context) -> Result:
     """Deploy the version that was deployed before the one that is now.
 
@@ -142,7 +152,7 @@ def roll_back(params: RollBack, context: Context) -> Result:
     repeatable=True,
     targets=("host",),
     outputs={"version": "The version that is deployed."},
-    by_hand=lambda _: 'readlink "$HOST_DIRECTORY/current"',
+    by_hand_in=lambda _, environment: Commands(environment).version(),
 )
 def version(params: Version, context: Context) -> Result:
     """Tell which version is deployed, whether it runs or not."""
@@ -155,7 +165,7 @@ def version(params: Version, context: Context) -> Result:
     effect="read",
     repeatable=True,
     targets=("host",),
-    by_hand=_logs_by_hand,
+    by_hand_in=_logs_by_hand,
 )
 def logs(params: Logs, context: Context) -> Result:
     """Show the newest lines that the application wrote."""

@@ -1,13 +1,13 @@
 """Look at, restore and drop databases on the environment's MongoDB server. Drivers are imported in use."""
 
 import json
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.counting import Bounds, judge
+from drx.actions.mongosh import collection_by_hand, mongosh
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.actions.words import SCRATCH
 from drx.config import Target
@@ -51,17 +51,6 @@ class Selection(Params):
 
 class Count(Selection, Bounds):
     pass
-
-
-def collection_by_hand(database: str | None, collection: str) -> str:
-    """Write a collection as mongosh reads it."""
-    shown = json.dumps(database) if database else "process.env.DATABASE"
-    return f"db.getSiblingDB({shown}).getCollection({json.dumps(collection)})"
-
-
-def mongosh(script: str) -> str:
-    """Write a script as a shell line that runs it."""
-    return f'mongosh "$MONGO_URI" --quiet --eval {shlex.quote(script)}'
 
 
 def _count_by_hand(params: Count) -> str:

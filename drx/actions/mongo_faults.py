@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
-from drx.actions.mongo import collection_by_hand, mongosh
+from drx.actions.mongosh import collection_by_hand, mongosh
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.actions.words import STRUCK
 from drx.config import Target

@@ -67,13 +67,15 @@ def _mongorestore(params: Restore) -> str:
         limit = f' --oplogLimit="{params.at.before.replace(".", ":")}"'
     chosen = "".join(f' --nsInclude="$DATABASE.{name}"' for name in params.only)
     return (
-        f"# the newest base from before {show_point(params.at).removeprefix('just before ')}\n"
+        f"# BASE: the newest base from before {show_point(params.at).removeprefix('just before ')}\n"
         'aws s3 cp --recursive "$STORE/$SERVICE/base/$BASE/dump" dump\n'
         f'mongorestore --uri "$MONGO_URI" --gzip --dir dump{chosen} '
         f'--nsFrom "$DATABASE.*" --nsTo "{params.into}.*"\n'
-        "# the oplog: gunzip the slices after the base into dump/oplog.bson; it knows only the old database's name,\n"
-        "# so replay it on a server of its own that was restored without --nsTo\n"
-        f'mongorestore --uri "$OTHER_URI" --dir dump --oplogReplay{limit}'
+        "# What was written after it: the oplog knows only the old name, so replay it on a server of its own.\n"
+        f'mongorestore --uri "$OTHER_URI" --gzip --dir dump{chosen or " --oplogReplay"}\n'
+        'aws s3 cp --recursive --exclude "*" --include "*.bson.gz" "$STORE/$SERVICE/oplog" slices\n'
+        "mkdir replay && gunzip -c slices/*.bson.gz > replay/oplog.bson\n"
+        f'mongorestore --uri "$OTHER_URI" --dir replay --oplogReplay{limit}'
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from drx.actions.backup import list_bases
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.servers import backup_store, backup_stores
@@ -57,7 +58,7 @@ class Choose(Params):
         "documents_before": "How many documents the base before it held; 0 without one.",
         "scratch": "A name for the database to restore into, made up at random.",
     },
-    by_hand=lambda _: 'aws s3 ls "$STORE/$SERVICE/base/" # take the newest, from the primary store and a copy in turns',
+    by_hand=lambda _: list_bases(),
 )
 def choose(params: Choose, context: Context) -> Result:
     """Choose the backup that a restore test restores, and the store to restore it from.

@@ -111,14 +111,31 @@ class RestoreObjects(Params):
     """Also overwrite objects that differ now in a bucket that keeps no versions: what is there now is lost then."""
 
 
+_NEWEST = """  jq -r --arg at '{at}' '[.Versions[]?, .DeleteMarkers[]?] | map(select(.LastModified[:19] <= $at[:19])) |
+    group_by(.Key)[] | max_by(.LastModified) | select(has("Size") and (.IsLatest | not)) | [.VersionId, .Key] | @tsv' |
+  while IFS=$'\\t' read -r version key; do"""
+_STORED = """aws s3api list-objects-v2 --bucket {into} --output json | jq -r '.Contents[]?.Key' > there
+gunzip -c point.jsonl.gz | jq -r '[.object, .key] | @tsv' | while IFS=$'\\t' read -r object key; do
+  grep --quiet --fixed-strings --line-regexp -- "$key" there ||
+    aws s3 cp "$STORE/$SERVICE/uploads/objects/$object" "s3://{bare}/$key"
+done"""
+
+
 def _restore_by_hand(params: RestoreObjects) -> str:
     into = f'"{params.into}"' if params.into else '"$UPLOADS"'
-    return (
-        f'aws s3api list-object-versions --bucket "$UPLOADS" --prefix "{params.prefix}" # the newest of each key'
-        f" up to {_shown(params.at)}, then for each:\n"
-        f'aws s3api copy-object --bucket {into} --key "$KEY" --copy-source "$UPLOADS/$KEY?versionId=$VERSION"\n'
-        "# without a version: its line in $STORE/$SERVICE/uploads/points/*.jsonl.gz names the object to copy\n"
-        f'aws s3api copy-object --bucket {into} --key "$KEY" --copy-source "$STORE/$SERVICE/uploads/objects/$OBJECT"'
+    source = '"$UPLOADS/$key?versionId=$version"'
+    return "\n".join(
+        (
+            f"# what the bucket has a version of, as it was at {_shown(params.at)}:",
+            f'aws s3api list-object-versions --bucket "$UPLOADS" --prefix "{params.prefix}" --output json |',
+            _NEWEST.format(at=_shown(params.at)),
+            f'    aws s3api copy-object --bucket {into} --key "$key" --copy-source {source} > /dev/null',
+            "  done",
+            "# the rest, from the newest inventory up to then:",
+            'aws s3 ls "$STORE/$SERVICE/uploads/points/" # POINT: its name, which holds the time',
+            'aws s3 cp "$STORE/$SERVICE/uploads/points/$POINT.jsonl.gz" point.jsonl.gz',
+            _STORED.format(into=into, bare=into.strip('"')),
+        )
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.bucket import Uploads, digest_upload, list_uploads, uploads_bucket
+from drx.actions.mongosh import collection_by_hand, mongosh
 from drx.actions.servers import mongo_target, with_mongo
 from drx.errors import StepError
 from drx.fields import Text
@@ -60,10 +61,12 @@ class Findings:
 
 
 def _by_hand(params: References) -> str:
+    keys = f'{collection_by_hand(params.database, params.collection)}.distinct("{params.key}").join("\\n")'
     return (
-        f'mongosh "$DATABASE_URL" --quiet --eval \'db.{params.collection}.distinct("{params.key}").sort().join("\\n")\''
-        f' > wanted\naws s3api list-objects-v2 --bucket "$UPLOADS" --prefix "{params.prefix}"'
-        " --query 'Contents[].Key' --output json | jq -r '.[]' | sort > there\ncomm -3 wanted there"
+        f"{mongosh(keys)} | LC_ALL=C sort > wanted\n"
+        f'aws s3api list-objects-v2 --bucket "$UPLOADS" --prefix "{params.prefix}" --output json |\n'
+        "  jq -r '.Contents[]?.Key' | LC_ALL=C sort > there\n"
+        "LC_ALL=C comm -23 wanted there # what is missing"
     )
 
 

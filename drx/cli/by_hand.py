@@ -9,15 +9,17 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from drx.actions.registry import find_action
+from drx.cli.quotes import opened
 from drx.config.model import Environment, Settings
 from drx.config.values import is_reference
-from drx.errors import InvalidInput
+from drx.errors import DrxError, InvalidInput
 from drx.reports.plan.shapes import Variable
 from drx.runbook.check.review import walk
-from drx.runbook.expressions import Chain, names_in, texts
+from drx.runbook.expressions import Chain, as_expression, evaluate, names_in, texts
 from drx.runbook.model import ActionCall, ActionStep, Runbook
 
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_EITHER = re.compile(r"(.+?) if (.+?) else (.+)")
 _UNSAID = ("inputs", "steps", "outputs", "target")
 """Words of a name that say nothing to whoever types a command."""
 
@@ -28,7 +30,9 @@ class Values:
     def __init__(self, settings: Settings, environment: str, outputs: Mapping[Chain, str]) -> None:
         """Take what drx.yaml says; `outputs` says what each output of a step means."""
         self._outputs = outputs
-        self._known = dict(_settled(settings.environments[environment])) | dict(_contacts(settings))
+        self._environment = settings.environments[environment]
+        self._stated = self._environment.model_dump(mode="json", exclude_none=True) | {"name": environment}
+        self._known = dict(_settled(self._environment)) | dict(_contacts(settings))
         self._known |= {("run", "environment"): environment}
         self.variables: dict[str, Variable] = {}
         self.roles = settings.roles
@@ -39,6 +43,16 @@ class Values:
         if not any(texts(text)):
             return text
         return _EXPRESSION.sub(self._value, text)
+
+    def settled(self, expression: str) -> object | None:
+        """Evaluate an expression that drx.yaml alone decides; None where a run or a variable has to tell."""
+        if any(chain[0] != "target" for chain in names_in(expression)):
+            return None
+        try:
+            found = evaluate(expression, {"target": self._stated})
+        except DrxError:
+            return None
+        return None if is_reference(str(found)) else found
 
     def inside(self, value: object) -> object:
         """Write every text inside of a value."""
@@ -64,17 +78,31 @@ class Values:
             return ""
         values = self.inside(call.with_)
         assert isinstance(values, dict)
-        return action.by_hand(_parameters(action.spec.parameters, values))
+        typed = action.by_hand(_parameters(action.spec.parameters, values), self._environment)
+        return opened(typed, self.variables)
 
     def _value(self, match: re.Match[str]) -> str:
-        chains = names_in(match[0])
-        if len(chains) != 1 or match[1].strip() != _written(chains[0]):
-            return match[0]  # more than a name: the reader works it out
-        known = self._known.get(chains[0])
+        settled = self.settled(match[0])
+        if isinstance(settled, str):
+            return settled
+        written = self._branch(match[1].strip())
+        for chain in names_in(as_expression(written)):  # where there is more than a name, the reader works it out
+            written = written.replace(_written(chain), self._named(chain))
+        return written
+
+    def _branch(self, written: str) -> str:
+        """Give the branch of `A if condition else B` that drx.yaml alone decides for."""
+        parts = _EITHER.fullmatch(written)
+        holds = self.settled(as_expression(parts[2])) if parts else None
+        return written if parts is None or holds is None else parts[1] if holds else parts[3]
+
+    def _named(self, chain: Chain) -> str:
+        """Give a value that drx.yaml says; a variable for any other, with what it means."""
+        known = self._known.get(chain)
         if known is not None:
             return known
-        name = "_".join(part for part in chains[0] if part not in _UNSAID).upper().replace("-", "_")
-        self.variables.setdefault(name, Variable(name, self._outputs.get(chains[0]) or _meaning(chains[0])))
+        name = "_".join(part for part in chain if part not in _UNSAID).upper().replace("-", "_")
+        self.variables.setdefault(name, Variable(name, self._outputs.get(chain) or _meaning(chain)))
         return f"${name}"
 
 
@@ -101,15 +129,17 @@ class _Placeholder(str):
 def _parameters(model: type[BaseModel], values: Mapping[str, object]) -> Any:
     """Make the parameters of an action of what is known; a placeholder fits any type."""
     made: dict[str, object] = {}
+    given: set[str] = set()
     for name, field in model.model_fields.items():
         key = field.alias or name
         if key in values:
             made[name] = _fitting(field, values[key])
+            given.add(name)
         else:
             made[name] = field.get_default(call_default_factory=True, validated_data={})
             if field.validate_default:
                 made[name] = _fitting(field, made[name])
-    return model.model_construct(_fields_set=set(made), **made)
+    return model.model_construct(_fields_set=given, **made)
 
 
 def _fitting(field: FieldInfo, value: object) -> object:

@@ -7,13 +7,14 @@ from difflib import unified_diff
 from pathlib import Path
 
 from drx.cli.by_hand import Values, outputs_of
+from drx.cli.plan_variables import functions_of, variables_of
 from drx.cli.project import Project, load_project
 from drx.cli.sound import require_sound
 from drx.config.model import Settings
-from drx.config.values import is_reference
 from drx.errors import ExitCode, StaleError, UsageError
 from drx.reports.plan.markdown import plan_html, plan_markdown
 from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan, Verified
+from drx.runbook.expressions import as_expression
 from drx.runbook.load import RUNBOOKS, Binder
 from drx.runbook.model import (
     ActionStep,
@@ -66,7 +67,8 @@ def make_plan(project: Project, environment: str | None) -> RecoveryPlan:
     return RecoveryPlan(
         settings,
         environment,
-        tuple(_exports(settings, environment)),
+        tuple(variables_of(settings, environment)),
+        functions_of(settings, environment),
         tuple(each for each in found if each.kind == "scenario"),
         tuple(each for each in found if each.kind == "operation" and each.id in scheduled),
     )
@@ -95,9 +97,17 @@ def _runbook(binder: Binder, settings: Settings, environment: str, name: str, ve
     )  # fmt: skip
 
 
+def _condition(when: str, values: Values) -> str | None:
+    """Give the condition of a step, as a person reads it; none where it always holds, None where it never does."""
+    if not when:
+        return ""
+    holds = values.settled(as_expression(when))
+    return when if holds is None else "" if holds else None
+
+
 def _step(binder: Binder, step: Step, values: Values) -> PlanStep:
     made = PlanStep(
-        id=step.id, title=values.text(step.title) or step.id, when=step.when or "", expect=step.expect,
+        id=step.id, title=values.text(step.title) or step.id, expect=step.expect,
         on_failure=_on_failure(step), recovered=step.recovered,
     )  # fmt: skip
     match step:
@@ -121,7 +131,8 @@ def _step(binder: Binder, step: Step, values: Values) -> PlanStep:
 
 
 def _steps(binder: Binder, steps: tuple[Step, ...], values: Values) -> tuple[PlanStep, ...]:
-    return tuple(_step(binder, step, values) for step in steps)
+    conditions = [(step, _condition(step.when or "", values)) for step in steps]
+    return tuple(replace(_step(binder, step, values), when=when) for step, when in conditions if when is not None)
 
 
 def _approvers(approvers: Approvers, roles: Mapping[str, tuple[str, ...]]) -> str:
@@ -148,29 +159,6 @@ def _on_failure(step: Step) -> str:
             parts.append(f"after a failure, go on with step {other.goto}")
     said = "; ".join(parts)
     return said[:1].upper() + said[1:]
-
-
-def _exports(settings: Settings, environment: str) -> list[tuple[str, str, str]]:
-    """Say what the variables of the commands stand for; a secret only by where it is kept."""
-    found = settings.environments[environment]
-    said: list[tuple[str, str, str]] = [("SERVICE", settings.service, "")]
-    if found.mongo:
-        said += [("MONGO_URI", *_value(found.mongo.uri, secret=True)), ("DATABASE", *_value(found.mongo.database))]
-    if found.uploads:
-        said += [("UPLOADS", *_value(found.uploads.bucket))]
-    primary = settings.backups.primary if settings.backups else None
-    if primary and primary.s3:
-        prefix = f"/{primary.s3.prefix.strip('/')}" if primary.s3.prefix.strip("/") else ""
-        said += [("STORE", *_value(f"s3://{primary.s3.bucket}{prefix}"))]
-    elif primary and primary.directory:
-        said += [("STORE", *_value(primary.directory))]
-    return said
-
-
-def _value(stated: str, *, secret: bool = False) -> tuple[str, str]:
-    if is_reference(stated):
-        return "...", f"drx.yaml takes it from {stated}"
-    return ("...", "it stands in drx.yaml") if secret else (stated, "")
 
 
 def write(path: Path, text: str) -> None:

@@ -244,3 +244,10 @@ class Settings(Model):
     """Who else reads records, and where else they go."""
     verified_for: Duration = Field(default="90d", validate_default=True)
     """How long a passed drill proves its runbook."""
+
+    def kept_as(self, environment: str) -> str:
+        """Under which name an environment's backups lie in the stores, which all environments share.
+
+        Another one's must never pass for those of the protected environment.
+        """
+        return self.service if self.environments[environment].protected else f"{self.service}-{environment}"

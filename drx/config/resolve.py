@@ -203,7 +203,7 @@ def _target(stated: Environment, name: str, config: Config, backups: BackupTarge
     mongo = stated.mongo
     return Target(
         name=name,
-        service=_service(config, name, stated.protected),
+        service=config.settings.kept_as(name),
         protected=stated.protected,
         mongo=MongoTarget(Secret(mongo.uri), mongo.database, mongo.replica_set_id) if mongo else None,
         uploads=BucketTarget(*_bucket(stated.uploads)) if stated.uploads else None,
@@ -215,12 +215,6 @@ def _target(stated: Environment, name: str, config: Config, backups: BackupTarge
         app_url=stated.app_url,
         backups=backups,
     )
-
-
-def _service(config: Config, name: str, protected: bool) -> str:
-    """Name what is backed up: environments share the stores, and staging's backups must never pass for production's."""
-    service = config.settings.service
-    return service if protected else f"{service}-{name}"
 
 
 def _host(stated: Host, directory: Path) -> HostTarget | RailwayTarget | SystemdTarget:

@@ -9,7 +9,7 @@ from drx.config import DnsTarget, Target
 from drx.errors import PermanentError, StepError
 from drx.guard import UnknownIdentity, identify
 from drx.secrets import Secret
-from tests.actions.context import FakeContext, params_of, registered, run
+from tests.actions.context import FakeContext, run
 from tests.actions.service import Asked, Said, Service
 
 pytestmark = pytest.mark.usefixtures("no_pause")
@@ -133,9 +133,3 @@ def test_who_it_is_is_the_zone_with_each_name(context: FakeContext, service: Ser
     service.routes[f"GET {ZONE}"] = [Said(value=answer({"id": "z1", "name": "other.example"}))]
     with pytest.raises(UnknownIdentity, match=r"is no name in the zone other\.example"):
         identify(context.target, "dns")
-
-
-def test_the_command_by_hand_names_what_is_changed() -> None:
-    by_hand = registered("dns.point").by_hand
-    assert by_hand is not None
-    assert '"content": "192.0.2.2"' in by_hand(params_of("dns.point", name=NAME, value="192.0.2.2"))

@@ -16,7 +16,7 @@ import pytest
 from drx.config import HostTarget, MongoTarget, Target
 from drx.errors import Cancelled, StepError
 from drx.secrets import Secret
-from tests.actions.context import FakeContext, params_of, registered, run
+from tests.actions.context import FakeContext, run
 
 URI = "mongodb://app:sw0rd%2Ffish@db1:27017,db2/pixelcraft?replicaSet=rs0&authSource=admin"
 
@@ -178,14 +178,6 @@ def test_several_at_once_lose_nothing(context: FakeContext, host: Path, applicat
     for thread in threads:
         thread.join()
     assert read(host)[-1] == {"DATABASE_URL": "old", "OTHER": "kept", **{f"NAME_{n}": str(n) for n in range(6)}}
-
-
-def test_by_hand_does_the_same(host: Path) -> None:
-    by_hand = registered("host.set_variable").by_hand
-    assert by_hand is not None
-    command = by_hand(params_of("host.set_variable", name="DATABASE_URL", value="a 'b'"))
-    assert command.startswith('cd "$HOST_DIRECTORY" && jq --arg value ')
-    assert 'kill -HUP "$(cat app.pid)"' in command
 
 
 RELEASE = """#!/bin/sh

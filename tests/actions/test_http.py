@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from drx.config.model import Environment
 from drx.errors import Cancelled, StepError
 from drx.secrets import Masker
 from tests.actions.context import FakeContext, params_of, registered, run
@@ -300,6 +301,8 @@ def test_by_hand_asks_the_same(site: Site) -> None:
         assert action.by_hand is not None
         more = {"within": "5s", "every": "10ms"} if name == "http.wait" else {}
         params = params_of(name, url=f"{site.url}/{path}", headers={"X-A": "b c"}, contains="50000", **more)
-        ended = subprocess.run(action.by_hand(params), shell=True, capture_output=True, timeout=10, check=False)
+        ended = subprocess.run(
+            action.by_hand(params, Environment()), shell=True, capture_output=True, timeout=10, check=False
+        )
         assert ended.returncode == code
         assert site.requests[-1][2]["X-A"] == "b c"

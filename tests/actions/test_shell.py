@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from drx.actions.base import Params
+from drx.config.model import Environment
 from drx.errors import Cancelled, StepError
 from drx.secrets import Masker
 from tests.actions.context import FakeContext, params_of, registered, run
@@ -242,7 +243,7 @@ def test_by_hand_is_the_same_command(tmp_path: Path) -> None:
     action = registered("shell.run")
     assert action.by_hand is not None
     params: Params = params_of("shell.run", command=["cat", "-"], cwd=str(tmp_path), stdin="a 'b'", env={"A": "1 2"})
-    assert subprocess.check_output(action.by_hand(params), shell=True, text=True) == "a 'b'"
+    assert subprocess.check_output(action.by_hand(params, Environment()), shell=True, text=True) == "a 'b'"
 
 
 def test_many_commands_leak_no_descriptor(context: FakeContext) -> None:

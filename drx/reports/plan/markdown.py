@@ -1,5 +1,6 @@
 """Write the plan as Markdown. Pure: the same plan, the same bytes; no value of today in it."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
@@ -12,6 +13,8 @@ from drx.reports.html import page
 from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan, Verified
 from drx.reports.text import one_line, sentence
 from drx.units import show_clock, show_duration
+
+_ENDED = re.compile(r"steps\.(\w+)\.status (==|!=) 'succeeded'")
 
 
 def plan_markdown(plan: RecoveryPlan) -> str:
@@ -38,6 +41,7 @@ def _environment() -> Environment:
             "objective_table": _objective_table,
             "paragraphs": _paragraphs,
             "runs_of": _runs_of,
+            "role_table": _role_table,
             "schedule_table": _schedule_table,
             "sentence": sentence,
             "symptom_table": _symptom_table,
@@ -139,12 +143,17 @@ def _contact_table(settings: Settings) -> safe.Markdown:
     return safe.table(("who", "how"), rows)
 
 
+def _role_table(settings: Settings) -> safe.Markdown:
+    return safe.table(("role", "who has it"), [(name, ", ".join(people)) for name, people in settings.roles.items()])
+
+
 def _exports(plan: RecoveryPlan) -> safe.Markdown:
     return safe.fence(
         [
-            f"export {name}={_quoted(value)}" + (f"  # {source}" if source else "")
+            f"export {name}='...'  # {source}" if source else f"export {name}={_quoted(value)}"
             for name, value, source in plan.exports
-        ],
+        ]
+        + list(plan.functions),
         "sh",
     )
 
@@ -190,6 +199,15 @@ def _listed(steps: tuple[PlanStep, ...], begin: str) -> Iterator[str]:
             yield from _listed(inner, f"{number}.{name}." if len(groups) > 1 else f"{number}.")
 
 
+def _condition(when: str) -> str:
+    """Say a condition on how other steps ended in words; any other as it is written."""
+    parts = [_ENDED.fullmatch(part.strip()) for part in when.split(" and ")]
+    if None in parts:
+        return safe.code(when)
+    ended = [(safe.code(part[1].replace("_", "-")), part[2] == "==") for part in parts if part]
+    return " and ".join(f"{name} {'succeeded' if well else 'did not succeed'}" for name, well in ended)
+
+
 def _told(step: PlanStep, number: str) -> Iterator[str]:
     """Write one step: what, who, how long; then what a person decides, and the command by hand."""
     facts = [step.who]
@@ -199,7 +217,7 @@ def _told(step: PlanStep, number: str) -> Iterator[str]:
         facts.append("**the service is back after this**")
     yield f"**{safe.escaped(number)}. {safe.escaped(step.title)}** ({', '.join(facts)}) {safe.code(step.id)}"
     if step.when:
-        yield f"Only if {safe.code(step.when)}."
+        yield f"Only if {_condition(step.when)}."
     if step.text:
         yield f"> {safe.escaped(step.text)}"
     if step.by_hand:

@@ -94,5 +94,7 @@ class RecoveryPlan:
     """The one that the commands are about."""
     exports: tuple[tuple[str, str, str], ...]
     """Variables of the commands by hand: name, value, where it comes from."""
+    functions: tuple[str, ...]
+    """Definitions for a shell of what the commands by hand call, line by line."""
     scenarios: tuple[PlanRunbook, ...]
     operations: tuple[PlanRunbook, ...]
