@@ -103,21 +103,28 @@ def _touched(block: str, catalogue: Catalogue) -> frozenset[str]:
 
 
 def _only_in_sandbox(block: str, indent: str) -> str:
+    """Let drx do a step where it can: on the sandbox's own host."""
     inner = f"{indent}  "
-    found = re.search(rf"^{inner}when: (?P<condition>.*)$", block, re.MULTILINE)
-    if found:
-        return block.replace(found[0], f"{inner}when: target.sandbox and ({found['condition']})")
+    condition = _condition(block, indent)
+    if condition:
+        return block.replace(f"\n{inner}when: {condition}\n", f"\n{inner}when: target.sandbox and ({condition})\n")
     return block.replace(f"\n{inner}action:", f"\n{inner}when: target.sandbox\n{inner}action:", 1)
+
+
+def _condition(block: str, indent: str) -> str:
+    found = re.search(rf"^{indent}  when: (.*)$", block, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _by_hand(block: str, name: str, indent: str) -> str:
     """Write the step that a person does where drx cannot reach the host."""
     title = re.search(r"^ +title: (.*)$", block, re.MULTILINE)
     how = re.search(rf"^{indent}  with: \{{(.*)\}}$", block, re.MULTILINE)
+    condition = _condition(block, indent)
     lines = [
         f"- id: {name}-by-hand",
         f"  title: {title[1] if title else name}",
-        "  when: not target.sandbox",
+        "  when: not target.sandbox" + (f" and ({condition})" if condition else ""),
         "  confirm: >-",
         "    This is done by hand, because drx knows no host where it could do it.",
         *([f"    It would have set: {how[1]}"] if how else []),
