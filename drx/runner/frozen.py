@@ -1,7 +1,6 @@
 """Turn what lies beside drx.yaml into the files a record keeps, and those back into a plan. Bytes in, values out."""
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from drx.actions.registry import catalogue
@@ -11,7 +10,8 @@ from drx.engine.plan import Plan, call_of
 from drx.engine.terms import Mode, Part
 from drx.errors import InvalidInput
 from drx.runbook.load import DRILLS, RUNBOOKS, Binder
-from drx.runbook.model import Objectives, ParallelStep, Runbook, RunbookStep, Step
+from drx.runbook.model import Objectives
+from drx.runbook.nesting import closure
 from drx.runner.surprises import with_surprises
 
 CONFIG = "drx.yaml"
@@ -97,30 +97,3 @@ def specs_of(plan: Plan) -> bytes:
 def _repeatable(name: str) -> bool:
     spec = catalogue(name)
     return spec is not None and spec.repeatable
-
-
-def closure(binder: Binder, reference: str, above: Sequence[str] = ()) -> list[str]:
-    """The runbook and every one inside of it, each once, the outermost first.
-
-    Raises InvalidInput where they call each other in a circle.
-    """
-    if reference in above:
-        raise InvalidInput(f"runbooks call each other in a circle: {' > '.join([*above, reference])}", "Take one out")
-    found = {reference: None}
-    for inner in _nested(binder.runbook(reference)):
-        found |= dict.fromkeys(closure(binder, inner, [*above, reference]))
-    return list(found)
-
-
-def _nested(runbook: Runbook) -> Iterator[str]:
-    for step in (*runbook.prechecks, *runbook.steps, *runbook.cleanup):
-        yield from _nested_in(step)
-
-
-def _nested_in(step: Step) -> Iterator[str]:
-    if isinstance(step, RunbookStep):
-        yield step.runbook
-    elif isinstance(step, ParallelStep):
-        for branch in step.parallel.values():
-            for inner in branch:
-                yield from _nested_in(inner)

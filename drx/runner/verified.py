@@ -17,7 +17,7 @@ from drx.errors import InvalidInput
 from drx.files import write_atomically
 from drx.reports.plan.shapes import Verified
 from drx.runbook.load import DRILLS, RUNBOOKS, Binder
-from drx.runner.frozen import closure
+from drx.runbook.nesting import closure
 
 if TYPE_CHECKING:
     from drx.reports.shapes import RunFacts
