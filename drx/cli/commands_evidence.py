@@ -23,9 +23,9 @@ def register(app: typer.Typer) -> None:
     app.command("runs", epilog=exit_codes(0, 2, 3))(runs)
     app.command("report", epilog=exit_codes(0, 2, 3, 4))(report)
     app.command("plan", epilog=exit_codes(0, 2, 3, 9))(plan)
-    app.command("audit", epilog=exit_codes(0, 2, 4))(audit)
-    app.command("export", epilog=exit_codes(0, 2, 4))(export)
-    app.command("sign", epilog=exit_codes(0, 2, 4))(sign)
+    app.command("audit", epilog=exit_codes(0, 2, 3, 4))(audit)
+    app.command("export", epilog=exit_codes(0, 2, 3, 4))(export)
+    app.command("sign", epilog=exit_codes(0, 2, 3, 4))(sign)
 
 
 def status(

@@ -12,12 +12,12 @@ from drx.cli.options import Environment, Json, Junit, Sandbox, Unattended
 def register(app: typer.Typer) -> None:
     """Add the commands of runs."""
     app.command("run", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 8, 10, 130))(run)
-    app.command("resume", epilog=exit_codes(0, 2, 4, 5, 6, 7, 8, 10, 130))(resume)
+    app.command("resume", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 8, 10, 130))(resume)
     app.command("drill", epilog=exit_codes(0, 2, 3, 4, 5, 6, 7, 130))(drill)
     app.command("show", epilog=exit_codes(0, 2, 3, 4, 130))(show)
-    app.command("approve", epilog=exit_codes(0, 2, 4))(approve)
-    app.command("note", epilog=exit_codes(0, 2, 4))(note)
-    app.command("review", epilog=exit_codes(0, 2, 4, 6, 8))(review)
+    app.command("approve", epilog=exit_codes(0, 2, 3, 4))(approve)
+    app.command("note", epilog=exit_codes(0, 2, 3, 4, 6))(note)
+    app.command("review", epilog=exit_codes(0, 2, 3, 4, 6, 8))(review)
 
 
 def run(

@@ -1,6 +1,7 @@
 """The outermost layer: help pages, and every error as one sentence and one exit code."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,25 @@ def test_every_help_page_has_examples_that_it_explains(command: tuple[str, ...],
 
 def _options(example: str) -> list[str]:
     return re.findall(r"--[a-z-]+", example)
+
+
+BROKEN = "service: x\nenvironments: {lab: {}}\ncolour: red\n"
+"""A drx.yaml that is none."""
+
+
+@pytest.mark.parametrize("command", [page for page in pages() if page != ("sandbox", "up")], ids=" ".join)
+def test_what_comes_of_a_broken_project_stands_in_the_help(
+    command: tuple[str, ...], capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drx.yaml").write_text(BROKEN)
+    monkeypatch.chdir(tmp_path)
+    assert app.run([*command, "--help"]) == ExitCode.OK
+    shown = " ".join(capsys.readouterr().out.split())
+    example = re.search(r"Example: drx (.+?)(?= Example: | Arguments: | Options: | && | > )", shown)
+    assert example
+    code = app.run(shlex.split(example[1]))
+    listed = {int(number) for number in re.findall(r"(?:: |· )(\d+) ", shown.rpartition("Exit codes")[2])}
+    assert code in listed, capsys.readouterr().err
 
 
 def test_messages_send_people_to_commands_that_exist() -> None:
