@@ -13,10 +13,13 @@ import pytest
 from drx.backup.stores import open_store
 from drx.backup.stores.base import S3Address, Store
 from drx.errors import StoreError
+from drx.journal import JOURNAL
+from drx.runner.copying import Copier, Shelf
+from drx.runner.record import FROZEN, REPORT
 from tests import servers
 
 PAGE = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
-BACKUPS, UPLOADS = "backups-here", "uploads-here"
+BACKUPS, UPLOADS, RECORDS = "backups-here", "uploads-here", "records-here"
 REFUSED = r"AccessDenied|Forbidden|403"
 
 
@@ -24,7 +27,8 @@ def policy(name: str) -> dict[str, Any]:
     """The policy that stands below its name."""
     found = re.search(rf"^`{name}`:.*?```json\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
     assert found, name
-    read: dict[str, Any] = json.loads(found[1].replace("BACKUPS", BACKUPS).replace("UPLOADS", UPLOADS))
+    text = found[1].replace("BACKUPS", BACKUPS).replace("UPLOADS", UPLOADS).replace("RECORDS", RECORDS)
+    read: dict[str, Any] = json.loads(text)
     return read
 
 
@@ -73,7 +77,7 @@ def iam(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iam]:
     with servers.s3(tmp_path_factory.mktemp("iam"), AUTH="true") as endpoint:
         made = Iam(endpoint)
         s3 = made.client("s3")
-        for bucket in (BACKUPS, UPLOADS):
+        for bucket in (BACKUPS, UPLOADS, RECORDS):
             s3.create_bucket(Bucket=bucket)
             s3.put_object(Bucket=bucket, Key="there", Body=b"content")
         yield made
@@ -119,6 +123,24 @@ def test_the_backup_policy_cannot_delete_and_the_looking_one_cannot_write(iam: I
     assert look.get("there") == b"content"
     with pytest.raises(StoreError, match=REFUSED):
         iam.store(UPLOADS, "look").get("there")
+
+
+@pytest.mark.slow
+def test_a_record_is_copied_and_read_elsewhere_and_nobody_takes_it_away(iam: Iam, tmp_path: Path) -> None:
+    record = tmp_path / "2026-11-26T0300Z-nightly-7f3a"
+    (record / FROZEN).mkdir(parents=True)
+    (record / FROZEN / "drx.yaml").write_text("service: svc")
+    (record / JOURNAL).write_text('{"seq":1}\n')
+    (record / REPORT).write_text("# SUCCEEDED")
+    shelf = Shelf(iam.store(RECORDS, "backup"), "svc")
+    Copier(record, shelf).copy()
+    Copier(record, shelf).copy()
+    seen = iam.store(RECORDS, "look")
+    assert len(list(seen.list("svc/records/"))) == 3
+    assert seen.get(shelf.event_key(record.name, 1)) == b'{"seq":1}\n'
+    for store in (shelf.store, seen, iam.store(RECORDS, "backup", "retention")):
+        with pytest.raises(StoreError, match=REFUSED):
+            store.delete(shelf.event_key(record.name, 1))
 
 
 @pytest.mark.slow
