@@ -30,6 +30,8 @@ class StepLock:
     """Raises where the work has to stop."""
     refusal: str = ""
     """Why the lock is not held, where the work goes on without it."""
+    is_elsewhere: bool = False
+    """Whether somebody else holds it; else the store cannot lock, or does not answer."""
 
 
 @contextmanager
@@ -41,6 +43,18 @@ def locked(context: Context, store: "Store", name: "LockName", *, urgent: bool =
     """
     with ExitStack() as stack:
         yield _take_urgently(stack, context, store, name) if urgent else _take(stack, context, store, name)
+
+
+@contextmanager
+def locked_or_told(context: Context, store: "Store", name: "LockName") -> Iterator[StepLock]:
+    """Hold a lock while the block runs, or say in `refusal` why not: the block decides what it does without."""
+    with ExitStack() as stack:
+        try:
+            lock = _take(stack, context, store, name)
+        except (LockedByAnother, PermanentError, StoreError) as error:
+            elsewhere = isinstance(error, LockedByAnother)
+            lock = StepLock(context.cancelled, context.check, error.message, elsewhere)
+        yield lock
 
 
 def _take(stack: ExitStack, context: Context, store: "Store", name: "LockName") -> StepLock:

@@ -1,6 +1,6 @@
 """Delete backups that no rule of drx.yaml keeps: `backup.prune`. Drivers are imported in use."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -9,14 +9,14 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.actions.locking import locked
+from drx.actions.locking import locked, locked_or_told
 from drx.actions.servers import address_of, backup_store
 from drx.errors import PermanentError, StepError, StoreError
 from drx.fields import Duration
 from drx.units import show_size
 
 if TYPE_CHECKING:
-    from drx.backup.prune import Pruned
+    from drx.backup.pruned import Pruned
     from drx.backup.retention import Rules
     from drx.backup.stores.base import Store
 
@@ -39,8 +39,8 @@ class Prune(Params):
     repeatable=True,
     targets=("store",),
     outputs={
-        "kept": "How many bases, differentials and slices stay, in all stores.",
-        "deleted": "How many were deleted; with `dry_run`, would be.",
+        "kept": "How many bases, differentials, slices and points of the uploads stay, in all stores.",
+        "deleted": "How many were deleted, the bytes that no point names any more as one; with `dry_run`, would be.",
         "freed_bytes": "How many bytes these are.",
     },
     by_hand=lambda _: (
@@ -52,10 +52,11 @@ def prune(params: Prune, context: Context) -> Result:
     """Delete the backups that no rule of `retention` in drx.yaml keeps, in the primary store and in each copy.
 
     Any second within the span stays: bases, slices, and the base before it. Of what is older, single bases stay, as the
-    rules say. The last good base, what something kept needs, and what is under Object Lock always stay. While the
-    newest backup is unfinished or damaged, nothing is deleted, and the step fails; an older one that is damaged stays,
-    and fails the step, too. What was never finished is cleared away once there is a good base after it. Every decision
-    stands with its reason in an artifact.
+    rules say. Points of the uploads follow the same rules, and the bytes that none of them names go; while the uploads
+    are being backed up, they are left alone. The last good base, what something kept needs, and what is under Object
+    Lock always stay. While the newest backup is unfinished or damaged, nothing is deleted, and the step fails; an older
+    one that is damaged stays, and fails the step, too. What was never finished is cleared away once there is a good
+    base after it. Every decision stands with its reason in an artifact.
     """
     from drx.backup.retention import Rules
 
@@ -88,10 +89,25 @@ def _prune_all(params: Prune, context: Context, primary: "Store", rules: "Rules"
         check = lock.check if lock else context.check
         for store in (primary, *(open_store(address_of(copy)) for copy in stated)):
             try:
-                outcomes.append(prune_store(store, context.target.service, rules, dry_run=params.dry_run, check=check))
+                with nullcontext() if params.dry_run else locked_or_told(context, store, "uploads") as uploads:
+                    outcomes.append(
+                        prune_store(
+                            store, context.target.service, rules, dry_run=params.dry_run,
+                            check=_both(check, uploads.check) if uploads else check,
+                            uploads_hold=uploads.refusal if uploads else "",
+                        )
+                    )  # fmt: skip
             except StoreError as error:
                 unreachable.append(error.message)
     return outcomes, unreachable
+
+
+def _both(one: Callable[[], None], other: Callable[[], None]) -> Callable[[], None]:
+    def check() -> None:
+        one()
+        other()
+
+    return check
 
 
 def _refuse(outcomes: "list[Pruned]", unreachable: list[str], lines: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
+from drx.actions.locking import locked_or_told
 from drx.actions.servers import address_of, backup_stores
 from drx.config import BucketTarget
 from drx.config.target import BucketStore
@@ -169,12 +170,16 @@ def _into_all(params: Backup, context: Context) -> "list[Outcome]":
     outcomes: list[Outcome] = []
     for _, each in chosen:
         store = open_store(address_of(each))
-        taking = Pass(
-            source, store, context.target.service, point_id, Patience(context.sleep), context.check,
-            context.progress, params.archived,
-        )  # fmt: skip
         try:
-            outcomes.append(taking.run())
+            with locked_or_told(context, store, "uploads") as lock:  # a store that cannot lock is never pruned either
+                if lock.is_elsewhere:
+                    raise StoreError(lock.refusal)
+                outcomes.append(
+                    Pass(
+                        source, store, context.target.service, point_id, Patience(context.sleep), lock.check,
+                        context.progress, params.archived,
+                    ).run()
+                )  # fmt: skip
         except StoreError as error:
             outcomes.append(Outcome(store.describe(), failures=[error.message]))
     _refuse(outcomes)

@@ -21,7 +21,7 @@ class Verify(Params):
     base: Text | None = None
     """Id of the base; without it, the newest."""
     everything: bool = False
-    """Read every base, differential and slice of the service, not only what the newest moment needs."""
+    """Read every base, differential, slice and point of the uploads, not only what the newest moment needs."""
 
     @model_validator(mode="after")
     def _one_or_all(self) -> "Verify":
@@ -74,14 +74,17 @@ def _everything(context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
     from drx.actions.bases import base_before, origin_of
     from drx.backup.manifest import show_timestamp
     from drx.backup.slices import best_chain
+    from drx.backup.uploads.verify import verify_points
     from drx.backup.verify import verify_everything
 
     store, service = backup_store(context), context.target.service
     found = verify_everything(store, service, progress=context.progress, cancelled=context.cancelled)
-    _refuse(found.damaged, f"backups of {service} are damaged")
+    points, lost = verify_points(store, service, context.progress, context.cancelled, context.check)
+    _refuse((*found.damaged, *lost), f"backups of {service} are damaged")
     manifest = base_before(store, origin_of(context), None)
     reaches = show_timestamp(best_chain(manifest, found.slices, found.backups, None).end)
     read = f"read back whole: backups {len(found.backups):,}, slices of oplog {len(found.slices):,}"
+    read += f", points of the uploads {points:,}" if points else ""
     return manifest, reaches, (read,)
 
 

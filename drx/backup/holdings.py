@@ -18,6 +18,7 @@ from drx.errors import DamagedError, StoreError
 
 Address = S3Address | DirectoryAddress
 _NAMED = 20
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 def survey(addresses: Sequence[Address], service: str, database: str) -> Custody:
@@ -70,6 +71,17 @@ def _lacking(primary: Store, store: Store, service: str) -> Iterator[str]:
         else:
             for ours, theirs in paired(every(primary, service), every(store, service)):
                 yield from ours.lacking(theirs)
+    yield from _lacking_point(primary, store, service)
+
+
+def _lacking_point(primary: Store, store: Store, service: str) -> Iterator[str]:
+    """Name the primary store's newest point of the uploads where a copy has it not."""
+    prefix = f"{service}/uploads/points/"
+    notes = [entry for entry in primary.list(prefix) if entry.key.endswith(".json")]
+    if notes and store is not primary:
+        newest = max(notes, key=lambda entry: (entry.written_at or _EARLIEST, entry.key))
+        if not any(entry.key == newest.key for entry in store.list(newest.key)):
+            yield newest.key
 
 
 def _lost(store: Store, listed: Listed) -> Iterator[str]:

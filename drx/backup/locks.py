@@ -19,9 +19,12 @@ from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 from drx.backup.stores.base import Found, Store
 from drx.errors import Cancelled, LockedByAnother, PermanentError, StepError, StoreError
 
-LockName = Literal["base", "slice"]
-"""One for bases and all that removes or copies them, one for slices: a long base never starves the slices."""
+LockName = Literal["base", "slice", "uploads"]
+"""One for bases and all that removes or copies them, one for slices: a long base never starves the slices.
 
+One for the uploads in each store: what an inventory is about to name is not deleted meanwhile."""
+
+_WORDS: dict[LockName, str] = {"base": "bases", "slice": "slices", "uploads": "uploads"}
 SECONDS = 120.0
 """How long a lock outlives a holder that died."""
 _RENEWALS = 4  # so many while one lasts
@@ -68,7 +71,7 @@ class Lock:
     @property
     def what(self) -> str:
         """What it locks, in words."""
-        return f"{'bases' if self.name == 'base' else 'slices'} of {self.service}"
+        return f"{_WORDS[self.name]} of {self.service}"
 
     def left(self, found: Found, now: datetime) -> timedelta:
         """How long it still holds, by the store's clock where it has one, else by this host's: none or less if it is

@@ -5,64 +5,29 @@ Differentials go before bases, and bases before slices: what still counts has al
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bson import Timestamp
 
 from drx.backup.catalog import MANIFEST
 from drx.backup.inventory import Backup, list_all, moment_of, span_of
 from drx.backup.pieces import Listed, list_oplog
+from drx.backup.pruned import Decision, Pruned
 from drx.backup.retention import Judgement, Rules, judge
 from drx.backup.stores.base import Store
+from drx.backup.uploads.prune import prune_uploads
 from drx.errors import StoreError
 from drx.units import show_duration
 
-_MOST_FAILURES = 20
 
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One backup, or slices one after the other that share a fate."""
-
-    what: str
-    """Id of a backup; from when to when the slices reach."""
-    kind: str
-    """`full`, `differential`, `slices` or `unfinished slices`."""
-    keep: bool
-    reasons: tuple[str, ...]
-    stored_bytes: int
-    pieces: int = 1
-    """How many slices these are."""
-
-
-@dataclass
-class Pruned:
-    """What came of pruning a store: nothing but decisions where nothing was to be changed."""
-
-    store: str
-    hold: str = ""
-    """Why nothing at all may be deleted."""
-    decisions: list[Decision] = field(default_factory=list)
-    deleted: int = 0
-    """How many backups and slices went, or would."""
-    freed_bytes: int = 0
-    damaged: list[str] = field(default_factory=list)
-    """Backups that cannot be restored, and why; they stay, and count for no rule."""
-    failures: list[str] = field(default_factory=list)
-    """What it could not delete, in the store's words."""
-
-    @property
-    def kept(self) -> int:
-        """How many backups and slices stay."""
-        return sum(decision.pieces for decision in self.decisions if decision.keep)
-
-
-def prune(store: Store, service: str, rules: Rules, *, dry_run: bool, check: Callable[[], None]) -> Pruned:
+def prune(
+    store: Store, service: str, rules: Rules, *, dry_run: bool, check: Callable[[], None], uploads_hold: str = ""
+) -> Pruned:
     """Judge everything that a store holds of a service, and delete what no rule keeps.
 
-    With `dry_run` nothing is changed. `check` is called often, and raises where it has to stop. A refusal of the store
-    is kept in the answer, and the rest goes on. Raises StoreError where it cannot be read, or refuses many times.
+    With `dry_run` nothing is changed. `check` is called often, and raises where it has to stop. `uploads_hold` says why
+    nothing of the uploads may be deleted, be it that they are being backed up. A refusal of the store is kept in the
+    answer, and the rest goes on. Raises StoreError where it cannot be read, or refuses many times.
     """
     judgement = _judged(store, service, rules)
     work = _Pruning(store, judgement, rules, dry_run, check, Pruned(store.describe(), judgement.hold))
@@ -76,6 +41,8 @@ def prune(store: Store, service: str, rules: Rules, *, dry_run: bool, check: Cal
     work.judge_slices(service)
     if not dry_run and not judgement.hold:
         store.abandon(f"{service}/oplog/", before=rules.now - rules.unfinished_for)
+    uploads_hold = judgement.hold or uploads_hold
+    prune_uploads(store, service, rules, work.outcome, dry_run=dry_run, check=check, hold=uploads_hold)
     return work.outcome
 
 
@@ -103,7 +70,7 @@ class _Pruning:
     def delete_backup(self, found: Backup) -> None:
         """Delete a base or a differential; what was never finished only as long as it is not."""
         manifest = found.name + MANIFEST
-        with self._counting(found.stored_bytes):
+        with self.outcome.counting(found.stored_bytes, self.check):
             if self.dry_run:
                 return
             if found.facts:
@@ -157,25 +124,11 @@ class _Pruning:
         return bool(reason), reason or f"older than {show_duration(self.rules.policy.within)}: only bases are kept"
 
     def _delete_slice(self, piece: Listed) -> None:
-        with self._counting(piece.size_bytes):
+        with self.outcome.counting(piece.size_bytes, self.check):
             if not self.dry_run:
                 if piece.counts:
                     self.store.delete(piece.manifest_key)
                 self.store.delete(piece.data_key)
-
-    @contextmanager
-    def _counting(self, size_bytes: int) -> Iterator[None]:
-        """Count what is deleted, and keep what the store says where it is not."""
-        self.check()
-        try:
-            yield
-        except StoreError as error:
-            self.outcome.failures.append(error.message)
-            if len(self.outcome.failures) >= _MOST_FAILURES:
-                raise
-        else:
-            self.outcome.deleted += 1
-            self.outcome.freed_bytes += size_bytes
 
 
 def _reach(start: Timestamp, end: Timestamp) -> str:

@@ -6,7 +6,7 @@ one, as restic does, and also the oldest base where there are not enough; `minim
 does. Days are in UTC, weeks are ISO weeks, and a base counts at the moment it is consistent at.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -121,6 +121,21 @@ def _judge_dateless(found: Backup, rules: Rules) -> Verdict:
     return Verdict(found, False, (f"never finished, and not written to for {limit}",))
 
 
+def periodic(moments: Sequence[datetime], policy: Retention) -> Iterator[tuple[int, str]]:
+    """Say which of these moments, the newest first, `daily` and the others keep, and why."""
+    for period, name_of in _PERIODS.items():
+        count, last = getattr(policy, period), ""
+        for number, moment in enumerate(moments):
+            if not count:
+                break
+            name = name_of(moment)
+            is_oldest = number == len(moments) - 1
+            if name != last or is_oldest:
+                yield number, f"{period} {name}" if name != last else f"oldest {period}"
+                count -= 1
+            last = name
+
+
 @dataclass
 class _Group:
     """The backups of one database."""
@@ -193,22 +208,10 @@ class _Group:
                 self._keep(found, self._within)
             elif facts.end == self.kept_since:
                 self._keep(found, f"{self._within}: the seconds up to the next base need it")
-        for period in _PERIODS:
-            self._keep_last_of_each(period, getattr(self.rules.policy, period))
+        for number, reason in periodic([facts.consistent_at for _, facts in self.bases], self.rules.policy):
+            self._keep(self.bases[number][0], reason)
         for found, _ in self.bases[: max(self.rules.policy.minimum, 1)]:
             self._keep(found, f"one of the newest {self.rules.policy.minimum}" if self.rules.policy.minimum > 1
                        else "the last good one")  # fmt: skip
         for found, _ in [pair for pair in self.bases if pair[0].verified][:1]:
             self._keep(found, "the newest that a restore test has proven")
-
-    def _keep_last_of_each(self, period: str, count: int) -> None:
-        last = ""
-        for number, (found, facts) in enumerate(self.bases, 1):
-            if not count:
-                return
-            name = _PERIODS[period](facts.consistent_at)
-            is_oldest = number == len(self.bases)
-            if name != last or is_oldest:
-                self._keep(found, f"{period} {name}" if name != last else f"oldest {period}")
-                count -= 1
-            last = name

@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
+from drx.cli.backups_uploads import find_point, point_as_dict, print_points, read_points, show_point
 from drx.cli.stores import Opened, clock, moment
 from drx.cli.tables import print_table
 from drx.errors import ExitCode, UsageError
@@ -19,25 +20,31 @@ _KINDS = {"full": "full", "differential": "diff"}
 
 
 def list_(opened: Opened, *, as_json: bool) -> int:
-    """List bases, differentials and slices, with everything that is damaged or was never finished."""
+    """List bases, differentials, slices and points of the uploads, with all that is damaged or was never finished."""
     from drx.backup.inventory import list_all, list_slices_of
     from drx.backup.window import read_oplog
 
     backups = list_all(opened.store, opened.service)
     oplog = read_oplog(list_slices_of(opened.store, opened.service))
+    points, problem = read_points(opened)
     if as_json:
-        print(json.dumps(_listed(opened, backups, oplog), indent=1, ensure_ascii=False))
+        uploads = {"points": [point_as_dict(point) for point in points], "problem": problem or None}
+        listed = _listed(opened, backups, oplog) | {"uploads": uploads}
+        print(json.dumps(listed, indent=1, ensure_ascii=False))
     else:
         _print_list(opened, backups, oplog)
+        print_points(points, problem)
     damaged = "damaged" in {*(found.state for found in backups), *(lost.state for lost in oplog.lost)}
-    return ExitCode.FAILED if damaged else ExitCode.OK
+    return ExitCode.FAILED if damaged or problem else ExitCode.OK
 
 
 def show(opened: Opened, name: str, *, as_json: bool) -> int:
-    """Show one backup: what its manifest says, and whether the store holds it whole by the look of it."""
+    """Show one backup or point: what is written of it, and whether the store holds it whole by the look of it."""
     from drx.backup.catalog import MANIFEST
     from drx.backup.manifest import Manifest, from_json
 
+    if point := find_point(opened, name):
+        return show_point(opened, point, as_json=as_json)
     found = find_backup(opened, name)
     manifest = None
     if found.facts:

@@ -12,7 +12,7 @@ from drx.errors import ExitCode, StoreError, UsageError
 from drx.units import show_size
 
 if TYPE_CHECKING:
-    from drx.backup.prune import Pruned
+    from drx.backup.pruned import Pruned
 
 PRUNE = Operation("backups-prune", "Delete the backups that no rule keeps", "backup.prune", {}, expect="10m")
 
@@ -47,7 +47,8 @@ def dry_run(stores: Iterator[Opened], *, as_json: bool) -> int:
 
 def _judged(opened: Opened, now: datetime) -> "Pruned":
     """Judge one store; that it cannot be read is a reason to delete nothing there, and hides no other store."""
-    from drx.backup.prune import Pruned, prune
+    from drx.backup.prune import prune
+    from drx.backup.pruned import Pruned
     from drx.backup.retention import Rules
 
     assert opened.target.backups

@@ -11,7 +11,8 @@ from bson import Timestamp
 
 from drx.backup.inventory import list_all, list_slices_of
 from drx.backup.manifest import to_json
-from drx.backup.prune import Pruned, prune
+from drx.backup.prune import prune
+from drx.backup.pruned import Pruned
 from drx.backup.retention import Rules
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.backup.stores.directory import DirectoryStore

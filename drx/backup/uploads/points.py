@@ -103,7 +103,7 @@ def read_items(store: Store, service: str, point: Point) -> Iterator[Item]:
 
     Raises DamagedError at the end where the inventory is not what was written; use nothing of it before.
     """
-    name = _inventory_key(service, point.id)
+    name = inventory_key(service, point.id)
     checksum, inflate, rest = sha256(), zlib.decompressobj(31), b""
     try:
         for data in store.stream(name):
@@ -118,7 +118,7 @@ def read_items(store: Store, service: str, point: Point) -> Iterator[Item]:
 
 def check_inventory(store: Store, service: str, point: Point) -> None:
     """Read an inventory once; raises DamagedError where it is not what was written."""
-    name, checksum = _inventory_key(service, point.id), sha256()
+    name, checksum = inventory_key(service, point.id), sha256()
     for data in store.stream(name):
         checksum.update(data)
     if checksum.hexdigest() != point.inventory_sha256:
@@ -129,8 +129,14 @@ def _damaged(store: Store, name: str) -> DamagedError:
     return DamagedError(f"{store.describe()}/{name} is not what was written", "Use another point, or another store")
 
 
-def _inventory_key(service: str, point_id: str) -> str:
+def inventory_key(service: str, point_id: str) -> str:
+    """Name a point's inventory in a store."""
     return f"{prefix_of(service)}points/{point_id}.jsonl.gz"
+
+
+def note_key(service: str, point_id: str) -> str:
+    """Name the note that makes a point count."""
+    return f"{prefix_of(service)}points/{point_id}.json"
 
 
 @dataclass
@@ -147,7 +153,7 @@ class PointWriter:
 
     def __enter__(self) -> Self:
         self._pack, self._checksum, self._waiting = zlib.compressobj(1, wbits=31), sha256(), 0
-        self._upload = self.store.upload(_inventory_key(self.service, self.point_id))
+        self._upload = self.store.upload(inventory_key(self.service, self.point_id))
         self._upload.__enter__()
         return self
 
@@ -172,7 +178,7 @@ class PointWriter:
             self.point_id, bucket, started_at, at, self.objects, self.size_bytes, self.archived,
             self._checksum.hexdigest(),
         )  # fmt: skip
-        note = f"{prefix_of(self.service)}points/{self.point_id}.json"
+        note = note_key(self.service, self.point_id)
         data = _POINT.dump_json(point, indent=1)
         if not self.store.create(note, data) and self.store.get(note) != data:
             raise StoreError(f"{self.store.describe()}/{note} is there already", "Start a new run")
