@@ -215,6 +215,7 @@ def _told(outcome: "Outcome") -> "tuple[str, ...]":
         (len(outcome.archived), "archived and not held by the store"),
         (len(outcome.mended), "were lost in the store and are there again"),
         (outcome.gone, "deleted meanwhile"),
+        (outcome.waits, "times a server was too busy, and was asked again"),
     ):
         if number:
             lines.append(f"  {number:,} {what}")

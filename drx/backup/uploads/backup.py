@@ -23,6 +23,7 @@ from drx.backup.uploads.transfer import (
     stream_out,
     version_id,
 )
+from drx.errors import DamagedError
 
 Progress = Callable[[int, int | None, str], None]
 _WORKERS = 8
@@ -48,6 +49,8 @@ class Outcome:
     archived: list[str] = field(default_factory=list)
     """Keys of archived objects, with their storage class."""
     failures: list[str] = field(default_factory=list)
+    waits: int = 0
+    """How often a server was too busy, and was asked again."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Pass:
                     writer.add(item)
             finally:
                 pool.shutdown(cancel_futures=True)
+                outcome.waits = self.patience.waits
             if outcome.failures or (outcome.archived and not self.allow_archived):
                 return outcome
             outcome.point = writer.finish(self.source.describe(), started_at, datetime.now(UTC))
@@ -129,6 +133,9 @@ class Pass:
             if error.code == _ARCHIVED_ERROR:
                 outcome.archived.append(f"{item.key} ({item.storage_class}, archived)")
                 return replace(item, object="")
+            outcome.failures.append(error.message)
+            return None
+        except DamagedError as error:
             outcome.failures.append(error.message)
             return None
         outcome.copied += 1

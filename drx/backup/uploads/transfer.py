@@ -1,7 +1,8 @@
 """Bring one object from one place to another, with its metadata: inside one service by its server, else streamed."""
 
-from collections.abc import Callable, Mapping
-from hashlib import sha256
+import re
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import md5, sha256
 from typing import Any
 
 from drx.backup.stores.base import Store
@@ -36,7 +37,7 @@ def copy_inside(origin: Origin, target: S3Store, key: str, storage_class: str, *
     and copied once more where it takes settings. With `encrypted`, it is asked in any case.
     """
     if origin.size_bytes > _LARGE:
-        return copy_parts(origin, target, key, _all_settings(origin))
+        return copy_parts(origin, target, key, all_settings(origin))
     settings: dict[str, Any] = {} if storage_class == "STANDARD" else {"StorageClass": storage_class}
     asked = encrypted
     while True:
@@ -57,17 +58,16 @@ def _encryption(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in _KEPT[-3:] if name in settings}
 
 
-def _all_settings(origin: Origin) -> dict[str, Any]:
-    """What a copy in parts has to be told: metadata and tags are not copied then."""
+def all_settings(origin: Origin) -> dict[str, Any]:
+    """Say what a copy in parts has to be told: metadata and tags are not copied then."""
     from urllib.parse import urlencode
 
-    reply = _head(origin)
-    settings = settings_of(reply)
-    if reply.get("TagCount"):
-        with origin.store.failures(origin.name):
-            tags = origin.store.client.get_object_tagging(
-                Bucket=origin.store.bucket, Key=origin.name, **_version(origin), **origin.store.owner
-            )["TagSet"]
+    settings = settings_of(_head(origin))
+    with origin.store.failures(origin.name):
+        tags = origin.store.client.get_object_tagging(  # not every server counts them when it is asked for an object
+            Bucket=origin.store.bucket, Key=origin.name, **_version(origin), **origin.store.owner
+        )["TagSet"]
+    if tags:
         settings["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
     return settings
 
@@ -84,23 +84,53 @@ def _version(origin: Origin) -> dict[str, Any]:
 
 
 def stream_out(origin: Origin, target: Store, key: str, check: Callable[[], None]) -> tuple[str, dict[str, Any]]:
-    """Read an object of a bucket into a store; give the SHA-256 of its bytes, and the settings to make it again."""
-    checksum, size = sha256(), 0
+    """Read an object of a bucket into a store; give the SHA-256 of its bytes, and the settings to make it again.
+
+    Nothing appears where it ended early, or was altered on its way: an ETag that is an MD5 tells.
+    """
+    checksum, plain, size = sha256(), md5(usedforsecurity=False), 0
+    settings, body = _read(origin, check)
+    with target.upload(key) as upload:
+        for data in body:
+            checksum.update(data)
+            plain.update(data)
+            size += len(data)
+            upload.write(data)
+        if size != origin.size_bytes:
+            raise DamagedError(f"{origin.store.describe()}/{origin.name} ended early", "Try again")
+        if _is_md5(origin.etag) and plain.hexdigest() != origin.etag.strip('"'):
+            _refuse_unless_same(origin, checksum.digest(), check)
+        upload.complete()
+    return checksum.hexdigest(), settings
+
+
+def _read(origin: Origin, check: Callable[[], None]) -> tuple[dict[str, Any], Iterator[bytes]]:
     with origin.store.failures(origin.name):
         reply = origin.store.client.get_object(
             Bucket=origin.store.bucket, Key=origin.name, IfMatch=origin.etag, **_version(origin), **origin.store.owner
         )
-    with target.upload(key) as upload:
+
+    def body() -> Iterator[bytes]:
         with origin.store.failures(origin.name):
             for data in reply["Body"].iter_chunks(_CHUNK):
                 check()
-                checksum.update(data)
-                size += len(data)
-                upload.write(data)
-        if size != origin.size_bytes:
-            raise DamagedError(f"{origin.store.describe()}/{origin.name} ended early", "Try again")
-        upload.complete()
-    return checksum.hexdigest(), settings_of(reply)
+                yield data
+
+    return settings_of(reply), body()
+
+
+def _is_md5(etag: str) -> bool:
+    """Whether an ETag looks like the MD5 of the bytes: that of an object in parts does not."""
+    return re.fullmatch(r'"?[0-9a-f]{32}"?', etag) is not None
+
+
+def _refuse_unless_same(origin: Origin, expected: bytes, check: Callable[[], None]) -> None:
+    """Read an object once more: the ETag of an encrypted one is no MD5, but then its bytes come twice the same."""
+    again = sha256()
+    for data in _read(origin, check)[1]:
+        again.update(data)
+    if again.digest() != expected:
+        raise DamagedError(f"{origin.store.describe()}/{origin.name} was altered on its way", "Try again")
 
 
 def stream_in(
