@@ -128,9 +128,13 @@ class Restore(Params):
             raise ValueError("say either `at`, a moment, or `snapshot`, the id of one")
         return self
 
+    def place(self, project: str) -> dict[str, Json]:
+        """Where Atlas is to restore."""
+        return {"targetClusterName": self.into, "targetGroupId": self.into_project or project}
+
     def body(self, project: str) -> dict[str, Json]:
         """What Atlas is asked for."""
-        target: dict[str, Json] = {"targetClusterName": self.into, "targetGroupId": self.into_project or project}
+        target = self.place(project)
         if self.at is not None:
             return {"deliveryType": "pointInTime", "pointInTimeUTCSeconds": int(self.at.timestamp()), **target}
         return {"deliveryType": "automated", "snapshotId": self.snapshot, **target}
@@ -139,7 +143,12 @@ class Restore(Params):
 def _restore_by_hand(params: Restore) -> str:
     from json import dumps
 
-    body = dumps(params.body("PROJECT_ID")).replace("PROJECT_ID", "'\"$ATLAS_PROJECT\"'")
+    at = show_time(params.at) if isinstance(params.at, datetime) else str(params.at)
+    moment = {"deliveryType": "pointInTime", "pointInTimeUTCSeconds": "SECONDS"}
+    snapshot = {"deliveryType": "automated", "snapshotId": params.snapshot}
+    body = dumps({**(snapshot if params.at is None else moment), **params.place("PROJECT_ID")})
+    body = body.replace("PROJECT_ID", "'\"$ATLAS_PROJECT\"'")
+    body = body.replace('"SECONDS"', f'\'"$(date --utc --date="{at}" +%s)"\'')
     start = f"{_CURL} --data '{body}' {_URL}restoreJobs\""
     until = "# until finishedAt is set, and failed, cancelled and expired are not:"
     return f'{start}\n{until}\n{_CURL} {_URL}restoreJobs/JOB_ID"'
@@ -159,7 +168,11 @@ _JOB_OUTPUTS = {"job": "Id of the restore job.", "snapshot": "The snapshot it be
     targets=("atlas",),
     resource=_into,
     by_hand=_restore_by_hand,
-    outputs={**_JOB_OUTPUTS, "finished_at": "When it ended, by Atlas's clock."},
+    outputs={
+        **_JOB_OUTPUTS,
+        "finished_at": "When it ended, by Atlas's clock.",
+        "address": "Where the restored cluster answers, without user and password; null where Atlas does not tell.",
+    },
 )
 def restore(params: Restore, context: Context) -> Result:
     """Restore the cluster's backup into a cluster, and wait for the end. Atlas wipes the target first.
@@ -179,7 +192,8 @@ def restore(params: Restore, context: Context) -> Result:
         )
     job = _ended(client.restore(params.body(client.target.project)), False, client, params, context)
     at = show_time(job.finished_at) if job.finished_at else None
-    return Result({"job": job.id, "snapshot": job.snapshot_id, "finished_at": at}, (f"'{name}' is restored",))
+    outputs: dict[str, Json] = {"job": job.id, "snapshot": job.snapshot_id, "finished_at": at}
+    return Result({**outputs, "address": cluster.addresses.srv}, (f"'{name}' is restored",))
 
 
 class Download(Params):

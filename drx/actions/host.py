@@ -16,6 +16,8 @@ from drx.fields import Duration, Text
 from drx.secrets import HIDDEN
 
 _VERSION = {"version": "The version that runs now."}
+_OF_THE_SERVER = ("replicaset=", "directconnection=", "loadbalanced=", "srv")
+"""Options of an address that hold for one server, and not for another."""
 
 
 class Within(Params):
@@ -36,11 +38,16 @@ class SetVariable(Within):
     mongo_database: Text | None = None
     """Instead of a value: the address of this database on the environment's server. It is put together from drx.yaml,
     user and password included, when the step runs, so that it stands in no journal."""
+    mongo_server: str | None = Field(default=None, pattern=r"^mongodb(\+srv)?://[^/@?\s]+/?$")
+    """Where that database is, if no longer on the environment's server, such as `mongodb+srv://fresh.ab1cd.mongodb.net`.
+    User, password and options stay; at Atlas, users belong to the project, and so to each of its clusters."""
 
     @model_validator(mode="after")
     def _one_value(self) -> "SetVariable":
         if (self.value is None) == (self.mongo_database is None):
             raise ValueError("give either `value` or `mongo_database`")
+        if self.mongo_server is not None and self.mongo_database is None:
+            raise ValueError("`mongo_server` says where `mongo_database` is: give both")
         return self
 
 
@@ -67,8 +74,10 @@ class Logs(Params):
 
 
 def _set_by_hand(params: SetVariable, environment: Environment) -> str:
-    known = params.value is not None
-    value = f"value={shlex.quote(str(params.value))}" if known else database_address(str(params.mongo_database))
+    if params.value is not None:
+        value = f"value={shlex.quote(params.value)}"
+    else:
+        value = database_address(str(params.mongo_database), params.mongo_server)
     return Commands(environment).set_variable(params.name, value)
 
 
@@ -88,7 +97,7 @@ def set_variable(params: SetVariable, context: Context) -> Result:
     nothing is done. The new value stays even if the application does not come up: look at its log, then set another.
     """
     host = open_host(context)
-    value = params.value if params.value is not None else _address(context, str(params.mongo_database))
+    value = params.value if params.value is not None else _address(context, params)
     if HIDDEN in value:
         raise StepError(f"the value for {params.name} is masked: it came through the journal", "Use `mongo_database`")
     if not host.set_variable(params.name, value, params.seconds(host)):
@@ -173,9 +182,16 @@ def logs(params: Logs, context: Context) -> Result:
     return Result(lines=tuple(context.mask(line) for line in found) or ("the application has written nothing",))
 
 
-def _address(context: Context, database: str) -> str:
-    """Put another database's name into the environment's own address."""
+def _address(context: Context, params: SetVariable) -> str:
+    """Put another database's name, and the server it is on, into the environment's own address."""
     scheme, _, rest = mongo_target(context).uri.reveal().partition("://")
     hosts, _, path = rest.partition("/")
     _, mark, options = (path if path or "?" not in hosts else hosts).partition("?")
-    return f"{scheme}://{hosts.partition('?')[0]}/{quote(user_database(database))}{mark}{options}"
+    hosts = hosts.partition("?")[0]
+    if params.mongo_server is not None:
+        user, at, _ = hosts.rpartition("@")
+        scheme, _, server = params.mongo_server.rstrip("/").partition("://")
+        hosts = f"{user}{at}{server}"
+        options = "&".join(each for each in options.split("&") if not each.lower().startswith(_OF_THE_SERVER))
+        mark = "?" if options else ""
+    return f"{scheme}://{hosts}/{quote(user_database(str(params.mongo_database)))}{mark}{options}"

@@ -73,7 +73,7 @@ def count(params: Count, context: Context) -> Result:
     """
     database = params.database or mongo_target(context).database
     found = with_mongo(
-        context, lambda client: client[database][params.collection].count_documents(_bson(params.filter))
+        context, lambda client: client[database][params.collection].count_documents(read_query(params.filter))
     )
     return judge(params, found, f"{database}.{params.collection} holds", "documents")
 
@@ -111,7 +111,7 @@ def query(params: Query, context: Context) -> Result:
 
     def find(client: "MongoClient[dict[str, Any]]") -> list[dict[str, Any]]:
         cursor = client[database][params.collection].find(
-            _bson(params.filter),
+            read_query(params.filter),
             list(params.fields) or None,
             sort=list(params.sort.items()) or None,
             limit=params.limit,
@@ -129,8 +129,11 @@ def query(params: Query, context: Context) -> Result:
     return Result({"documents": documents, "first": documents[0] if documents else None})
 
 
-def _bson(filter_: dict[str, object]) -> dict[str, Any]:
-    """Read a filter's Extended JSON: `{_id: {$oid: ...}}`."""
+def read_query(filter_: dict[str, object]) -> dict[str, Any]:
+    """Read a filter's Extended JSON: `{_id: {$oid: ...}}`.
+
+    Raises StepError where it is none.
+    """
     from bson.json_util import loads
 
     try:

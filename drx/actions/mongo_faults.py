@@ -4,7 +4,10 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from drx.actions.base import Context, Params, Result, action
+from drx.actions.mongo import read_query
 from drx.actions.mongosh import collection_by_hand, mongosh
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.actions.words import STRUCK
@@ -30,9 +33,11 @@ class DropCollection(Victim):
 
 class Corrupt(Victim):
     field: Text
-    """The field that is rewritten in every document; dots lead into embedded documents."""
+    """The field that is rewritten; dots lead into embedded documents."""
     value: str = "corrupted"
     """What stands there afterwards."""
+    filter: dict[str, object] = Field(default_factory=dict)
+    """Only these documents, as a MongoDB query in Extended JSON; without it, all."""
 
 
 def _collection(params: Victim, target: Target) -> str | None:
@@ -78,7 +83,8 @@ def drop_collection(params: DropCollection, context: Context) -> Result:
 
 def _corrupt_by_hand(params: Corrupt) -> str:
     change = json.dumps({"$set": {params.field: params.value}})
-    return mongosh(f"{collection_by_hand(params.database, params.collection)}.updateMany({{}}, {change})")
+    query = json.dumps(params.filter, default=str)
+    return mongosh(f"{collection_by_hand(params.database, params.collection)}.updateMany({query}, {change})")
 
 
 @action(
@@ -90,23 +96,26 @@ def _corrupt_by_hand(params: Corrupt) -> str:
     by_hand=_corrupt_by_hand,
 )
 def corrupt(params: Corrupt, context: Context) -> Result:
-    """Rewrite a field in every document of a collection, as a bad migration does: the fault of a drill.
+    """Rewrite a field in the documents of a collection, as a bad migration does: the fault of a drill.
 
-    Where nothing would change, it is no fault to recover from: the step fails. The database counts as lost from then
-    on, and nothing is restored into it.
+    Where nothing would change, it is no fault to recover from: the step fails. The collection counts as lost from then
+    on, and nothing is written to it; with a `filter` it does not, so that the bad documents can be put back.
     """
     database = user_database(params.database or mongo_target(context).database)
+    query = read_query(params.filter)
 
     def strike(client: "MongoClient[dict[str, Any]]") -> tuple[int, datetime]:
         collection = client[database][params.collection]
-        if collection.find_one({params.field: {"$exists": True, "$ne": params.value}}, {"_id": 1}) is None:
+        changing = {params.field: {"$exists": True, "$ne": params.value}}
+        if collection.find_one({"$and": [query, changing]}, {"_id": 1}) is None:
             raise StepError(
                 f"no document of {database}.{params.collection} would be changed", "Seed it, and name a field it has"
             )
         context.check()
-        context.lost_resource("mongo", f"{database}.{params.collection}")
+        if not query:
+            context.lost_resource("mongo", f"{database}.{params.collection}")
         at = datetime.now(UTC)
-        return collection.update_many({}, {"$set": {params.field: params.value}}).modified_count, at
+        return collection.update_many(query, {"$set": {params.field: params.value}}).modified_count, at
 
     count, at = with_mongo(context, strike, long=True)
     what = f"rewrote {params.field} in {count:,} documents of {database}.{params.collection}"

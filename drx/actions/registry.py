@@ -34,6 +34,7 @@ _FAMILIES = {
         "drx.actions.mongo",
         "drx.actions.mongo_faults",
         "drx.actions.restore",
+        "drx.actions.documents",
         "drx.actions.dumps",
         "drx.sandbox.faults",
     ),

@@ -1,10 +1,11 @@
 """Add up how long a runbook should take: sums in sequence, the longest of parallel branches. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from drx.runbook.model import ActionStep, ParallelStep, Retry, Runbook, RunbookStep, Step
+from drx.runbook.ways import Inputs, is_taken, ways
 
 Nested = Callable[[str], Runbook | None]
 """Finds a runbook that is called from another; None where there is none."""
@@ -29,8 +30,18 @@ class Timing:
 
 
 def critical_path(runbook: Runbook, nested: Nested) -> Timing:
-    """Time a runbook from its first precheck to the step that recovers, or to its last step."""
-    return _sequence((*runbook.prechecks, *runbook.steps), nested, (runbook.runbook,), until_recovered=True)
+    """Time a runbook from its first precheck to the step that recovers, or to its last step.
+
+    Where inputs of type `choice` decide which steps are taken, that is the longest of these ways.
+    """
+    found = [_way(runbook, nested, inputs) for inputs in ways(runbook)]
+    longest = max(found, key=lambda timing: timing.expected)
+    return replace(longest, with_retries=max(timing.with_retries for timing in found))
+
+
+def _way(runbook: Runbook, nested: Nested, inputs: Inputs) -> Timing:
+    steps = tuple(step for step in (*runbook.prechecks, *runbook.steps) if is_taken(step, inputs))
+    return _sequence(steps, nested, (runbook.runbook,), until_recovered=True)
 
 
 def _sequence(steps: tuple[Step, ...], nested: Nested, outer: tuple[str, ...], *, until_recovered: bool) -> Timing:

@@ -32,9 +32,16 @@ def atlas(service: Service, context: FakeContext) -> Service:
     context.target = Target(name="staging", service="shop", atlas=target)
     service.routes["POST /api/oauth/token"] = [Said(value={"access_token": ACCESS, "token_type": "Bearer"})]
     for path in (f"{PROJECT}/clusters/fresh", f"{PROJECT}/clusters/prod", f"{OTHER}/clusters/fresh"):
-        cluster = {"id": path, "name": path.rpartition("/")[2], "stateName": "IDLE"}
+        name = path.rpartition("/")[2]
+        addresses = {"standard": f"mongodb://{name}-00-00.ab1cd.mongodb.net:27017", "standardSrv": address_of(name)}
+        cluster = {"id": path, "name": name, "stateName": "IDLE", "connectionStrings": addresses}
         service.routes[f"GET /api/atlas/v2/groups/{path}"] = [Said(value=cluster)]
     return service
+
+
+def address_of(cluster: str) -> str:
+    """Where Atlas says that a cluster answers."""
+    return f"mongodb+srv://{cluster}.ab1cd.mongodb.net"
 
 
 def test_a_service_account_gets_one_token_and_asks_by_version(atlas: Service, context: FakeContext) -> None:
@@ -127,7 +134,12 @@ def test_a_restore_is_started_and_waited_for(
     atlas.routes[f"POST {JOBS}"] = [Said(200, JOB)]
     atlas.routes[f"GET {JOBS}/job1"] = [Said(value=JOB), Said(503), Said(value=JOB), Said(value=DONE)]
     result = run("atlas.restore", context, **QUICK, **asked)
-    assert result.outputs == {"job": "job1", "snapshot": "snap1", "finished_at": "2026-11-21T08:20:00.000Z"}
+    assert result.outputs == {
+        "job": "job1",
+        "snapshot": "snap1",
+        "finished_at": "2026-11-21T08:20:00.000Z",
+        "address": address_of("fresh"),
+    }
     assert atlas.calls(f"POST {JOBS}")[0].body == body
 
 

@@ -16,7 +16,7 @@ import pytest
 from drx.config import HostTarget, MongoTarget, Target
 from drx.errors import Cancelled, StepError
 from drx.secrets import Secret
-from tests.actions.context import FakeContext, run
+from tests.actions.context import FakeContext, params_of, run
 
 URI = "mongodb://app:sw0rd%2Ffish@db1:27017,db2/pixelcraft?replicaSet=rs0&authSource=admin"
 
@@ -108,6 +108,30 @@ def test_the_address_of_another_database_is_put_together(
     result = run("host.set_variable", context, name="DATABASE_URL", mongo_database="restored")
     assert read(host)[-1]["DATABASE_URL"] == expected
     assert "sw0rd" not in f"{result}"
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        (URI, "mongodb+srv://app:sw0rd%2Ffish@fresh.ab1cd.mongodb.net/restored?authSource=admin"),
+        ("mongodb://db1:27017,db2/?replicaSet=rs0", "mongodb+srv://fresh.ab1cd.mongodb.net/restored"),
+        ("mongodb+srv://u:p@old.example?w=1", "mongodb+srv://u:p@fresh.ab1cd.mongodb.net/restored?w=1"),
+    ],
+)
+def test_the_address_of_another_server_keeps_user_and_password(
+    context: FakeContext, host: Path, application: object, uri: str, expected: str
+) -> None:
+    context.target = Target("x", "p", mongo=MongoTarget(Secret(uri), "pixelcraft"), host=HostTarget("local", host))
+    fresh = {"mongo_database": "restored", "mongo_server": "mongodb+srv://fresh.ab1cd.mongodb.net"}
+    result = run("host.set_variable", context, name="DATABASE_URL", **fresh)
+    assert read(host)[-1]["DATABASE_URL"] == expected
+    assert "sw0rd" not in f"{result}"
+
+
+@pytest.mark.parametrize("server", ["mongodb://user:word@db", "db.example", "mongodb://db/other", "mongodb://db?a=b"])
+def test_an_address_of_a_server_holds_no_more_than_that(server: str) -> None:
+    with pytest.raises(ValueError, match="mongo_server"):
+        params_of("host.set_variable", name="DATABASE_URL", mongo_database="restored", mongo_server=server)
 
 
 def test_a_masked_secret_is_never_deployed(context: FakeContext, host: Path, application: object) -> None:

@@ -18,6 +18,8 @@ from tests.drills.harness import ROOT, SABOTAGE, Outcome, Project
 pytestmark = pytest.mark.slow
 UPLOADS = ("s3-loss", "uploads-overwritten", "bucket-deleted")
 EVERYTHING = "full-infra-loss"
+DOCUMENTS = "bad-documents"
+IN_PLACE = (*UPLOADS, DOCUMENTS)
 _SMALLER = (
     ("images: 5000, objects: 500", "images: 200, objects: 30"),
     ("images: 50000, objects: 1000", "images: 200, objects: 30"),
@@ -33,7 +35,7 @@ def losses(project: Project) -> Project:
     for name in ("s3-loss", EVERYTHING, "rebuild-database", "rebuild-uploads"):
         text = (ROOT / "runbooks" / f"{name}.yaml").read_text()
         project.write(f"runbooks/{name}.yaml", _IMPATIENT.sub("retry: {attempts: 2, wait: 100ms}", text))
-    for name in (*UPLOADS, EVERYTHING, "bad-migration"):
+    for name in (*UPLOADS, EVERYTHING, "bad-migration", DOCUMENTS):
         text = (ROOT / "drills" / f"{name}.yaml").read_text()
         for before, after in _SMALLER:
             text = text.replace(before, after)
@@ -61,12 +63,12 @@ def fails(outcome: Outcome, step: str, reason: str) -> None:
     assert "Traceback" not in outcome.everything_written
 
 
-@pytest.mark.parametrize("name", ["bad-migration", *UPLOADS, EVERYTHING])
+@pytest.mark.parametrize("name", ["bad-migration", *IN_PLACE, EVERYTHING])
 def test_it_comes_back(losses: Project, sandbox: SandboxState, name: str) -> None:
     outcome = drill(losses, name)
     assert outcome.code == ExitCode.OK, outcome.screen
     assert outcome.report.verdict.word is Word.PASSED
-    database = "pixelcraft" if name in UPLOADS else "pixelcraft_recovered"
+    database = "pixelcraft" if name in IN_PLACE else "pixelcraft_recovered"
     assert_every_file_is_there(servers.up(sandbox.directory), database)
 
 
@@ -108,3 +110,15 @@ def test_a_moment_after_the_loss_fails(losses: Project) -> None:
 def test_a_commit_that_is_none_fails(losses: Project) -> None:
     losses.change("drills/full-infra-loss.yaml", "commit: 1.1.0", "commit: 9.9.9")
     fails(drill(losses, EVERYTHING), "deploy", "no release 9")
+
+
+@pytest.mark.parametrize(
+    ("bad", "step", "reason"),
+    [
+        ('{"sha256": "none", "tags": "dawn"}', "kept", "0 missing, [1-9][0-9]* different, 0 extra"),
+        ("none", "compare", "0 documents to put back, not at least 1"),
+    ],
+)
+def test_bad_documents_that_nobody_named_are_found(losses: Project, bad: str, step: str, reason: str) -> None:
+    losses.change(f"drills/{DOCUMENTS}.yaml", """'{"sha256": "none"}'""", f"'{bad}'")
+    fails(drill(losses, DOCUMENTS), step, reason)

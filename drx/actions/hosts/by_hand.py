@@ -28,8 +28,13 @@ _RUNS = '(.status == "SUCCESS" or .status == "SLEEPING")'
 _RUNNING = f"map(select({_RUNS}))[0]"
 
 
-def database_address(database: str) -> str:
-    """Put another database's name into the environment's own address, as `$value`."""
+def database_address(database: str, server: str | None = None) -> str:
+    """Put another database's name, and its server, into the environment's own address, as `$value`."""
+    if server is not None:
+        scheme, _, host = server.rstrip("/").partition("://")
+        change = f"s#^[a-z+]+://([^/?@]*@)?[^/?]+/?[^?]*#{scheme}://\\1{host}/{database}#"
+        other = "s#(replicaSet|directConnection|loadBalanced)=[^&]*&?##g; s#[?&]$##"
+        return f"value=$(sed -E '{change}; {other}' <<<\"$MONGO_URI\")"
     return f'value=$(sed -E "s#^([a-z+]+://[^/?]+)/?[^?]*#\\1/{database}#" <<<"$MONGO_URI")'
 
 

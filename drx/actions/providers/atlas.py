@@ -28,12 +28,19 @@ _CLUSTER_JSON = "application/vnd.atlas.2024-08-05+json"
 _PAGE = 500
 
 
+class ConnectionStrings(Answer):
+    """Where a cluster can be reached; without users and passwords."""
+
+    srv: str | None = Field(default=None, alias="standardSrv")
+
+
 class Cluster(Answer):
     """A cluster."""
 
     id: str = Field(min_length=1)
     name: str
     state: str = Field(alias="stateName")
+    addresses: ConnectionStrings = Field(default=ConnectionStrings(), alias="connectionStrings")
 
 
 class Snapshot(Answer):

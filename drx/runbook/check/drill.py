@@ -11,6 +11,7 @@ from drx.runbook.check.names import Visible, check_names
 from drx.runbook.check.review import Review, walk
 from drx.runbook.expressions import texts
 from drx.runbook.model import ApproveStep, AskStep, ConfirmStep, Drill, Runbook, RunbookStep, Step
+from drx.runbook.ways import is_taken
 from drx.yaml_source.problems import suggest
 
 RESERVED = ("fault", "detect")
@@ -108,10 +109,17 @@ def _check_unanswered(review: Review, drill: Drill, runbook: Runbook, people: Ma
     for name, spec in runbook.inputs.items():
         if name not in drill.answers and spec.default is None:
             review.error(place, f"nobody gives the input '{name}'", f"Add `{name}: ...` to `answers`")
+    known = _known_inputs(drill, runbook)
     for name, step in people.items():
-        if name not in drill.answers and step.unattended == "fail":
+        if name not in drill.answers and step.unattended == "fail" and ("/" in name or is_taken(step, known)):
             remedy = f"Add `{name}: ...` to `answers`, or `unattended:` to the step"
             review.error(place, f"nobody answers step '{name}' of '{drill.runbook}'", remedy)
+
+
+def _known_inputs(drill: Drill, runbook: Runbook) -> dict[str, object]:
+    """Give the inputs of the runbook that the drill's file settles; those of nested runbooks have other values."""
+    given = {name: drill.answers.get(name, spec.default) for name, spec in runbook.inputs.items()}
+    return {name: value for name, value in given.items() if value is not None and not any(texts(value))}
 
 
 def _check_answer(review: Review, step: Human, value: object, place: tuple[str, ...]) -> None:

@@ -90,8 +90,8 @@ def _check_way_back(review: Review, step: ActionStep, place: Place, is_scenario:
         return
     remedy = "Add `rollback: {action: ...}`, or `rollback: none` if nothing can undo it"
     if spec.effect == "destroy":
-        if spec.targets == ("store",):
-            return  # there is no way back from retention, nor one needed: it keeps what is promised
+        if spec.targets in (("store",), ("atlas",)):
+            return  # there is no way back from retention, nor from a cluster that was listed to be wiped
         report = review.error if is_scenario else review.warn
         report((*place, "action"), f"{step.action} destroys, and '{step.id}' has no rollback", remedy)
     elif not spec.repeatable:
