@@ -73,8 +73,8 @@ docs: schema ## write the reference, the schemas and this repository's plan; bui
 schema: $(READY) ## write the editors' JSON Schemas into docs/schema
 	@$(BIN)/drx schema --output docs/schema
 
-pictures: $(READY) ## draw the README's pictures from a real run
-	@$(BIN)/python docs/pictures/make_pictures.py
+pictures: $(READY) ## draw the README's pictures from real runs
+	@$(BIN)/python -m docs.pictures.make_pictures
 
 clean: ## remove .venv, caches and build products; records of drills stay
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

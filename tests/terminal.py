@@ -26,14 +26,16 @@ class Terminal:
     """A screen of some columns and lines with a program on it; the program is real."""
 
     def __init__(
-        self, command: Sequence[str], folder: Path, *, size: Size = SMALL, term: str = "xterm", **environ: str
-    ) -> None:
+        self, command: Sequence[str], folder: Path, *, size: Size = SMALL, term: str = "xterm",
+        patience: float = _PATIENCE_SECONDS,
+    ) -> None:  # fmt: skip
+        self._patience = patience
         columns, lines = size
         self.screen = pyte.HistoryScreen(columns, lines, history=1000)
         self._stream = pyte.Stream(self.screen)
         self.child = pexpect.spawn(
             command[0], list(command[1:]), cwd=str(folder), dimensions=(lines, columns), timeout=20, encoding="utf-8",
-            env={**os.environ, "TERM": term, "PROMPT_TOOLKIT_NO_CPR": "1", **environ},
+            env={**os.environ, "TERM": term, "PROMPT_TOOLKIT_NO_CPR": "1"},
         )  # fmt: skip
 
     @property
@@ -98,7 +100,7 @@ class Terminal:
         return self.text.partition("» ")[2].partition("\n")[0]
 
     def _until(self, holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + self._patience
         while not holds():
             assert not self.child.closed, self.text
             assert time.monotonic() < deadline, self.text
@@ -111,12 +113,14 @@ class Terminal:
             return
 
 
-def drx(folder: Path, *arguments: str, size: Size = SMALL, term: str = "xterm", **environ: str) -> Terminal:
+def drx(
+    folder: Path, *arguments: str, size: Size = SMALL, term: str = "xterm", patience: float = _PATIENCE_SECONDS,
+) -> Terminal:  # fmt: skip
     """Give drx itself at a terminal, in a project's folder."""
-    return Terminal((str(DRX), *arguments), folder, size=size, term=term, **environ)
+    return Terminal((str(DRX), *arguments), folder, size=size, term=term, patience=patience)
 
 
-def story(project: Project, *arguments: str, size: Size = SMALL, term: str = "xterm", **environ: str) -> Terminal:
+def story(project: Project, *arguments: str, size: Size = SMALL, term: str = "xterm") -> Terminal:
     """Give a run of the project's runbook at a terminal; it may use the actions that tests have."""
     command = (sys.executable, "-m", "tests.runner.attended", str(project.root), *arguments)
-    return Terminal(command, ROOT, size=size, term=term, **environ)
+    return Terminal(command, ROOT, size=size, term=term)

@@ -1,46 +1,125 @@
-"""Draw the README's pictures from real runs: runs drx at a terminal of 96 columns, and keeps what it showed as SVG."""
+"""Draw the README's pictures from real runs, in a sandbox of their own: what a terminal showed is kept as SVG."""
 
 import os
 import re
-import sys
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pexpect
 from rich.console import Console
 from rich.text import Text
 
-WIDTH = 96
+from tests.terminal import ROOT, Size, Terminal, drx
+
 HERE = Path(__file__).parent
-DRX = Path(sys.executable).with_name("drx")
+WIDTH = 96
+TALL: Size = (WIDTH, 60)
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 """rich asks for web fonts; a picture in a repository needs no network."""
+WORKED_ON = ("drx.yaml", "drx.trust.yaml", "runbooks", "drills")
 
 
-def show(arguments: list[str]) -> str:
-    """Run drx at a terminal and give what it showed, colours included."""
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(WIDTH), "LINES": "50"}
-    child = pexpect.spawn(
-        str(DRX), arguments, dimensions=(50, WIDTH), env=environment, encoding="utf-8", timeout=300, cwd=HERE.parents[1]
-    )
-    child.expect(pexpect.EOF)
-    child.close()
-    shown = str(child.before)
-    if child.exitstatus != 0:
-        raise SystemExit(f"drx {' '.join(arguments)} ended with {child.exitstatus}:\n{shown}")
-    return shown.replace("\r\n", "\n").rstrip()
-
-
-def draw(name: str, command: str, shown: str) -> None:
+def draw(name: str, command: str, shown: Text) -> None:
     """Write docs/pictures/<name>.svg."""
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
-    console.print(Text.from_ansi(f"$ {command}\n{shown}"))
+    console.print(Text.assemble(f"$ {command}\n", shown))
     svg = console.export_svg(title=command, unique_id=f"drx-{name}")
     (HERE / f"{name}.svg").write_text(FONT_FACE.sub("", svg))
 
 
+def shown_on(terminal: Terminal) -> Text:
+    """What stands on the screen, colours included, without the empty lines below."""
+    lines = []
+    for number in range(terminal.screen.lines):
+        line = Text()
+        for column in range(terminal.screen.columns):
+            cell = terminal.screen.buffer[number][column]
+            colour = "" if cell.fg == "default" else f" {'yellow' if cell.fg == 'brown' else cell.fg}"
+            style = f"{'bold ' if cell.bold else ''}{'reverse ' if cell.reverse else ''}{colour}".strip()
+            line.append(cell.data, style)
+        line.rstrip()
+        lines.append(line)
+    while lines and not lines[-1].plain:
+        lines.pop()
+    return Text("\n").join(lines)
+
+
+@contextmanager
+def project() -> Iterator[Path]:
+    """A copy of this repository's runbooks, with a sandbox that is taken down again."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "pixelcraft"
+        folder.mkdir()
+        for name in WORKED_ON:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("records"))
+            elif source.exists():
+                shutil.copy(source, folder)
+        try:
+            yield folder
+        finally:
+            drx(folder, "sandbox", "down", patience=120).end()
+
+
+def finished(folder: Path, *arguments: str, wanted: int = 0) -> Terminal:
+    """Run a command to its end, on a screen that holds all of it."""
+    terminal = drx(folder, *arguments, size=TALL, term="xterm-256color", patience=300)
+    code = terminal.end()
+    if code != wanted:
+        raise SystemExit(f"drx {' '.join(arguments)} ended with {code}:\n{terminal.text}")
+    return terminal
+
+
+def incident(folder: Path) -> None:
+    """Walk through db-drop as a person does: its beginning, the restore under way, and a decision."""
+    finished(folder, "sandbox", "up")
+    lose_images(folder)
+    command = ("run", "db-drop", "--env", "sandbox")
+    title = f"drx {' '.join(command)}"
+    terminal = drx(folder, *command, size=TALL, term="xterm-256color", patience=300)
+    terminal.see("When did it start")
+    terminal.type(moment_of(folder), "\r")
+    for label in ("The incident is declared", "Nothing writes to the database", "this is the accident"):
+        terminal.see(label, "Done - the run goes on")
+        if label == "The incident is declared":
+            draw("incident", title, shown_on(terminal))
+        terminal.choose("Done - the run goes on")
+    terminal.see("> restore", " left")
+    draw("restore", title, shown_on(terminal))
+    terminal.choose("Approve - ")
+    code = terminal.end()
+    if code != 0:
+        raise SystemExit(f"{title} ended with {code}:\n{terminal.text}")
+
+
+def lose_images(folder: Path) -> None:
+    """Run `practise`, and type the names of what it drops."""
+    terminal = drx(folder, "run", "practise", "--env", "sandbox", size=TALL, term="xterm-256color", patience=300)
+    for name in ("pixelcraft_recovered", "pixelcraft.images"):
+        terminal.see(f"would destroy {name}")
+        terminal.choose("Type its name")
+        terminal.answer("(Enter: back)", name)
+    code = terminal.end()
+    if code != 0:
+        raise SystemExit(f"practise ended with {code}:\n{terminal.text}")
+
+
+def moment_of(folder: Path) -> str:
+    """When the images were lost: the newest record knows."""
+    newest = max((folder / "drills" / "records").iterdir())
+    found = re.findall(r'"at":"([^"]+)","elapsed"', (newest / "journal.jsonl").read_text())
+    return str(found[-1])
+
+
 def main() -> None:
     """Draw every picture."""
-    draw("drill", "make drill", show(["drill", "db-drop", "--env", "sandbox"]))
+    with project() as folder:
+        incident(folder)
+    with project() as folder:
+        draw("drill", "drx drill db-drop", shown_on(finished(folder, "drill", "db-drop", "--env", "sandbox")))
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def _figures(step: PlannedStep) -> str:
 def _where(target: Target, guard: Guard) -> list[str]:
     named = {kind: text for kind, text in _names(target).items() if text}
     if target.sandbox:
-        return [f"{join(named.values())}: servers to practise on"] if named else ["servers to practise on"]
+        return [f"servers to practise on: {join(named.values())}" if named else "servers to practise on"]
     known = kinds_of(target)
     return [f"{text}{_trust(kind, target, guard) if kind in known else ''}" for kind, text in named.items()] or [
         "this machine"

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from drx.engine.events import Event
 from drx.engine.plan import Plan
 from drx.reports.forecast import Earlier
+from drx.ui.cells import cells, cropped, extra_rows
 from drx.ui.header import Progress, header
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.live import Live
 
 _TIMES_A_SECOND = 2
+_RULE = "─" * 20
+"""Short enough never to be broken where the window becomes narrower."""
 LookUp = Callable[[str], Earlier]
 
 
@@ -35,6 +38,8 @@ class Area:
         self._events: list[Event] = []
         self._progress: dict[str, Progress] = {}
         self._live: Live | None = None
+        self._drawn: Sequence[str] = ()
+        self._width = 0
 
     def begin(self, plan: Plan) -> None:
         """Get to know the run."""
@@ -87,12 +92,23 @@ class Area:
 
     def _render(self) -> "RenderableType":
         from rich.console import Group
-        from rich.rule import Rule
         from rich.text import Text
 
-        first, *others = self.lines() or ("",)
+        if self._live is not None:
+            self._take_back(self._live.console)
+        first, *others = self._drawn = [cropped(line, max(self._width, 1)) for line in self.lines() or ("",)]
         style = "bold reverse" if "(protected)" in first else "bold"
-        shown = [Text(first, style=style), *(Text(line) for line in others)]
+        shown = [Text(_RULE, style="dim"), Text(first, style=style), *(Text(line) for line in others)]
         for text in shown:
-            text.no_wrap, text.overflow = True, "ellipsis"
-        return Group(Rule(style="dim"), *shown)
+            text.no_wrap, text.overflow = True, "crop"
+        return Group(*shown)
+
+    def _take_back(self, console: "Console") -> None:
+        """Where the window has become narrower, lines were broken: erase what rich does not know of."""
+        from rich.control import Control
+        from rich.segment import ControlType
+
+        before, self._width = self._width, console.width
+        more = sum(extra_rows(cells(line), self._width) for line in self._drawn) if self._width < before else 0
+        for _ in range(more):
+            console.control(Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)))

@@ -16,9 +16,13 @@ def cells(text: str) -> int:
 
 def cut(text: str, room: int) -> str:
     """Make harmless text of one line, cut to so many cells."""
-    line = one_line(text)
+    return cropped(one_line(text), room)
+
+
+def cropped(line: str, room: int) -> str:
+    """Cut a harmless line to so many cells; its gaps stay."""
     if line.isascii():
-        return one_line(line, room)
+        return line if len(line) <= room else f"{line[: room - 1]}…"
     from wcwidth import clip, width
 
     return line if width(line) <= room else f"{clip(line, 0, room - 1).rstrip()}…"
@@ -33,3 +37,8 @@ def lines_of(text: str, room: int) -> list[str]:
 
     endless = any(width(word) > room and not word.isascii() for word in text.split())
     return wrap_wide(text, room, break_long_words=endless, break_on_hyphens=False) or [""]
+
+
+def extra_rows(width: int, columns: int) -> int:
+    """How many more rows than one a line takes on a screen of so many columns."""
+    return max(width - 1, 0) // max(columns, 1)

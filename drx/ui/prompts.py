@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from drx.reports.text import visible
-from drx.ui.cells import cut, lines_of
+from drx.ui.cells import cut, extra_rows, lines_of
 from drx.ui.keyboard import echoed, forget_typed
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class RichPrompts:
             self._application = application
         application.erase_when_done = True
         self._put_below(application)
+        _stay_whole(application)
         _leave_out_the_mouse(application)
         try:
             with patch_stdout(raw=True):
@@ -170,6 +171,32 @@ class LinePrompts:
 
     def withdraw(self) -> None:
         self._withdrawn.set()
+
+
+def _stay_whole(application: "Application[object]") -> None:
+    """Where the window becomes narrower, lines above the cursor are broken: begin to erase that much further up."""
+    drawn = shutil.get_terminal_size().columns
+    resized = application._on_resize
+
+    def go_up(_: object = None) -> None:
+        nonlocal drawn
+        before, drawn = drawn, shutil.get_terminal_size().columns
+        screen = application.renderer.last_rendered_screen
+        if screen is not None and drawn < before:
+            cursor = screen.get_cursor_position(application.layout.current_window)
+            rows = (
+                max((x for x, sign in screen.data_buffer[y].items() if sign.char.strip()), default=0) + 1
+                for y in range(cursor.y)
+            )
+            application.output.cursor_up(sum(extra_rows(row, drawn) for row in rows) + cursor.x // drawn)
+
+    def erase_all() -> None:
+        go_up()
+        resized()
+
+    # It is noticed by whichever comes first, and there is no public way to hear of the one.
+    application.before_render += go_up
+    application._on_resize = erase_all  # type: ignore[method-assign]
 
 
 def _hanging(text: str, room: int) -> str:
