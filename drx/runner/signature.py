@@ -4,6 +4,7 @@ The signature is `ssh-keygen -Y sign` over journal.jsonl in the namespace `drx`;
 """
 
 import subprocess
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 from drx.errors import DrxError, UsageError
@@ -12,6 +13,8 @@ from drx.runner.record import SIGNATURE
 
 _NAMESPACE = "drx"
 _SECONDS = 60
+_BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
+_LINE = 70  # characters of base64, as in the PROTOCOL.sshsig of OpenSSH
 
 
 def sign(record: Path, key: Path) -> Path:
@@ -37,6 +40,8 @@ def check_signature(record: Path, signers: Path | None) -> tuple[str, list[str]]
         sound = _ssh_keygen("check-novalidate", "-s", str(signature), given=journal)
         if sound.returncode:
             return "", [f"{signature} is not a signature of this journal: {_last_line(sound.stderr or sound.stdout)}"]
+        if not _as_written(signature.read_bytes()):
+            return "", [f"{signature} is not as ssh-keygen writes it: it was changed after it was made"]
         key = _last_line(sound.stdout).rpartition(" key ")[2]
         if signers is None or not signers.is_file():
             return f"signature: made with the key {key}; no file of signers says whose that is", []
@@ -50,6 +55,17 @@ def check_signature(record: Path, signers: Path | None) -> tuple[str, list[str]]
     if valid.returncode:
         return "", [f"{signature} of {who} does not count: {_last_line(valid.stderr or valid.stdout)}"]
     return f"signature: by {who}, with the key {key}", []
+
+
+def _as_written(signature: bytes) -> bool:
+    """Whether it is in the one form that ssh-keygen writes, which also takes others: a byte may have been changed."""
+    body = signature.removeprefix(_BEGIN).removesuffix(_END)
+    try:
+        encoded = b64encode(b64decode(body.replace(b"\n", b""), validate=True))
+    except ValueError:
+        return False
+    lines = [encoded[start : start + _LINE] + b"\n" for start in range(0, len(encoded), _LINE)]
+    return signature == _BEGIN + b"".join(lines) + _END
 
 
 def _ssh_keygen(action: str, *arguments: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":

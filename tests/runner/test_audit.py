@@ -1,6 +1,7 @@
 """Records as evidence: intact ones are found intact, and a single changed byte anywhere is found."""
 
 import io
+import random
 import shutil
 import subprocess
 import tarfile
@@ -202,6 +203,40 @@ def test_signatures_of_strangers_and_of_other_journals_do_not_count(record: Path
 
     (record / SIGNATURE).write_bytes(b"scribble")
     assert "is not a signature of this journal" in "\n".join(audit(record, signers).problems)
+
+
+@needs_ssh
+@pytest.mark.slow
+def test_every_changed_byte_of_a_signature_is_found(record: Path, tmp_path: Path) -> None:
+    signers = tmp_path / "signers"
+    signers.write_text(f"ada {_key(tmp_path, 'ada').with_suffix('.pub').read_text()}")
+    content = sign(record, tmp_path / "ada").read_bytes()
+    assert audit(record, signers).intact
+
+    for place in range(len(content)):
+        changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        (record / SIGNATURE).write_bytes(changed)
+        assert SIGNATURE in "\n".join(audit(record, signers).problems), place
+
+
+@needs_ssh
+@pytest.mark.slow
+def test_flips_anywhere_in_a_signed_record_are_found(record: Path, tmp_path: Path) -> None:
+    sign(record, _key(tmp_path, "ada"))
+    chance = random.Random(20261126)  # the same places every time
+    evidence = sorted(path for path in record.rglob("*") if path.is_file() and path.name != "journal.lock")
+    assert audit(record).intact
+
+    for _ in range(300):
+        path = chance.choice([path for path in evidence if path.stat().st_size])
+        path.chmod(0o600)
+        content = path.read_bytes()
+        place, bit = chance.randrange(len(content)), 1 << chance.randrange(8)
+        path.write_bytes(content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :])
+        assert not audit(record).intact, f"{path.name} at {place}, {bit}"
+        path.write_bytes(content)
+
+    assert audit(record).intact
 
 
 @needs_ssh
