@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ import pytest
 
 from drx.backup.stores import open_store
 from drx.backup.stores.base import S3Address, Store
+from drx.backup.stores.s3 import S3Store
+from drx.backup.uploads.backup import Pass
+from drx.backup.uploads.patience import Patience
+from drx.backup.uploads.points import list_points
+from drx.backup.uploads.verify import missing
 from drx.errors import StoreError
 from drx.journal import JOURNAL
 from drx.runner.copying import Copier, Shelf
@@ -111,6 +117,18 @@ def test_the_backup_policy_is_enough_to_write_and_read(iam: Iam) -> None:
     ]
     assert list(store.unfinished("svc/")) == []
     assert iam.store(UPLOADS, "backup").get("there") == b"content"
+
+
+@pytest.mark.slow
+def test_the_backup_policy_is_enough_for_the_uploads(iam: Iam) -> None:
+    s3 = iam.client("s3")
+    s3.put_bucket_versioning(Bucket=UPLOADS, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=UPLOADS, Key="tagged", Body=b"t", Tagging="team=web")
+    source, store = iam.store(UPLOADS, "backup"), iam.store(BACKUPS, "backup")
+    assert isinstance(source, S3Store)
+    taken = Pass(source, store, "svc", "p", Patience(time.sleep), lambda: None, lambda *_: None).run()
+    assert (taken.failures, taken.copied) == ([], 2)
+    assert missing(iam.store(BACKUPS, "look"), "svc", list_points(store, "svc")[0], lambda: None) == 0
 
 
 @pytest.mark.slow
