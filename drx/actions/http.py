@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drx.actions.web import Reply
 
 _SHOWN_BODY = 300
+_ENOUGH_SECONDS = 1.0
 _LARGEST_JSON = 1 << 14
 
 
@@ -119,19 +120,22 @@ def wait_for_http(params: WaitForHttp, context: Context) -> Result:
     parse_url(params.url)
     began = time.monotonic()
     requests = 0
+    told: StepError | None = None
     while True:
         requests += 1
         left = params.within.total_seconds() - (time.monotonic() - began)
+        seconds = min(params.timeout.total_seconds(), max(left, 0.1))
         try:
-            seconds = min(params.timeout.total_seconds(), max(left, 0.1))
             result = _result(_exchange(params, seconds, context), params, context)
         except Cancelled:
             raise
         except StepError as error:
+            if told is None or seconds >= min(params.timeout.total_seconds(), _ENOUGH_SECONDS):
+                told = error  # an attempt that had next to no time says nothing about the server
             left = params.within.total_seconds() - (time.monotonic() - began)
             if left <= 0:
                 within = show_duration(params.within)
-                raise StepError(f"not well within {within}: {error.message}", error.remedy, lines=error.lines) from None
+                raise StepError(f"not well within {within}: {told.message}", told.remedy, lines=told.lines) from None
             context.sleep(min(params.every.total_seconds(), left))
             continue
         seconds = round(time.monotonic() - began, 3)

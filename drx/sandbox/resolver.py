@@ -9,7 +9,7 @@ import socketserver
 import struct
 import threading
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,13 @@ import dns.rdatatype
 import dns.rrset
 
 from drx.errors import DrxError
-from drx.sandbox.state import ZONE, load_state
+from drx.sandbox.state import LOOPBACK, ZONE, load_state
 from drx.sandbox.zone import connect_route53, find_zone, records_of
 
 _ZONE = dns.name.from_text(ZONE)
 _LENGTH = struct.Struct("!H")
 _TCP_SECONDS = 5.0
+_ATTEMPTS = 20
 
 
 def answer(query: dns.message.QueryMessage, record_sets: Iterable[dict[str, Any]]) -> dns.message.Message:
@@ -65,6 +66,7 @@ class _Zone:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._client: tuple[str, Any] | None = None
 
     def reply(self, wire: bytes) -> bytes | None:
         """Answer one message; None for what is no query."""
@@ -83,11 +85,17 @@ class _Zone:
             return failed.to_wire()
 
     def _records(self) -> Iterable[dict[str, Any]]:
-        with closing(connect_route53(load_state(self._directory).route53)) as client:
-            zone = find_zone(client)
-            if zone is None:
-                raise DrxError(f"there is no zone {ZONE}", "Run 'drx sandbox up'")
-            return records_of(client, zone)
+        client = self._connected(load_state(self._directory).route53)
+        zone = find_zone(client)
+        if zone is None:
+            raise DrxError(f"there is no zone {ZONE}", "Run 'drx sandbox up'")
+        return records_of(client, zone)
+
+    def _connected(self, endpoint: str) -> Any:
+        """A client of Route 53; it may answer elsewhere after it was started anew."""
+        if self._client is None or self._client[0] != endpoint:
+            self._client = endpoint, connect_route53(endpoint)
+        return self._client[1]
 
 
 class _Udp(socketserver.BaseRequestHandler):
@@ -124,14 +132,27 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, required=True, help="the sandbox's directory")
     parser.add_argument("--port", type=int, default=0, help="0: the system chooses")
     options = parser.parse_args()
-    zone = _Zone(options.directory)
-    with _UdpServer(("127.0.0.1", options.port), _Udp) as udp:
-        udp.zone = zone  # type: ignore[attr-defined]
-        with _TcpServer(("127.0.0.1", udp.server_address[1]), _Tcp) as tcp:
-            tcp.zone = zone  # type: ignore[attr-defined]
-            signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=tcp.shutdown).start())
-            threading.Thread(target=udp.serve_forever, daemon=True).start()
-            tcp.serve_forever(poll_interval=0.05)
+    udp, tcp = _listen(options.port, _Zone(options.directory))
+    with udp, tcp:
+        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=tcp.shutdown).start())
+        threading.Thread(target=udp.serve_forever, daemon=True).start()
+        tcp.serve_forever(poll_interval=0.05)
+
+
+def _listen(port: int, zone: _Zone) -> tuple[_UdpServer, _TcpServer]:
+    """Listen on one port by both protocols; one that the system chose may be free for one of them only."""
+    for attempt in range(_ATTEMPTS):
+        tcp = _TcpServer((LOOPBACK, port), _Tcp)
+        try:
+            udp = _UdpServer((LOOPBACK, tcp.server_address[1]), _Udp)
+        except OSError:
+            tcp.server_close()
+            if port or attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        tcp.zone = udp.zone = zone  # type: ignore[attr-defined]
+        return udp, tcp
+    raise AssertionError
 
 
 if __name__ == "__main__":

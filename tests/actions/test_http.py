@@ -67,6 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _slow(self) -> None:
         time.sleep(3)
 
+    def _hesitates(self) -> None:
+        time.sleep(0.3)
+        self._send(503, BODY)
+
     def _dribbles(self) -> None:
         self.wfile.write(b"HTTP/1.1 200 OK\r\n")
         for number in range(40):
@@ -274,6 +278,13 @@ def test_waiting_goes_on_until_its_time_is_over(context: FakeContext, site: Site
     with pytest.raises(StepError, match=r"not well within 0\.3s"):
         run("http.wait", context, url=f"{site.url}/broken", within="300ms", every="1s")
     assert 0.3 <= time.monotonic() - began < 0.6
+    assert len(site.requests) == 2
+
+
+def test_an_attempt_that_was_cut_short_does_not_hide_what_is_wrong(context: FakeContext, site: Site) -> None:
+    """The second request has too little time left for any answer."""
+    with pytest.raises(StepError, match=r"not well within 0\.5s: .*answered 503"):
+        run("http.wait", context, url=f"{site.url}/hesitates", within="500ms", every="100ms")
     assert len(site.requests) == 2
 
 
