@@ -31,7 +31,8 @@ class AlwaysWell(BaseHTTPRequestHandler):
 def main(directory: Path) -> None:
     """Serve at the application's address until it is ended; at SIGHUP, seem to have run anew."""
     write_atomically(directory / PID, str(os.getpid()).encode())
-    server = _listen(load_state(directory).member(APP).port)
+    application = load_state(directory).member(APP)
+    server = _listen(application.address, application.port)
 
     def say_ready(*_: object) -> None:
         write_atomically(ready_path(directory), str(os.getpid()).encode())
@@ -41,11 +42,11 @@ def main(directory: Path) -> None:
     server.serve_forever(poll_interval=0.05)
 
 
-def _listen(port: int) -> ThreadingHTTPServer:
+def _listen(address: str, port: int) -> ThreadingHTTPServer:
     deadline = time.monotonic() + 10
     while True:
         try:
-            return ThreadingHTTPServer(("127.0.0.1", port), AlwaysWell)
+            return ThreadingHTTPServer((address, port), AlwaysWell)
         except OSError:  # the application has not quite gone
             if time.monotonic() > deadline:
                 raise

@@ -28,7 +28,6 @@ from drx.sandbox.host import ready_path
 from drx.sandbox.ledger import read_history
 from drx.sandbox.state import (
     ACCESS_KEY,
-    APP,
     BUCKETS,
     DATABASE,
     SECRET_KEY,
@@ -181,14 +180,13 @@ def replace_application(state: SandboxState) -> None:
 
     It even seems to run anew at each SIGHUP, as a supervisor would have it.
     """
-    app = state.member(APP)
-    os.kill(app.pid, signal.SIGKILL)
+    ready = ready_path(state.directory)
+    os.kill(int(ready.read_text()), signal.SIGKILL)
     log = (state.directory / "impostor.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-P", str(IMPOSTOR), str(state.directory)],
         stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
-    ready = ready_path(state.directory)
     while ready.read_text() != str(process.pid):
         if process.poll() is not None:
             sys.exit("the impostor did not start")

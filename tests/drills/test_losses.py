@@ -16,12 +16,13 @@ from drx.sandbox.state import ACCESS_KEY, SECRET_KEY, UPLOADS_BUCKET, SandboxSta
 from tests.drills.harness import ROOT, SABOTAGE, Outcome, Project
 
 pytestmark = pytest.mark.slow
-UPLOADS = ("s3-loss", "uploads-overwritten", "bucket-deleted")
+UPLOADS = ("s3-loss", "uploads-overwritten", "uploads-purged", "bucket-deleted")
 EVERYTHING = "full-infra-loss"
 DOCUMENTS = "bad-documents"
 IN_PLACE = (*UPLOADS, DOCUMENTS)
 _SMALLER = (
     ("images: 5000, objects: 500", "images: 200, objects: 30"),
+    ("images: 1000, objects: 200", "images: 200, objects: 30"),
     ("images: 50000, objects: 1000", "images: 200, objects: 30"),
     ("with: {images: 3000}", "with: {images: 1200, objects: 30}"),
     ("for: 3s", "for: 500ms"),
@@ -87,6 +88,8 @@ def assert_every_file_is_there(state: SandboxState, database: str) -> None:
 @pytest.mark.parametrize(
     ("name", "spoiling", "step", "reason"),
     [
+        ("bad-migration", "alter_document_in_base", "kept", "0 missing, 1 different, 0 extra"),
+        ("uploads-purged", "delete_stored_uploads", "restore", "could not be brought back"),
         ("bucket-deleted", "delete_stored_uploads", "restore", "could not be brought back"),
         ("bucket-deleted", "delete_inventories", "references", "missing"),
         (EVERYTHING, "delete_copied_bases", "choose", "base"),
@@ -97,6 +100,26 @@ def assert_every_file_is_there(state: SandboxState, database: str) -> None:
 def test_a_backup_that_lacks_something_fails(losses: Project, name: str, spoiling: str, step: str, reason: str) -> None:
     spoil(losses, name, spoiling)
     fails(drill(losses, name), step, reason)
+
+
+def spoil_before(project: Project, runbook: str, step: str, spoiling: str) -> None:
+    """Have it done while the runbook recovers, just before one of its steps."""
+    command = f"[{sys.executable}, -P, {SABOTAGE}, {project.sandbox}, {spoiling}]"
+    spoiled = f"  - {{id: spoil, action: shell.run, with: {{command: {command}}}, expect: 1s}}\n\n  - id: {step}\n"
+    project.change(f"runbooks/{runbook}.yaml", f"  - id: {step}\n", spoiled)
+
+
+def test_a_file_that_came_back_with_other_bytes_fails(losses: Project) -> None:
+    spoil_before(losses, "s3-loss", "references", "alter_upload")
+    fails(drill(losses, "bucket-deleted"), "references", "1 different")
+
+
+def test_an_application_that_is_another_one_fails(losses: Project) -> None:
+    """It answers 200 to everything at the new address; that it does not serve the images is found by asking for one."""
+    spoil_before(losses, EVERYTHING, "healthy", "replace_application")
+    outcome = drill(losses, EVERYTHING)
+    fails(outcome, "served", "gave 2 bytes with SHA-256")
+    assert "healthy" not in outcome.failures
 
 
 def test_a_moment_after_the_loss_fails(losses: Project) -> None:
