@@ -87,7 +87,7 @@ def incident(folder: Path) -> None:
         if label == "The incident is declared":
             draw("incident", title, shown_on(terminal))
         terminal.choose("Done - the run goes on")
-    terminal.see("> restore", " left")
+    terminal.see("> restore", "/s  00:")
     draw("restore", title, shown_on(terminal))
     terminal.choose("Approve - ")
     code = terminal.end()

@@ -49,6 +49,8 @@ def forecast(plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier) -> Fo
         if found is None or found.status in BUSY or found.status in _OPEN:
             gone = now - found.started if found and found.status in BUSY else timedelta()
             times = earlier.get(step.id, ())
+            if found is None and step.when is not None and not times:
+                continue  # nobody knows whether it will be needed, and it never was
             half, most = _spread(times) if times else (step.expect or timedelta(),) * 2
             likely += max(half - gone, timedelta())
             late += max(most - gone, timedelta())

@@ -72,7 +72,7 @@ def _figures(step: PlannedStep) -> str:
         case _:
             who = ""
     time = show_target(step.expect) if step.expect is not None else ""
-    return join((who, time, "then recovered" if step.recovered else ""))
+    return join((who, time, "if needed" if step.when else "", "then recovered" if step.recovered else ""))
 
 
 def _where(target: Target, guard: Guard) -> list[str]:
@@ -104,7 +104,8 @@ def _trust(kind: Kind, target: Target, guard: Guard) -> str:
 def _how_long(plan: Plan, steps: list[PlannedStep], facts: RunFacts, earlier: Earlier, now: datetime) -> str:
     found = forecast(plan, facts, now, earlier)
     last = next((index for index, step in enumerate(steps) if step.recovered), len(steps))
-    people = sum((step.expect or timedelta() for step in steps[:last] if isinstance(step.work, Human)), timedelta())
+    asking = (step for step in steps[:last] if isinstance(step.work, Human) and not step.when)
+    people = sum((step.expect or timedelta() for step in asking), timedelta())
     late = f", at most {show_target(_whole(found.late))} in nine of ten" if found.late > found.likely else ""
     waiting = f", {show_target(people)} of it for people" if people else ""
     target = facts.rto.target
