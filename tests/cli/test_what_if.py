@@ -69,7 +69,10 @@ def test_the_line_of_drx_yaml_that_would_do(question: str, line: str, capsys: Ca
 def test_no_schedule_is_fast_enough_for_nothing_lost(capsys: Capture) -> None:
     shown = answer("rpo=0", capsys)
     assert "No schedule is that fast" in shown
-    assert "a write counts once it is elsewhere too | a second set of servers | this one" in shown
+    assert (
+        "a write counts once it is elsewhere too | twice the infrastructure: a second set of servers | this one"
+        in shown
+    )
 
 
 def test_what_another_rto_takes(capsys: Capture) -> None:

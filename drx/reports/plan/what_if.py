@@ -17,19 +17,27 @@ _EVERY = (30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1)
 _SHOWN = 3
 
 _RPO_WAYS = (
-    (timedelta(0), "synchronous replication: a write counts once it is elsewhere too", "a second set of servers"),
+    (
+        timedelta(0),
+        "synchronous replication: a write counts once it is elsewhere too",
+        "twice the infrastructure: a second set of servers",
+    ),
     (
         30 * _MINUTE,
         "slices every few minutes, or a provider's continuous backup",
-        "many small uploads; a job that must not be missed",
+        "moderate to high: many small uploads; a job that must not be missed",
     ),
-    (_DAY - _HOUR, "slices every half hour, a base every night", "little"),
-    (timedelta.max, "a base every night", "least"),
+    (_DAY - _HOUR, "slices every half hour, a base every night", "moderate: small uploads all day, and a copy of each"),
+    (timedelta.max, "a base every night", "low"),
 )
 _RTO_WAYS = (
-    (_MINUTE, "hot standby: fails over by itself", "a second set of servers, always in use"),
-    (_HOUR, "warm standby, or a restore that is drilled and mostly automatic", "a standby that waits, or drills"),
-    (timedelta.max, "cold restore: provision, download, restore", "little, until the day it is needed"),
+    (_MINUTE, "hot standby: fails over by itself", "twice the infrastructure: a second set of servers, always in use"),
+    (
+        _HOUR,
+        "warm standby, or a restore that is drilled and mostly automatic",
+        "moderate: a standby that waits, or drills that are held",
+    ),
+    (timedelta.max, "cold restore: provision, download, restore", "low, until the day it is needed"),
 )
 """Up to which objective a way is needed, what it is, and what it costs."""
 
