@@ -218,6 +218,7 @@ def test_an_installed_package_has_the_runbooks(folder: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # 50,000 images
 @pytest.mark.parametrize("given", [sandbox_answers("shop"), answers()], ids=["sandbox", "production by hand"])
 def test_what_was_written_is_drilled_at_once(folder: Path, capsys: Capture, given: Answers) -> None:
     write(starter_of(given).files, folder)
