@@ -42,10 +42,10 @@ layers: $(READY) ## who may import whom (import-linter)
 	@$(BIN)/lint-imports
 
 unit: $(READY) ## the quick tests, against real servers
-	@$(BIN)/pytest -q -n 2 -m "not slow"
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m "not slow"
 
 slow: $(READY) ## the slow tests: kills, sabotage, large data
-	@$(BIN)/pytest -q -n 2 -m slow --timeout 900
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m slow --timeout 900
 
 bench: $(READY) ## measure, print, assert nothing
 	@$(BIN)/python -m compileall -q drx

@@ -38,7 +38,7 @@ def _read_json(value: object) -> object:
         raise ValueError('this is no query. Write it like {"sha256": "none"}') from None
 
 
-_QUERY = WithJsonSchema({"type": ["object", "string", "null"]})
+_QUERY = WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}, {"type": "null"}]})
 
 
 class Place(Params):
