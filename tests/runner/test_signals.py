@@ -111,7 +111,9 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_nothing_running(project: Proje
     assert code in (ExitCode.INTERRUPTED, ExitCode.FAILED)
     assert _left(mark) == []
     assert project.resume() is ExitCode.FAILED
-    assert file.read_text().split() == ["tidy"]
+    started = [fact.attempt for fact in project.facts if isinstance(fact, StepStarted) and fact.step == "tidy"]
+    assert started in ([1], [1, 2])  # the second Ctrl-C may strike while it tidies: then it does so again
+    assert 1 <= len(file.read_text().split()) <= len(started)
 
 
 def test_a_killed_process_leaves_a_whole_journal_and_the_rest_is_done(project: Project) -> None:
