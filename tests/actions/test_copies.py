@@ -99,6 +99,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locking, "_LOOK_SECONDS", 0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatience")
 def test_a_slice_waits_for_no_base_and_an_emergency_for_nobody(
     context: FakeContext,

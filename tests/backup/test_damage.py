@@ -105,7 +105,8 @@ def places(store: Store, choose: random.Random, count: int) -> Iterator[Place]:
         yield Place(key, choose.choice(["flip", "flip", "flip", "cut"]), choose.randrange(sizes[key]))
 
 
-@pytest.mark.parametrize("kind", ["directory", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["directory", "s3"])
 def test_whatever_is_flipped_cut_or_removed_is_named_and_not_restored(
     kind: str, database: Db, into: str, open_a_store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,7 @@ def restored_of(place: Place, manifest: Manifest, store: Store, good: bytes, tar
     return [raw for raw in there if raw in damaged]
 
 
+@pytest.mark.slow
 def test_a_base_under_way_is_no_damage_and_one_without_its_manifest_is(
     database: Db, open_a_store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +162,7 @@ def test_a_base_under_way_is_no_damage_and_one_without_its_manifest_is(
     assert (found.backups, len(found.slices), found.damaged) == ((manifest,), 2, ())
 
 
+@pytest.mark.slow
 def test_a_backup_in_another_ones_place_is_named(
     database: Db, open_a_store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ def _restored(client: Client, store: Store, manifest: Manifest, until: Timestamp
     return model.snapshot(client, into).described()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_a_differential_stands_for_the_slices_before_it(
     mongo_client: Client, store: Store, into: str, seed: int

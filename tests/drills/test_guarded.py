@@ -93,6 +93,7 @@ def test_a_protected_environment(production: Production) -> None:
     production.refused(outcome, before, "'production' is protected")
 
 
+@pytest.mark.slow
 def test_a_protected_server_under_another_name(production: Production) -> None:
     trusted = production.project.drx("trust", "production", "--yes")
     assert trusted.code == ExitCode.OK, trusted.screen

@@ -144,6 +144,7 @@ NEEDS_THE_REST = ("rto: 1m", "outputs.tts }}")
 INDEPENDENT = [mistake for mistake in MISTAKES if mistake[1] not in NEEDS_THE_REST]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.sampled_from(INDEPENDENT), min_size=2, max_size=12, unique_by=line_of))
 def test_mistakes_neither_hide_nor_cause_each_other(mistakes: list[tuple[str, str, str]]) -> None:

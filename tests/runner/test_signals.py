@@ -69,6 +69,7 @@ def test_a_signal_aborts_rolls_back_and_cleans_up(project: Project, number: sign
     assert (project.record / "report.md").exists()
 
 
+@pytest.mark.slow
 def test_a_cleanup_that_hangs_is_cut_short_after_the_grace(project: Project) -> None:
     file = project.root / "tally"
     undo = "rollback: {action: test.slow, with: {seconds: 60s}}"

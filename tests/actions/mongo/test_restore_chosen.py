@@ -87,6 +87,7 @@ def test_nothing_gives_way_to_a_damaged_base(
     assert not context.created
 
 
+@pytest.mark.slow
 def test_instead_of_a_base_that_lacks_an_object_the_one_before_is_taken(
     context: FakeContext, database: Documents, into: str, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_to_replace_is_to_destroy() -> None:
     assert _effect("mongo.restore", into="x", replace=True) == "destroy"
 
 
+@pytest.mark.slow
 def test_every_way_to_name_a_moment_leads_there(context: FakeContext, database: Documents, into: str) -> None:
     fill(database)
     run("backup.base", context)
