@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
 
-from drx.engine.plan import Group, Phase, Plan
+from drx.engine.plan import Group, Phase, Plan, PlannedStep
 from drx.engine.visit import BROKEN, Status
 from drx.reports.shapes import RunFacts
+from drx.runbook.expressions import ExpressionError, evaluate
 
 Earlier = Mapping[str, Sequence[float]]
 """How many seconds each step took in earlier runs of the same runbook, by its id."""
@@ -49,8 +50,8 @@ def forecast(plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier) -> Fo
         if found is None or found.status in BUSY or found.status in _OPEN:
             gone = now - found.started if found and found.status in BUSY else timedelta()
             times = earlier.get(step.id, ())
-            if found is None and step.when is not None and not times:
-                continue  # nobody knows whether it will be needed, and it never was
+            if found is None and not times and not _is_planned(step, plan):
+                continue
             half, most = _spread(times) if times else (step.expect or timedelta(),) * 2
             likely += max(half - gone, timedelta())
             late += max(most - gone, timedelta())
@@ -59,6 +60,18 @@ def forecast(plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier) -> Fo
         if step.recovered:
             break
     return Forecast(likely, late, runs, planned)
+
+
+def _is_planned(step: PlannedStep, plan: Plan) -> bool:
+    """Whether a step is needed, as far as the inputs' defaults tell; what earlier steps will tell, nobody knows yet."""
+    if step.when is None:
+        return True
+    prefix = f"{step.scope}/" if step.scope else ""
+    given = {spec.name.removeprefix(prefix): spec.default for spec in plan.inputs if spec.name.startswith(prefix)}
+    try:
+        return bool(evaluate(step.when, {**plan.constants, "inputs": given}))
+    except ExpressionError:
+        return False
 
 
 def _spread(times: Sequence[float]) -> tuple[timedelta, timedelta]:
