@@ -73,7 +73,9 @@ class Terminal:
     def choose(self, label: str) -> None:
         """Wait for a choice of this label, move to it, and take it."""
         self.see("» ", label)
+        deadline = time.monotonic() + self._patience
         while not (pointed := self._pointed).startswith(label):
+            assert time.monotonic() < deadline, self.text
             self.type(DOWN)
             self.see_no_more(f"» {pointed}")
         self.type(ENTER)
@@ -97,7 +99,8 @@ class Terminal:
     @property
     def _pointed(self) -> str:
         """The choice that Enter would take."""
-        return self.text.partition("» ")[2].partition("\n")[0]
+        _, pointer, rest = self.text.rpartition("» ")
+        return rest.partition("\n")[0] if pointer else ""
 
     def _until(self, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + self._patience

@@ -19,7 +19,8 @@ def provision(params: Provision, context: Context) -> Result:
     """Start the servers of a sandbox that are gone: where their disks are gone too, they are empty.
 
     It stands for what your infrastructure code does after the loss of a region: a database server, a bucket service and
-    a host with the application's releases. The host has another address than the one that is gone.
+    a host with the application's releases. The host has another address than the one that is gone;
+    its name still leads to the old one.
     """
     from drx.sandbox.actions import directory_of
     from drx.sandbox.servers import status, up
@@ -27,6 +28,6 @@ def provision(params: Provision, context: Context) -> Result:
     directory = directory_of(context)
     gone = [each.member.name for each in status(directory) if each.condition == "dead"]
     context.check()
-    address = up(directory).member(APP).address
+    address = up(directory, point_name=False).member(APP).address
     said = f"started {', '.join(gone)}" if gone else "all servers run already"
     return Result({"started": list(gone), "address": address}, (said, f"the application's host is {address}"))

@@ -46,10 +46,11 @@ class MemberStatus:
     condition: Literal["running", "not answering", "dead"]
 
 
-def up(directory: Path) -> SandboxState:
+def up(directory: Path, *, point_name: bool = True) -> SandboxState:
     """Start every server that does not run, side by side, and wait until all of them answer.
 
     A second call changes nothing; a member that died is started again on its data and, if it is free, on its port.
+    Without `point_name`, the application's name goes on leading where it led.
     Raises UsageError where the servers are not installed, DrxError with the end of the log if a member does not start;
     what this call started is ended again.
     """
@@ -66,7 +67,7 @@ def up(directory: Path) -> SandboxState:
             make_buckets(state)
             _prepare_host(state, before)
             write_releases(directory, partial(start_script, directory, state.member(APP)))
-            state = state.model_copy(update={"zone": make_zone(state)})
+            state = state.model_copy(update={"zone": make_zone(state, point=point_name)})
             write_state(state)
             _await_answers(state)
         except BaseException:

@@ -28,14 +28,18 @@ def connect_route53(endpoint: str) -> Any:
     )
 
 
-def make_zone(state: SandboxState) -> str:
-    """Make the zone, let the application's name lead to it where it leads nowhere yet, and give the zone's id."""
+def make_zone(state: SandboxState, *, point: bool) -> str:
+    """Make the zone and give its id.
+
+    The application's name leads to it afterwards; without `point` only if it led nowhere before.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         with closing(connect_route53(state.route53)) as client:
             zone = find_zone(client) or _create(client)
-            if not any(each["Name"].rstrip(".") == APP_NAME for each in records_of(client, zone)):
+            found = any(each["Name"].rstrip(".") == APP_NAME for each in records_of(client, zone))
+            if point or not found:
                 _point(client, zone, state.member(APP).address)
     except (BotoCoreError, ClientError) as error:
         raise DrxError(f"the sandbox's zone cannot be made: {error}", f"Read {state.directory}/logs") from error

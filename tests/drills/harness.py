@@ -19,7 +19,7 @@ from drx.runner.record import REPORT_JSON
 ROOT = Path(__file__).resolve().parents[2]
 DRX = Path(sys.executable).with_name("drx")
 SABOTAGE = Path(__file__).with_name("sabotage.py")
-TIMEOUT_SECONDS = 100
+TIMEOUT_SECONDS = 240
 IMAGES = 600
 _SMALLER = (
     ("drills", "action: sandbox.seed}", f"action: sandbox.seed, with: {{users: 50, images: {IMAGES}, objects: 40}}}}"),

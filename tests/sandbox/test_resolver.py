@@ -13,6 +13,7 @@ import pytest
 
 from drx.config import Target
 from drx.errors import StepError
+from drx.sandbox import servers
 from drx.sandbox.resolver import answer
 from drx.sandbox.state import APP_NAME, RESOLVER, SandboxState
 from drx.sandbox.zone import connect_route53, records_of
@@ -107,3 +108,14 @@ def test_a_name_or_a_resolver_that_is_not_there_is_said(context: FakeContext) ->
     context.seconds = 0.2
     with pytest.raises(StepError, match="stopped"):
         run("dns.resolve", context, name="nosuch.pixelcraft.test")
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_name_that_an_earlier_drill_left_behind_leads_home_at_the_next_start(
+    running: SandboxState, context: FakeContext
+) -> None:
+    run("dns.point", context, name=APP_NAME, value="127.0.0.9")
+    servers.up(running.directory, point_name=False)
+    assert run("dns.resolve", context, name=APP_NAME).outputs["address"] == "127.0.0.9"
+    servers.up(running.directory)
+    assert run("dns.resolve", context, name=APP_NAME).outputs["address"] == running.member("app").address
