@@ -88,7 +88,6 @@ def clean(shown: str) -> None:
         assert shown.count(part) <= 1, shown
 
 
-@pytest.mark.xfail(strict=False, reason="tmux reflows before it tells the size: a redraw in between leaves a line over")
 def test_resizing_leaves_nothing_over(window: Tmux, project: Project) -> None:
     window.see("INCIDENT story in lab", "> slow ", " left")
     for size in (NARROW, LARGE, SMALL):
