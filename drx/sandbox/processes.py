@@ -5,12 +5,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
 _LISTENING = "0A"
-_POLL_SECONDS = 0.02
+POLL_SECONDS = 0.02
 _KILL_SECONDS = 10.0
 
 
@@ -68,12 +69,14 @@ def listening_port(pid: int) -> int | None:
 
     Source: proc(5), /proc/net/tcp: local address, state, inode.
     """
-    sockets = set()
     try:
-        for descriptor in (_PROC / str(pid) / "fd").iterdir():
-            sockets.add(os.readlink(descriptor))
-    except OSError:  # the process, or one of its files, has just gone: asked again soon
+        descriptors = list((_PROC / str(pid) / "fd").iterdir())
+    except OSError:
         return None
+    sockets = set()
+    for descriptor in descriptors:
+        with suppress(OSError):  # closed since it was listed, as a program that starts does with many files
+            sockets.add(os.readlink(descriptor))
     for line in (_PROC / "net" / "tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if fields[3] == _LISTENING and f"socket:[{fields[9]}]" in sockets:
@@ -102,7 +105,7 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
     while not holds():
         if time.monotonic() > deadline:
             return False
-        time.sleep(_POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
     return True
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from drx.errors import DrxError, LockedError
 from drx.sandbox.buckets import make_buckets
 from drx.sandbox.host import ready_path, variables_path, write_releases, write_settings
 from drx.sandbox.members import Program, programs, require_servers, start_script
-from drx.sandbox.processes import Process, end, is_alive, listening_port, process_with, start_python, wait_until
+from drx.sandbox.processes import POLL_SECONDS, Process, end, is_alive, listening_port, process_with, start_python, wait_until
 from drx.sandbox.state import (
     APP,
     LOOPBACK,
@@ -160,12 +161,15 @@ def _start_missing(state: SandboxState, before: SandboxState, started: list[Proc
             state = state.with_member(_start(program, state.directory, started))
     write_state(state)
     for program in programs(state.directory, {}, address):
-        if not _await_port(state.member(program.name)) and ports.get(program.name):
+        port = _await_port(state.member(program.name))
+        if port is None and ports.get(program.name):
             state = state.with_member(_start(program, state.directory, started))  # its port was taken meanwhile
             write_state(state)
-            _await_port(state.member(program.name))
-    for program in programs(state.directory, {}, address):
-        state = state.with_member(_with_port(state.member(program.name), state.directory))
+            port = _await_port(state.member(program.name))
+        if port is None:
+            log = log_end(state.directory, program.name)
+            raise DrxError(f"'{program.name}' of the sandbox did not start{log}", "Read its log")
+        state = state.with_member(state.member(program.name).model_copy(update={"port": port}))
     write_state(state)
     return state
 
@@ -194,17 +198,13 @@ def _is_ours(address: str) -> bool:
     return True
 
 
-def _await_port(member: Member) -> bool:
+def _await_port(member: Member) -> int | None:
+    """The port at which a member listens as soon as it does; None if it ends before, or never does."""
     process = process_of(member)
-    wait_until(lambda: listening_port(process.pid) is not None or not is_alive(process), _START_SECONDS)
-    return is_alive(process)
-
-
-def _with_port(member: Member, directory: Path) -> Member:
-    port = listening_port(member.pid)
-    if port is None:
-        raise DrxError(f"'{member.name}' of the sandbox did not start{log_end(directory, member.name)}", "Read its log")
-    return member.model_copy(update={"port": port})
+    deadline = time.monotonic() + _START_SECONDS
+    while (port := listening_port(process.pid)) is None and is_alive(process) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+    return port
 
 
 def _await_answers(state: SandboxState) -> None:

@@ -18,6 +18,16 @@ time.sleep(60)
 """
 
 
+BUSY = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    for each in [open("/dev/null") for _ in range(50)]:
+        each.close()
+"""
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "logs" / "child.log"
@@ -34,6 +44,15 @@ def stubborn(log: Path) -> Iterator[Process]:
 def test_finds_the_port_that_a_process_listens_on(stubborn: Process, log: Path) -> None:
     assert listening_port(stubborn.pid) == int(log.read_text().split()[1])
     assert listening_port(os.getpid()) is None
+
+
+def test_finds_the_port_of_a_process_that_opens_and_closes_files_meanwhile(log: Path) -> None:
+    busy = start_python(["-c", BUSY], os.environ, log)
+    try:
+        assert wait_until(lambda: log.read_text().endswith("\n"), 20)
+        assert {listening_port(busy.pid) for _ in range(200)} == {int(log.read_text())}
+    finally:
+        end([busy], 0)
 
 
 def test_kills_what_ignores_sigterm_and_what_it_started(stubborn: Process, log: Path) -> None:
