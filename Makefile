@@ -8,8 +8,6 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# Terminals and servers are real, and a busy machine can make one late: what failed beside others has to pass alone.
-AGAIN = echo "what failed runs once more, alone:" >&2 && $(BIN)/pytest -q --last-failed --last-failed-no-failures none
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
@@ -44,10 +42,10 @@ layers: $(READY) ## who may import whom (import-linter)
 	@$(BIN)/lint-imports
 
 unit: $(READY) ## the quick tests, against real servers
-	@$(BIN)/pytest -q -n 3 --dist worksteal -m "not slow" || $(AGAIN) -m "not slow"
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m "not slow"
 
 slow: $(READY) ## the slow tests: kills, sabotage, large data
-	@$(BIN)/pytest -q -n 3 --dist worksteal -m slow --timeout 900 || $(AGAIN) -m slow --timeout 900
+	@$(BIN)/pytest -q -n 3 --dist worksteal -m slow --timeout 900
 
 bench: $(READY) ## measure, print, assert nothing
 	@$(BIN)/python -m compileall -q drx

@@ -17,7 +17,16 @@ from drx.errors import DrxError, LockedError
 from drx.sandbox.buckets import make_buckets
 from drx.sandbox.host import ready_path, variables_path, write_releases, write_settings
 from drx.sandbox.members import Program, programs, require_servers, start_script
-from drx.sandbox.processes import POLL_SECONDS, Process, end, is_alive, listening_port, process_with, start_python, wait_until
+from drx.sandbox.processes import (
+    POLL_SECONDS,
+    Process,
+    end,
+    is_alive,
+    listening_port,
+    process_with,
+    start_python,
+    wait_until,
+)
 from drx.sandbox.state import (
     APP,
     LOOPBACK,

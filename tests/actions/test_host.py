@@ -151,7 +151,7 @@ def test_an_application_that_does_not_come_up_is_a_failure(
     began = time.monotonic()
     with pytest.raises(Cancelled):
         run("host.set_variable", context, name="DATABASE_URL", value="newer", within="1m")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 30
 
 
 def test_a_slow_application_is_waited_for(context: FakeContext, host: Path) -> None:

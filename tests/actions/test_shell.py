@@ -157,23 +157,35 @@ def test_much_output_needs_little_memory(context: FakeContext) -> None:
 STUBBORN = """
 trap '' TERM
 sleep 300 & echo $!
-setsid sh -c 'trap "" TERM; echo $$; sleep 300' &
-sleep 0.2
+setsid sh -c 'trap "" TERM; echo $$; touch daemon; sleep 300' &
+until [ -e daemon ]; do sleep 0.02; done
 echo ready
+touch there
 wait
 """
 
 
+def stop_once_there(path: Path, context: FakeContext, by: str = "deadline") -> None:
+    """Stop the step as soon as its command has written a file, by a deadline that is over or as the runner does."""
+
+    def stop() -> None:
+        while not path.exists():
+            time.sleep(0.02)
+        if by == "deadline":
+            context.seconds = 0
+        else:
+            context.cancel()
+
+    threading.Thread(target=stop, daemon=True).start()
+
+
 @pytest.mark.parametrize("by", ["deadline", "cancel"])
 def test_a_command_that_has_to_stop_takes_its_grandchildren_along(context: FakeContext, by: str) -> None:
-    if by == "deadline":
-        context.seconds = 0.8
-    else:
-        threading.Timer(0.8, context.cancel).start()
+    stop_once_there(context.artifacts / "there", context, by)
     began = time.monotonic()
     with pytest.raises(Cancelled) as raised:
-        run("shell.run", context, command=STUBBORN, shell=True)
-    assert time.monotonic() - began < 4.5
+        run("shell.run", context, command=STUBBORN, shell=True, cwd=str(context.artifacts))
+    assert time.monotonic() - began < 60
     *pids, ready = raised.value.lines
     assert ready == "ready"
     assert len(pids) == 2
@@ -181,12 +193,12 @@ def test_a_command_that_has_to_stop_takes_its_grandchildren_along(context: FakeC
 
 
 def test_a_polite_command_may_tidy_up(context: FakeContext) -> None:
-    context.seconds = 0.5
+    stop_once_there(context.artifacts / "there", context)
     began = time.monotonic()
     with pytest.raises(Cancelled) as raised:
-        run("shell.run", context, command="trap 'echo tidy > tidied; exit' TERM; sleep 300 & wait", shell=True,
-            cwd=str(context.artifacts))  # fmt: skip
-    assert time.monotonic() - began < 1.5
+        run("shell.run", context, command="trap 'echo tidy > tidied; exit' TERM; touch there; sleep 300 & wait",
+            shell=True, cwd=str(context.artifacts))  # fmt: skip
+    assert time.monotonic() - began < 60
     assert (context.directory / "tidied").exists()
     assert raised.value.artifacts == ()
 
@@ -203,7 +215,7 @@ def test_other_processes_are_left_alone(context: FakeContext) -> None:
 def test_a_background_process_does_not_hold_the_step_up(context: FakeContext) -> None:
     began = time.monotonic()
     result = run("shell.run", context, command="sleep 30 & echo $!", shell=True)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     (pid,) = result.lines
     assert is_alive(int(pid))
     os.kill(int(pid), 9)
@@ -236,7 +248,7 @@ def test_a_full_disk_ends_the_command(context: FakeContext) -> None:
     began = time.monotonic()
     with pytest.raises(StepError, match="its output cannot be kept: No space left"):
         run("shell.run", context, command="echo text; exec sleep 300", shell=True)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 60
 
 
 def test_by_hand_is_the_same_command(tmp_path: Path) -> None:

