@@ -13,6 +13,8 @@ from cronsim import CronSim
 
 _LOOKED_AT = 400
 """Moments that are looked at for the longest pause between two: more than a year of days."""
+_WITHIN_HOURS = 61
+"""As many as there can be within an hour, and one: enough for a line that is the same in every hour."""
 
 
 def moments(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
@@ -29,7 +31,8 @@ def last_before(cron: str, timezone: str, now: datetime) -> datetime | None:
 
 def longest_pause(cron: str, timezone: str, after: datetime) -> timedelta | None:
     """Give the longest time between two moments, as far as one can see; None where there are fewer than two."""
-    seen = islice(moments(cron, timezone, after), _LOOKED_AT)
+    same_every_hour = cron.split()[1:] == ["*"] * 4
+    seen = islice(moments(cron, timezone, after), _WITHIN_HOURS if same_every_hour else _LOOKED_AT)
     return max((second - first for first, second in pairwise(seen)), default=None)
 
 

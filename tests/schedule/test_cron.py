@@ -33,6 +33,9 @@ def test_moments(cron: str, timezone: str, after: datetime, expected: list[str])
 
 def test_the_longest_pause_knows_short_days_and_uneven_lines() -> None:
     assert longest_pause("5,35 * * * *", "UTC", AUTUMN) == timedelta(minutes=30)
+    assert longest_pause("* * * * *", "UTC", AUTUMN) == timedelta(minutes=1)
+    assert longest_pause("*/25 * * * *", "UTC", AUTUMN) == timedelta(minutes=25)
+    assert longest_pause("0-58 * * * *", "UTC", AUTUMN) == timedelta(minutes=2)
     assert longest_pause("0 3 * * *", BERLIN, AUTUMN) == timedelta(hours=25)
     assert longest_pause("0 9-17 * * 1-5", "UTC", AUTUMN) == timedelta(days=2, hours=16)
 
