@@ -31,11 +31,10 @@ def test_a_whole_journal_gives_back_every_fact(tmp_path: Path) -> None:
     assert {event.by for event in events} == {BY}
 
 
-@pytest.mark.parametrize("bit", [0, 5])
-def test_every_flipped_byte_is_found_on_its_line(tmp_path: Path, whole: bytes, bit: int) -> None:
+def test_every_byte_in_which_a_bit_flipped_is_found_on_its_line(tmp_path: Path, whole: bytes) -> None:
     for position in range(len(whole)):
         data = bytearray(whole)
-        data[position] ^= 1 << bit
+        data[position] ^= 1 << position % 8
         line = whole[:position].count(b"\n") + 1
         with pytest.raises(JournalError, match=rf"damaged\.jsonl:{line}: the journal is damaged"):
             read_journal(_damaged(tmp_path, bytes(data)))

@@ -147,10 +147,13 @@ def test_a_paused_run_goes_on_from_its_question(project: Project) -> None:
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_keys_typed_while_a_step_runs_answer_nothing(project: Project, term: str) -> None:
-    busy = "{id: busy, action: test.slow, with: {seconds: 2s}, expect: 1s}"
+    go = project.root / "go"
+    command = f"until [ -e '{go}' ]; do sleep 0.05; done"
+    busy = f'{{id: busy, action: shell.run, with: {{shell: true, command: "{command}"}}, expect: 1s}}'
     terminal = story(project.write(steps_yaml(busy, CONFIRM)), term=term)
     terminal.see("▶ busy")
     terminal.type(UP, ENTER, DOWN, ENTER, "1", ENTER, "stray words", ENTER, "1", ENTER)
+    go.touch()
     terminal.see("Done - the run goes on")
     time.sleep(0.5)
     assert not any(isinstance(fact, Answered | AbortRequested) for fact in project.facts)
