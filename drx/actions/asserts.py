@@ -85,5 +85,5 @@ def _holds(actual: object, item: str) -> bool:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = "null" if value is None else repr(value)
     return text if len(text) <= 200 else f"{text[:199]}…"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
+from drx.actions.dump_tools import dump_base, dump_slice
 from drx.actions.locking import locked
 from drx.actions.servers import backup_store, mongo_target, with_mongo
 from drx.errors import DamagedError, PermanentError, StepError
@@ -35,10 +36,7 @@ BASE_OUTPUTS = {
     repeatable=True,
     targets=("store",),
     outputs=BASE_OUTPUTS,
-    by_hand=lambda _: (
-        'mongodump --uri "$MONGO_URI" --db "$DATABASE" --gzip --out dump\n'
-        'aws s3 cp --recursive dump "$STORE/$SERVICE/base/$BASE/dump"'
-    ),
+    by_hand=lambda _: dump_base(),
 )
 def base(params: Params, context: Context) -> Result:
     """Take a base backup: the whole database and its oplog, straight into the store.
@@ -98,20 +96,13 @@ def list_bases() -> str:
     )
 
 
-def _slice_by_hand(params: Params) -> str:
-    return (
-        'mongodump --uri "$MONGO_URI" --db local --collection oplog.rs --gzip --out oplog\n'
-        'aws s3 cp --recursive oplog "$STORE/by-hand/oplog"'
-    )
-
-
 @action(
     "backup.slice",
     effect="write",
     repeatable=True,
     targets=("store",),
     outputs=_SLICE_OUTPUTS,
-    by_hand=_slice_by_hand,
+    by_hand=lambda _: dump_slice(),
 )
 def slice_(params: Params, context: Context) -> Result:
     """Archive what was written since the last slice, or since the newest base where there is none.
@@ -128,7 +119,7 @@ def slice_(params: Params, context: Context) -> Result:
     repeatable=True,
     targets=("store",),
     outputs=_SLICE_OUTPUTS,
-    by_hand=_slice_by_hand,
+    by_hand=lambda _: dump_slice(),
 )
 def emergency_slice(params: Params, context: Context) -> Result:
     """Archive the live oplog up to this moment, before it is lost.

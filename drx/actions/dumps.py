@@ -1,11 +1,11 @@
 """Restore what stock mongodump wrote: `mongo.restore_dump`. Drivers are imported in use."""
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
+from drx.actions.dump_tools import restore_dump as restore_dump_by_hand
 from drx.actions.proof import claim, prove, silent
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.config import Target
@@ -36,10 +36,7 @@ def _into(params: RestoreDump, target: Target) -> str | None:
 
 
 def _by_hand(params: RestoreDump) -> str:
-    database = params.database or "$DATABASE"
-    chosen = "".join(f' --nsInclude="{database}.{name}"' for name in params.only)
-    renamed = f' --nsFrom="{database}.*" --nsTo="{params.into}.*"' if params.into else ""
-    return f'mongorestore --uri "$MONGO_URI" --stopOnError{chosen}{renamed} --dir {shlex.quote(params.path)}'
+    return restore_dump_by_hand(params.path, database=params.database, into=params.into, only=params.only)
 
 
 @action(

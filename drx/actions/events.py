@@ -8,6 +8,7 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
+from drx.actions.dump_tools import find_events
 from drx.actions.points import EventKind
 from drx.actions.servers import backup_store, with_mongo
 from drx.errors import DamagedError, PermanentError
@@ -47,10 +48,7 @@ class FindEvent(Params):
         "at": "When it happened, to the second, in UTC.",
         "summary": "All of that in a sentence, with a warning where it lies before the time given.",
     },
-    by_hand=lambda _: (
-        "gunzip -c oplog/local/oplog.rs.bson.gz | bsondump |\n"
-        """  grep -E '"(drop|dropDatabase|renameCollection)"|"op":"d"' | less"""
-    ),
+    by_hand=lambda _: find_events(),
 )
 def find_event(params: FindEvent, context: Context) -> Result:
     """Find in the archived oplog the operation that destroyed data.

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
-from drx.actions.points import BeforeOperation, Point, show_point
+from drx.actions.dump_tools import restore_base
+from drx.actions.points import Point
 from drx.actions.proof import claim, prove, silent
 from drx.actions.servers import backup_store, mongo_target, user_database, with_mongo
 from drx.config import Target
@@ -61,22 +62,8 @@ def _into(params: Restore, target: Target) -> str:
     return params.into
 
 
-def _mongorestore(params: Restore) -> str:
-    limit = ""
-    if isinstance(params.at, BeforeOperation) and isinstance(params.at.before, str):
-        limit = f' --oplogLimit="{params.at.before.replace(".", ":")}"'
-    chosen = "".join(f' --nsInclude="$DATABASE.{name}"' for name in params.only)
-    return (
-        f"# BASE: the newest base from before {show_point(params.at).removeprefix('just before ')}\n"
-        'aws s3 cp --recursive "$STORE/$SERVICE/base/$BASE/dump" dump\n'
-        f'mongorestore --uri "$MONGO_URI" --gzip --dir dump{chosen} '
-        f'--nsFrom "$DATABASE.*" --nsTo "{params.into}.*"\n'
-        "# What was written after it: the oplog knows only the old name, so replay it on a server of its own.\n"
-        f'mongorestore --uri "$OTHER_URI" --gzip --dir dump{chosen or " --oplogReplay"}\n'
-        'aws s3 cp --recursive --exclude "*" --include "*.bson.gz" "$STORE/$SERVICE/oplog" slices\n'
-        "mkdir replay && gunzip -c slices/*.bson.gz > replay/oplog.bson\n"
-        f'mongorestore --uri "$OTHER_URI" --dir replay --oplogReplay{limit}'
-    )
+def _by_hand(params: Restore) -> str:
+    return restore_base(params.at, into=params.into, only=params.only, service=params.service, source=params.source)
 
 
 @action(
@@ -87,7 +74,7 @@ def _mongorestore(params: Restore) -> str:
     resource=_into,
     destroys=lambda params: params.replace,
     outputs={**OUTPUTS, "seconds": "How long it took, not reading back; null where it went on with an earlier try."},
-    by_hand=_mongorestore,
+    by_hand=_by_hand,
 )
 def restore(params: Restore, context: Context) -> Result:
     """Restore a database, or some of its collections, from the newest base before a moment, up to that moment.

@@ -7,6 +7,7 @@ from pydantic import model_validator
 from drx.actions.backup import BASE_OUTPUTS, describe_base
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
+from drx.actions.dump_tools import verify_base
 from drx.actions.servers import backup_store
 from drx.errors import PermanentError
 from drx.fields import Text
@@ -36,10 +37,7 @@ class Verify(Params):
     repeatable=True,
     targets=("store",),
     outputs={**BASE_OUTPUTS, "reaches": "Timestamp up to which the slices after it can be restored."},
-    by_hand=lambda _: (
-        'aws s3 cp --recursive "$STORE/$SERVICE/base/$BASE/dump" dump\n'
-        'mongorestore --uri "$OTHER_URI" --gzip --dir dump # onto a server of its own'
-    ),
+    by_hand=lambda _: verify_base(),
 )
 def verify(params: Verify, context: Context) -> Result:
     """Read a base and the slices after it back, and hold every byte against its checksum; or everything there is.

@@ -84,6 +84,7 @@ def _runbook(binder: Binder, settings: Settings, environment: str, name: str, ve
     runbook = binder.runbook(name)
     values = Values(settings, environment, outputs_of(runbook))
     objectives = runbook.objectives or settings.objectives
+    exported = {key for key, _, _ in variables_of(settings, environment)}
     prechecks, steps, cleanup = (
         _steps(binder, part, values) for part in (runbook.prechecks, runbook.steps, runbook.cleanup)
     )
@@ -91,7 +92,8 @@ def _runbook(binder: Binder, settings: Settings, environment: str, name: str, ve
         id=name, kind=runbook.kind, title=runbook.title, summary=runbook.summary, severity=runbook.severity,
         owner=runbook.owner, symptoms=tuple(symptom.text for symptom in runbook.symptoms), rto=objectives.rto,
         rpo=objectives.rpo, questions=tuple(each.ask for each in runbook.inputs.values() if each.ask),
-        variables=tuple(values.variables[key] for key in sorted(values.variables)), prechecks=prechecks, steps=steps,
+        variables=tuple(values.variables[key] for key in sorted(values.variables.keys() - exported)),
+        prechecks=prechecks, steps=steps,
         cleanup=cleanup, expected=critical_path(runbook, binder.runbook).expected,
         hash=hash_of(binder, name), verified=verified, review=runbook.review,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from drx.actions.dns import functions_by_hand
+from drx.actions.dump_tools import SERVER_FUNCTION
 from drx.actions.hosts.by_hand import Commands
 from drx.config.model import Environment, Settings, Store
 from drx.config.providers import LocalHost, RailwayHost, SystemdHost
@@ -37,7 +38,8 @@ def variables_of(settings: Settings, environment: str) -> Iterator[Row]:
 def functions_of(settings: Settings, environment: str) -> tuple[str, ...]:
     """Define the functions that commands by hand call, line by line."""
     found = settings.environments[environment]
-    return (*Commands(found).functions(), *functions_by_hand(found.dns))
+    server = SERVER_FUNCTION if found.mongo else ()
+    return (*server, *Commands(found).functions(), *functions_by_hand(found.dns))
 
 
 def _host(environment: Environment) -> Iterator[Row]:

@@ -28,7 +28,7 @@ FAIL: list[tuple[dict[str, object], str]] = [
     ({"actual": 5, "at_least": 6, "at_most": 4}, "5 is not at least 6.0 and not at most 4.0"),
     ({"actual": "5", "at_least": 4}, "'5' is not at least 4.0"),
     ({"actual": True, "at_least": 0}, "True is not at least 0.0"),
-    ({"actual": None, "at_most": 3}, "None is not at most 3.0"),
+    ({"actual": None, "at_most": 3}, "null is not at most 3.0"),
     ({"actual": float("nan"), "at_least": 0}, "nan is not at least 0.0"),
     ({"actual": 12, "contains": "1"}, "12 is not something that holds '1'"),
     ({"actual": 2, "differs_from": 2.0}, "2 is not different from 2.0"),

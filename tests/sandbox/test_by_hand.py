@@ -1,13 +1,14 @@
 """The commands that the plan gives for the day when drx is gone do what they say, against the sandbox's real servers.
 
-MongoDB's own dump tools are not among what is tried: `mongodump`, `mongorestore`, `bsondump`.
+MongoDB's own dump tools are not to be had from the registries that the tests install from: stand-ins (dump_tools.py)
+take their options, and refuse what the true ones refuse.
 """
 
 import json
 import os
-import re
 import shutil
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bson import decode_all
 from pymongo import MongoClient
 
 from drx.cli.plan import make_plan
@@ -28,6 +28,7 @@ from drx.sandbox.processes import wait_until
 from drx.sandbox.state import ACCESS_KEY, DATABASE, SECRET_KEY, UPLOADS_BUCKET, SandboxState, host_directory
 from tests.actions.context import FakeContext, run
 from tests.sandbox.conftest import get
+from tests.servers import mongo
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
@@ -139,25 +140,58 @@ def contents(s3: Any) -> dict[str, bytes]:
     return {key: s3.get_object(Bucket=UPLOADS_BUCKET, Key=key)["Body"].read() for key in keys(s3, UPLOADS_BUCKET)}
 
 
-def without_dump_tools(command: str) -> str:
-    """What of a command can be tried here: all but the lines of MongoDB's dump tools."""
-    return "\n".join(line for line in command.splitlines() if not re.match(r"mongo(dump|restore) ", line))
+@pytest.fixture
+def tools(desk: Desk) -> Path:
+    """A folder with the dump tools, for PATH."""
+    folder = desk.folder / "bin"
+    folder.mkdir()
+    for name in ("mongodump", "mongorestore", "bsondump"):
+        (folder / name).write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.sandbox.dump_tools {name} "$@"\n')
+        (folder / name).chmod(0o755)
+    return folder
 
 
-def test_a_base_and_the_slices_after_it_are_found_and_fetched(desk: Desk, context: FakeContext) -> None:
+def test_a_database_comes_back_to_the_operation_before_a_drop(
+    desk: Desk, context: FakeContext, tools: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     base = str(run("backup.base", context).outputs["id"])
-    with MongoClient[Any](desk.state.mongo_uri) as client:
-        client[DATABASE].images.update_one({}, {"$set": {"by": "hand"}})
-    run("backup.slice", context)
+    with MongoClient[Any](desk.state.mongo_uri) as client, mongo(tmp_path_factory.mktemp("other")) as other:
+        images = client[DATABASE].images
+        images.update_one({}, {"$set": {"by": "hand"}})
+        run("backup.slice", context)
+        images.insert_one({"_id": "newest"})  # no slice holds it: only the oplog of the live server
+        before = {document["_id"]: document for document in images.find()}
+        images.drop()
+        known = {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "OTHER_URI": other, "BASE": base}
 
-    shown = desk.types(desk.step("db-drop", "base").by_hand)
-    assert [line.split("/base/")[1].split("/")[0] for line in shown.splitlines()] == [base]
+        shown = desk.types(desk.step("db-drop", "base").by_hand)
+        assert [line.split("/base/")[1].split("/")[0] for line in shown.splitlines()] == [base]
+        desk.types(desk.step("db-drop", "slice").by_hand, **known)
+        shown = desk.types(desk.step("db-drop", "find").by_hand, **known)
+        found = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
+        (stamp,) = [event["ts"]["$timestamp"] for event in found if event["o"].get("drop") == "images"]
 
-    desk.types(without_dump_tools(desk.step("db-drop", "restore").by_hand), BASE=base)
-    assert list((desk.folder / "dump").glob("*/images.bson.gz"))
-    replayed = decode_all((desk.folder / "replay" / "oplog.bson").read_bytes())
-    assert [entry["ts"] for entry in replayed] == sorted(entry["ts"] for entry in replayed)
-    assert any(entry["ns"] == f"{DATABASE}.images" and entry["op"] == "u" for entry in replayed)
+        known["FIND_TS"] = f"{stamp['t']}:{stamp['i']}"
+        desk.types(desk.step("db-drop", "restore").by_hand, **known)
+        recovered = client.get_database("pixelcraft_recovered")
+        assert {document["_id"]: document for document in recovered.images.find()} == before
+        assert recovered.users.count_documents({}) == client[DATABASE].users.count_documents({})
+        client.drop_database("pixelcraft_recovered")
+
+
+def test_a_base_is_dumped_and_one_of_drx_is_read_back(
+    desk: Desk, context: FakeContext, tools: Path, s3: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    base = str(run("backup.base", context).outputs["id"])
+    with mongo(tmp_path_factory.mktemp("other")) as other:
+        known = {"PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "OTHER_URI": other, "BASE": base}
+        desk.types(desk.step("nightly-backup", "verify").by_hand, **known)
+        with MongoClient[Any](other) as there, MongoClient[Any](desk.state.mongo_uri) as here:
+            assert there[DATABASE].images.count_documents({}) == here[DATABASE].images.count_documents({}) > 0
+    shutil.rmtree(desk.folder / "dump")
+    desk.types(desk.step("nightly-backup", "base").by_hand, **known)
+    kept = keys(s3, "pixelcraft-backups", f"{desk.store.partition('/')[0]}/by-hand/dump-")
+    assert {key.rpartition("/")[2] for key in kept} >= {"images.bson.gz", "users.bson.gz"}
 
 
 def test_a_store_is_copied_noted_and_pruned(desk: Desk, context: FakeContext, s3: Any) -> None:
