@@ -33,7 +33,7 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    # The server reads its whole oplog whatever it is asked about it: what earlier tests wrote is not to slow later ones.
+    # The server reads its whole oplog whatever it is asked: what earlier tests wrote is not to slow later ones.
     with servers.mongo(tmp_path_factory.mktemp("mongo"), "--oplog-max-entries", "10000") as uri:
         yield uri
 
