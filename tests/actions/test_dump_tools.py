@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from drx.actions.dump_tools import SERVER_FUNCTION
+from drx.config.model import Environment
 from tests.actions.context import params_of, registered
 
 
@@ -44,7 +45,7 @@ def test_the_server_is_asked_without_the_database_and_by_the_same_account(addres
 def test_a_replay_stops_where_the_restore_does(at: object, limit: list[str], written: str) -> None:
     by_hand = registered("mongo.restore").by_hand
     assert by_hand is not None
-    typed = by_hand(params_of("mongo.restore", at=at, into="shop_recovered"), None)
+    typed = by_hand(params_of("mongo.restore", at=at, into="shop_recovered"), Environment())
     (line,) = [line for line in typed.splitlines() if "--dir replay" in line]
     script = f'mongorestore() {{ printf "%s\\n" "${{@:6}}"; }}\n{line}'
     known = {**os.environ, "OTHER_URI": "mongodb://other", "FOUND_TS": written, "FOUND": "1:2"}
