@@ -1,8 +1,11 @@
 """Make clients of S3. Those of a process share the descriptions that botocore reads from disk, which takes longest."""
 
 import threading
+from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from drx import __version__
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -21,16 +24,20 @@ def make_s3_client(
     """
     import boto3.session
     import botocore.session
+    from botocore.config import Config
 
     session = botocore.session.get_session()
     session.register_component("data_loader", _descriptions())
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_time)
+    # botocore puts a long name together anew for each request, which takes a tenth of the request's time here.
+    named = Config(user_agent=f"drx/{__version__}")
     return boto3.session.Session(botocore_session=session).client(
         "s3",
         region_name=region,
         endpoint_url=endpoint,
         aws_access_key_id=access_key_id,
         aws_secret_access_key=secret_access_key,
-        config=config,
+        config=config.merge(named),
     )
 
 
@@ -50,3 +57,18 @@ def _read_descriptions() -> "Loader":
     for kind in ("service-2", "endpoint-rule-set-1"):
         loader.load_service_model("s3", kind)
     return loader
+
+
+def read_time(value: Any) -> datetime:
+    """Read a time of a server's answer.
+
+    A listing holds one for each object, and what botocore reads any form with takes longer than all else of a page.
+    """
+    from botocore.utils import parse_timestamp
+
+    if isinstance(value, str) and value.endswith("Z"):
+        try:
+            return datetime.fromisoformat(value).astimezone(UTC)
+        except ValueError:
+            pass  # another form that ends so
+    return parse_timestamp(value)

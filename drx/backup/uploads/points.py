@@ -3,10 +3,9 @@
 The note beside an inventory is written last: without it, a point does not count.
 """
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from types import TracebackType
@@ -159,9 +158,8 @@ class PointWriter:
 
     def add(self, item: Item) -> None:
         """Write one record; they come in the order of keys."""
-        values = {name: value for name, value in asdict(item).items() if value is not None}
-        line = json.dumps(values | {"modified": item.modified.isoformat()}, ensure_ascii=True, default=str) + "\n"
-        self._lines.append(line.encode())
+        line = _ITEM.dump_json(item, exclude_none=True) + b"\n"
+        self._lines.append(line)
         self._waiting += len(line)
         self.objects += 1
         self.size_bytes += item.size_bytes
