@@ -55,6 +55,10 @@ class Terminal:
         """Wait until all of the texts stand on the screen together."""
         self._until(lambda: all(text in self.text for text in texts))
 
+    def see_once(self, *texts: str) -> None:
+        """Wait until each of the texts stands on the screen, and only once."""
+        self._until(lambda: all(self.text.count(text) == 1 for text in texts))
+
     def see_no_more(self, text: str) -> None:
         """Wait until the text has gone from the screen."""
         self._until(lambda: text not in self.text)

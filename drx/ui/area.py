@@ -4,42 +4,30 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from drx.engine.events import Event
 from drx.engine.plan import Plan
 from drx.reports.forecast import Earlier
-from drx.ui.cells import cells, cropped, extra_rows
+from drx.ui.foot import Foot, FootLine
 from drx.ui.header import Progress, header
 
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.live import Live
-
-_TIMES_A_SECOND = 2
-_RULE = "─" * 20
-"""Short enough never to be broken where the window becomes narrower."""
+_RULE = FootLine("─" * 20, looks="2")
 LookUp = Callable[[str], Earlier]
 
 
 class Area:
     """The header of a run, drawn again twice a second between `show` and `hide`."""
 
-    def __init__(
-        self, protected: Collection[str] = (), earlier: LookUp = lambda runbook: {}, *, colour: bool = False
-    ) -> None:
+    def __init__(self, protected: Collection[str] = (), earlier: LookUp = lambda runbook: {}) -> None:
         """`earlier` tells what each step of a runbook took in earlier runs; it is asked once."""
         self._protected = protected
         self._look_up = earlier
         self._earlier: Earlier = {}
-        self._colour = colour
         self._lock = threading.Lock()
         self._plan: Plan | None = None
         self._events: list[Event] = []
         self._progress: dict[str, Progress] = {}
-        self._live: Live | None = None
-        self._drawn: Sequence[str] = ()
-        self._width = 0
+        self._foot = Foot(self._foot_lines)
 
     def begin(self, plan: Plan) -> None:
         """Get to know the run."""
@@ -72,43 +60,18 @@ class Area:
 
     def show(self) -> None:
         """Draw it, until `hide`."""
-        if self._live is not None or not self._events:
-            return
-        from rich.console import Console
-        from rich.live import Live
-
-        console = Console(no_color=not self._colour, highlight=False, soft_wrap=False)
-        self._live = Live(
-            console=console, get_renderable=self._render, refresh_per_second=_TIMES_A_SECOND, transient=True,
-            vertical_overflow="crop", redirect_stderr=False,
-        )  # fmt: skip
-        self._live.start()
+        if self._events:
+            self._foot.show()
 
     def hide(self) -> None:
         """Take it off the screen, as if it had never been there."""
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
+        self._foot.hide()
 
-    def _render(self) -> "RenderableType":
-        from rich.console import Group
-        from rich.text import Text
+    def above(self, write: Callable[[], None]) -> None:
+        """Let whole lines be written above it."""
+        self._foot.above(write)
 
-        if self._live is not None:
-            self._take_back(self._live.console)
-        first, *others = self._drawn = [cropped(line, max(self._width, 1)) for line in self.lines() or ("",)]
-        style = "bold reverse" if "(protected)" in first else "bold"
-        shown = [Text(_RULE, style="dim"), Text(first, style=style), *(Text(line) for line in others)]
-        for text in shown:
-            text.no_wrap, text.overflow = True, "crop"
-        return Group(*shown)
-
-    def _take_back(self, console: "Console") -> None:
-        """Where the window has become narrower, lines were broken: erase what rich does not know of."""
-        from rich.control import Control
-        from rich.segment import ControlType
-
-        before, self._width = self._width, console.width
-        more = sum(extra_rows(cells(line), self._width) for line in self._drawn) if self._width < before else 0
-        for _ in range(more):
-            console.control(Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)))
+    def _foot_lines(self) -> Sequence[FootLine]:
+        first, *others = self.lines() or ("",)
+        looks = "1;7" if "(protected)" in first else "1"
+        return (_RULE, FootLine(first, looks), *(FootLine(line) for line in others))

@@ -35,7 +35,7 @@ def choose_ui(
         return PlainUi(colour=colour)
     if dumb:
         return TerminalUi(LinePrompts, colour=colour)
-    area = Area(protected, earlier, colour=colour)
+    area = Area(protected, earlier)
     return TerminalUi(lambda: RichPrompts(area.lines), colour=colour, area=area)
 
 

@@ -105,5 +105,5 @@ class PlainUi:
 
 
 def _encoding(stream: TextIO) -> str:
-    """What a stream can show; what stands in for it while something else is drawn does not say that itself."""
-    return getattr(getattr(stream, "rich_proxied_file", stream), "encoding", None) or "ascii"
+    """What a stream can show."""
+    return getattr(stream, "encoding", None) or "ascii"

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from drx.reports.text import visible
+from drx.ui.anchor import Anchor
 from drx.ui.cells import cut, extra_rows, lines_of
 from drx.ui.keyboard import echoed, forget_typed
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
+    from prompt_toolkit.layout.screen import Screen
 
 _LOOK_SECONDS = 0.2
 _TICK_SECONDS = 1.0
@@ -64,13 +66,16 @@ class RichPrompts:
             use_jk_keys=False,
             use_emacs_keys=False,
         )
+        _begin_at_the_cursor(question.application)
         return int(str(self._run(question.application)))
 
     def line(self, text: str) -> str:
         import questionary
 
         room = shutil.get_terminal_size().columns - _POINTER_WIDTH
-        return str(self._run(questionary.text(_hanging(text, room), qmark=">").application))
+        question = questionary.text(_hanging(text, room), qmark=">")
+        _stay_whole(question.application)
+        return str(self._run(question.application))
 
     def withdraw(self) -> None:
         with self._lock:
@@ -87,7 +92,7 @@ class RichPrompts:
             self._application = application
         application.erase_when_done = True
         self._put_below(application)
-        _stay_whole(application)
+        _erase_all(application)
         _leave_out_the_mouse(application)
         try:
             with patch_stdout(raw=True):
@@ -173,6 +178,38 @@ class LinePrompts:
         self._withdrawn.set()
 
 
+def _begin_at_the_cursor(application: "Application[object]") -> None:
+    """Let the cursor rest in an empty line above what is asked, so that resizing leaves nothing over."""
+    from prompt_toolkit.layout import HSplit, Layout, Window
+    from prompt_toolkit.layout.controls import FormattedTextControl
+
+    top = Window(FormattedTextControl("", focusable=True), height=1, always_hide_cursor=True)
+    application.layout = Layout(HSplit([top, application.layout.container]), focused_element=top)
+
+
+def _erase_all(application: "Application[object]") -> None:
+    """Erase what was drawn in a way that holds for what a new width has made of it."""
+    anchor, output = Anchor(), application.output
+    drawn: list[int] = []
+
+    def take_note(_: object) -> None:
+        screen = application.renderer.last_rendered_screen
+        drawn[:] = _widths(screen) if screen is not None else ()
+
+    def erase_down() -> None:
+        output.write_raw(anchor.erase(drawn))
+        drawn.clear()
+
+    application.after_render += take_note
+    output.erase_down = erase_down  # type: ignore[method-assign]
+
+
+def _widths(screen: "Screen") -> list[int]:
+    """How many cells each line on the screen takes."""
+    rows = (screen.data_buffer[y] for y in range(screen.height))
+    return [max((x for x, sign in row.items() if sign.char.strip()), default=-1) + 1 for row in rows]
+
+
 def _stay_whole(application: "Application[object]") -> None:
     """Where the window becomes narrower, lines above the cursor are broken: begin to erase that much further up."""
     drawn = shutil.get_terminal_size().columns
@@ -184,10 +221,7 @@ def _stay_whole(application: "Application[object]") -> None:
         screen = application.renderer.last_rendered_screen
         if screen is not None and drawn < before:
             cursor = screen.get_cursor_position(application.layout.current_window)
-            rows = (
-                max((x for x, sign in screen.data_buffer[y].items() if sign.char.strip()), default=0) + 1
-                for y in range(cursor.y)
-            )
+            rows = _widths(screen)[: cursor.y]
             application.output.cursor_up(sum(extra_rows(row, drawn) for row in rows) + cursor.x // drawn)
 
     def erase_all() -> None:

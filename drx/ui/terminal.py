@@ -86,6 +86,12 @@ class TerminalUi(PlainUi):
             self._area.hide()
         self._quiet.end()
 
+    def _write(self, text: str) -> None:
+        if self._area:
+            self._area.above(lambda: PlainUi._write(self, text))
+        else:
+            super()._write(text)
+
     def _start(self, key: Key, talk: Callable[[Prompts], None], send: Send) -> None:
         if self._area:
             self._area.hide()

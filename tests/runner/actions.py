@@ -76,6 +76,16 @@ def slow(params: Slow, context: Context) -> Result:
     return Result()
 
 
+@action("test.until", effect="read")
+def until(params: Tally, context: Context) -> Result:
+    """Be busy until a file is there, and say how far it is."""
+    began = time.monotonic()
+    while not params.file.exists():
+        context.progress(int((time.monotonic() - began) * 1000), 600_000, "rounds")
+        context.sleep(0.02)
+    return Result()
+
+
 @action("test.bug", effect="read")
 def bug(params: Nothing, context: Context) -> Result:
     """Break in a way nobody foresaw."""

@@ -1,11 +1,13 @@
 """A run inside tmux: resized while it goes on and under a question, left and come back to. Nothing is left over."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,16 +15,17 @@ import pytest
 from drx.engine.events import RunFinished
 from drx.engine.terms import Outcome
 from tests.runner.project import Project, steps_yaml
-from tests.terminal import LARGE, ROOT, SMALL, Size
+from tests.terminal import ENTER, LARGE, ROOT, SMALL, Size, Terminal
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed (Debian: tmux)"),
 ]
 NARROW: Size = (60, 15)
+DETACH = ("\x02", "d")
 STEPS = (
-    "{id: slow, title: Copy everything to where it belongs, action: test.slow, with: {seconds: 6s}, expect: 1m}",
-    "{id: call, title: Call somebody, confirm: Call the on-call engineer and say what you see, expect: 5m}",
+    "{{id: slow, title: Copy all that is needed, action: test.until, with: {{file: '{0}/go-on'}}, expect: 1m}}",
+    "{{id: call, title: Call somebody, confirm: Call the on-call engineer and say what you see, expect: 5m}}",
 )
 
 
@@ -35,7 +38,7 @@ class Tmux:
         command = f"{sys.executable} -m tests.runner.attended {project.root}; echo ended; sleep 60"
         size = ("-x", str(columns), "-y", str(lines))
         self.call("-f", "/dev/null", "new-session", "-d", "-s", "run", *size, "-c", str(ROOT), command)
-        self.call("set-option", "-g", "window-size", "manual")
+        self.call("set-option", "-g", "window-size", "latest")
 
     def call(self, *arguments: str) -> str:
         """Run a command of tmux; gives what it says."""
@@ -53,50 +56,86 @@ class Tmux:
         return self._until(lambda shown: all(text in shown for text in texts))
 
     def resize(self, size: Size) -> None:
-        """Give the window another size."""
+        """Give the window another size, and look until the clock has ticked twice: nothing may stand there twice."""
         columns, lines = size
         self.call("resize-window", "-t", "run", "-x", str(columns), "-y", str(lines))
-        time.sleep(1.5)  # the clocks are drawn twice a second
+        began = self.elapsed(self.see("elapsed 00:"))
+        self._until(lambda shown: clean(shown) and self.elapsed(shown) > began + 1)
+
+    @staticmethod
+    def elapsed(shown: str) -> int:
+        """The seconds on the clock; -1 while there is none."""
+        found = re.search(r"elapsed 00:(\d\d):(\d\d)", shown)
+        return int(found[1]) * 60 + int(found[2]) if found else -1
 
     def type(self, *keys: str) -> None:
         """Press keys by tmux's names."""
-        for key in keys:
-            time.sleep(0.15)
-            self.call("send-keys", "-t", "run", key)
+        self.call("send-keys", "-t", "run", *keys)
+
+    @contextmanager
+    def attached(self, size: Size = SMALL) -> Iterator[Terminal]:
+        """A person's terminal with the window on it."""
+        before = self.clients
+        attach = ("env", "-u", "TMUX", "tmux", "-u", "-S", str(self._socket), "attach-session", "-t", "run")
+        terminal = Terminal(attach, ROOT, size=size)
+        self.wait(lambda: self.clients == before + 1)
+        yield terminal
+        self.wait(lambda: self.clients == before)
+
+    @property
+    def clients(self) -> int:
+        """How many terminals show the window."""
+        return len(self.call("list-clients", "-t", "run").splitlines())
+
+    @staticmethod
+    def wait(holds: Callable[[], bool]) -> None:
+        """Wait until something holds."""
+        deadline = time.monotonic() + 20
+        while not holds():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def _until(self, holds: Callable[[str], bool]) -> str:
         deadline = time.monotonic() + 20
         while not holds(shown := self.text):
             assert time.monotonic() < deadline, shown
-            time.sleep(0.1)
+            time.sleep(0.05)
         return shown
 
 
 @pytest.fixture
 def window(project: Project, tmp_path: Path) -> Iterator[Tmux]:
     """A run of a step and a question."""
-    tmux = Tmux(project.write(steps_yaml(*STEPS)), tmp_path / "tmux.sock")
+    steps = (step.format(project.root) for step in STEPS)
+    tmux = Tmux(project.write(steps_yaml(*steps)), tmp_path / "tmux.sock")
     try:
         yield tmux
     finally:
         tmux.call("kill-server")
 
 
-def clean(shown: str) -> None:
+def go_on(project: Project) -> None:
+    """Let the slow step end."""
+    (project.root / "go-on").touch()
+
+
+def clean(shown: str) -> bool:
     """Each part of the foot stands there once."""
     for part in ("INCIDENT story in lab", "elapsed 00:", "Call the on-call engineer", "▶ slow", "─" * 20):
         assert shown.count(part) <= 1, shown
+    return True
 
 
 def test_resizing_leaves_nothing_over(window: Tmux, project: Project) -> None:
     window.see("INCIDENT story in lab", "> slow ", " left")
     for size in (NARROW, LARGE, SMALL):
         window.resize(size)
-        clean(window.see("elapsed 00:", "> slow "))
+        window.see("elapsed 00:", "> slow ")
+    go_on(project)
     window.see("Call the on-call engineer", "Done - the run goes on", "elapsed 00:")
-    for size in (NARROW, LARGE, NARROW, SMALL):
+    for size in (NARROW, LARGE, SMALL):
         window.resize(size)
-        clean(window.see("Done - the run goes on"))
+        window.see("Done - the run goes on")
     window.type("Enter")
     shown = window.see("ended")
     assert "Done - the run goes on" not in shown
@@ -104,12 +143,30 @@ def test_resizing_leaves_nothing_over(window: Tmux, project: Project) -> None:
     assert RunFinished(Outcome.SUCCEEDED) in project.facts
 
 
-def test_a_run_goes_on_while_nobody_is_attached(window: Tmux, project: Project) -> None:
+def test_a_person_detaches_and_comes_back(window: Tmux, project: Project) -> None:
+    window.see("> slow ")
+    with window.attached() as terminal:
+        terminal.see("INCIDENT story in lab", "> slow ")
+        terminal.type(*DETACH)
+        terminal.see("[detached")
+    go_on(project)
+    window.see("Done - the run goes on")  # nobody looks on
+    with window.attached(LARGE) as terminal:
+        terminal.see_once("Call the on-call engineer", "Done - the run goes on", "elapsed 00:")
+        terminal.type(ENTER)
+        terminal.see("ended")
+        terminal.type(*DETACH)
+        terminal.see("[detached")
+    assert RunFinished(Outcome.SUCCEEDED) in project.facts
+
+
+def test_a_run_is_asked_and_goes_on_while_nobody_is_attached(window: Tmux, project: Project) -> None:
     window.see("> slow ")
     window.type("C-c")
     window.see("Interrupted. What now?")
-    window.call("detach-client", "-s", "run") if window.call("list-clients", "-t", "run") else None
+    assert window.clients == 0
     window.type("Enter")
+    go_on(project)
     clean(window.see("Done - the run goes on", "elapsed 00:"))
     window.type("Enter")
     window.see("ended")
