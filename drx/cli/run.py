@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.around import Around
+from drx.cli.hearing import heard_of
 from drx.cli.project import Project, choose_environment, load_project, require_a_person
 from drx.cli.sandbox import hold
-from drx.errors import ExitCode, HumanNeeded, UsageError
+from drx.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from drx.reports.shapes import RunFacts
@@ -60,7 +60,8 @@ def run(runbook: str | None, environment: str | None, values: Sequence[str], way
         from drx.cli.dry_run import dry_run
 
         return dry_run(project, binder, runbook, environment, inputs, unattended=way.unattended)
-    return walk(project, binder, runbook, environment, inputs, way)
+    with heard_of(project, runbook, environment, unattended=way.unattended):
+        return walk(project, binder, runbook, environment, inputs, way)
 
 
 def walk(
@@ -73,7 +74,6 @@ def walk(
 ) -> int:
     """Run a runbook of the binder, once it is sound and somebody is there."""
     from drx.cli.sound import require_sound
-    from drx.reports.notices import about_refusal
     from drx.runner.run import run_runbook, run_tabletop
 
     require_sound(binder, project.config, runbook)
@@ -88,14 +88,10 @@ def walk(
     around = Around(project, way.as_json, talks=read, asks=attended, junit=way.junit)
     setting = around.before(model.runbook, project.setting(unattended=way.unattended, as_json=way.as_json))
     with uses:
-        try:
-            if way.tabletop:
-                code = run_tabletop(binder, project.config, runbook, environment, setting, inputs, way.speed)
-            else:
-                code = run_runbook(binder, project.config, runbook, environment, setting, inputs)
-        except HumanNeeded as error:
-            project.tell(about_refusal(binder.runbook(runbook).runbook, environment, error, datetime.now(UTC)))
-            raise
+        if way.tabletop:
+            code = run_tabletop(binder, project.config, runbook, environment, setting, inputs, way.speed)
+        else:
+            code = run_runbook(binder, project.config, runbook, environment, setting, inputs)
     around.after()
     return code
 
@@ -112,7 +108,8 @@ def drill(
 ) -> int:
     """Practise a disaster: set-up, fault, recovery, verdict. Nobody has to be there. `record` notes a pass."""
     project = load_project(sandbox)
-    code, _ = practise(project, drill_name, environment, as_json=as_json, keep=keep, record=record, junit=junit)
+    with heard_of(project, drill_name, environment, unattended=False):
+        code, _ = practise(project, drill_name, environment, as_json=as_json, keep=keep, record=record, junit=junit)
     return code
 
 

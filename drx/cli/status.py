@@ -57,7 +57,11 @@ def status(
     if prometheus is not None:
         _write_metrics(prometheus, readiness)
     if notify:
-        _tell(project, readiness)
+        from drx.cli.hearing import tell
+        from drx.reports.notices import of_readiness
+
+        for notice in of_readiness(readiness):
+            tell(project, notice)
     return int(readiness.level)
 
 
@@ -72,21 +76,6 @@ def _write_metrics(path: Path, readiness: Readiness) -> None:
         write_atomically(path, metrics_text(readiness).encode(), 0o644)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "Name a file that you may write") from None
-
-
-def _tell(project: Project, readiness: Readiness) -> None:
-    """Tell of missed jobs and of an RPO that does not hold; standard error says what came of it."""
-    import sys
-
-    from drx.engine.events import NotificationFailed, NotificationSent
-    from drx.reports.notices import of_readiness
-
-    for notice in of_readiness(readiness):
-        for fact in project.tell(notice):
-            if isinstance(fact, NotificationSent):
-                print(f"told {fact.channel}: {fact.about}", file=sys.stderr)
-            elif isinstance(fact, NotificationFailed):
-                print(f"could not tell {fact.channel}: {fact.error}", file=sys.stderr)
 
 
 def look(project: Project, environment: str | None) -> Readiness:

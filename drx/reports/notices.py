@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from drx.config.model import About
-from drx.errors import ExitCode, HumanNeeded
+from drx.errors import DrxError, ExitCode
 from drx.reports.readiness import Level, Readiness
 from drx.reports.shapes import RunFacts
 from drx.reports.text import one_line, sentence
@@ -70,10 +70,23 @@ def about_end(facts: RunFacts, code: ExitCode, report: str) -> Notice:
     )
 
 
-def about_refusal(job: str, environment: str, error: HumanNeeded, at: datetime) -> Notice:
+def about_refusal(job: str, environment: str, error: Exception, at: datetime) -> Notice:
     """Tell that a run was not begun, since it may only be with somebody there."""
-    title = f"{job} in {environment} waits for a person"
-    return Notice(About.HUMAN_NEEDED, job, environment, title, (sentence(error.message),), error.remedy, at)
+    return _without_record(About.HUMAN_NEEDED, "waits for a person", job, environment, error, at)
+
+
+def about_trouble(job: str, environment: str, error: Exception, at: datetime) -> Notice:
+    """Tell that a run could not begin, or could not go on and left no report."""
+    return _without_record(About.FAILURE, "could not run", job, environment, error, at)
+
+
+def _without_record(about: About, what: str, job: str, environment: str, error: Exception, at: datetime) -> Notice:
+    where = f" in {environment}" if environment else ""
+    if isinstance(error, DrxError):
+        reason, remedy = error.message, error.remedy
+    else:
+        reason, remedy = f"a bug in drx: {type(error).__name__}", "Run it by hand: the details are said there"
+    return Notice(about, job, environment, f"{job}{where} {what}", (sentence(reason),), remedy, at)
 
 
 def of_readiness(readiness: Readiness) -> Iterator[Notice]:

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from drx.cli.app import run
+from drx.cli.hearing import heard_of
+from drx.cli.project import load_project
+from drx.errors import LockedError
 from tests.notify.listening import listening
 
 CONFIG = """
@@ -67,6 +70,36 @@ def test_a_run_that_fails_is_told_once_and_its_record_says_so(folder: Path, caps
     kept = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "drx.yaml")
     assert b"s3cr3t" not in kept
     assert b"web hook 127.0.0.1 did not get the message about failure" in kept
+
+
+@pytest.mark.parametrize(
+    ("environments", "records", "code", "told"),
+    [
+        ("lab: {mongo: {uri: '${NOT_SET}', database: d}}", "", 3, "the variable NOT_SET is not set"),
+        ("lab: {}", "a file where the folder should be", 2, "drills/records: a record cannot be made"),
+    ],
+)
+def test_a_run_that_cannot_begin_is_told_too(
+    environments: str, records: str, code: int, told: str, folder: Path, capsys: Capture
+) -> None:
+    if records:
+        (folder / "drills").write_text(records)
+    with listening() as listener:
+        config = CONFIG.replace("lab: {}", environments)
+        (folder / "drx.yaml").write_text(f"{config}notify: {{on_failure: ['{listener.url}']}}\n")
+        assert _drx("run", "story", "--env", "lab", "--unattended") == code
+        ((_, body),) = listener.came
+    assert "shop: story in lab could not run" in body
+    assert told in body
+    assert "told web hook 127.0.0.1: failure" in capsys.readouterr().err
+
+
+def test_a_job_that_meets_itself_calls_nobody(folder: Path) -> None:
+    with listening() as listener:
+        (folder / "drx.yaml").write_text(f"{CONFIG}notify: {{on_failure: ['{listener.url}']}}\n")
+        with pytest.raises(LockedError), heard_of(load_project(), "story", "lab", unattended=True):
+            raise LockedError("story in lab is being run")
+        assert listener.came == []
 
 
 def test_a_scenario_that_may_not_begin_alone_calls_for_a_person(folder: Path, capsys: Capture) -> None:
