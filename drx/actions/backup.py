@@ -1,8 +1,8 @@
 """Take, find and check backups of the environment's database. Drivers are imported in use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from drx.backup.slices import Chain
     from drx.backup.stores.base import Store
     from drx.values import Json
+
+    _Piece = TypeVar("_Piece", Manifest, SliceManifest)
 
 BASE_OUTPUTS = {
     "id": "Id of the base.",
@@ -107,8 +109,9 @@ def list_bases() -> str:
 def slice_(params: Params, context: Context) -> Result:
     """Archive what was written since the last slice, or since the newest base where there is none.
 
-    A gap, because the oplog no longer reaches back, is archived as such and fails the step: a new base is needed. A
-    slice that is missing in the store is taken again, as long as the oplog still holds it; that fails once, too.
+    A gap, because the oplog no longer reaches back, is archived as such and fails the step: a new base is needed. So it
+    is where the database moved to another server: what that one writes continues no base of the old one. A slice that
+    is missing in the store is taken again, as long as the oplog still holds it; that fails once, too.
     """
     return _take_slice(context, lambda _: "Take a new base, so that moments from now on can be restored", urgent=False)
 
@@ -142,6 +145,7 @@ def _still_possible(reached: str) -> str:
 
 def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: bool) -> Result:
     from drx.backup.catalog import list_bases, list_differentials, list_slices
+    from drx.backup.lineage import oplog_mark
     from drx.backup.manifest import show_timestamp
     from drx.backup.slices import best_chain, find_chain, next_start, refill_start, take_slice
 
@@ -151,19 +155,23 @@ def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: 
 
     def take(client: "MongoClient[dict[str, Any]]") -> "tuple[SliceManifest | None, Timestamp, str]":
         with locked(context, store, "slice", urgent=urgent) as lock:
-            bases = [found for found in list_bases(store, service, damaged.append) if found.database == database]
-            slices = [found for found in list_slices(store, service, damaged.append) if found.database == database]
+            server = oplog_mark(client)
+            there = list_bases(store, service, damaged.append)
+            bases = _of_this_server(there, database, server)
+            slices = _of_this_server(list_slices(store, service, damaged.append), database, server)
             after = next_start(bases, slices)
             if after is None:
+                foreign = [found.id for found in there if found.database == database]
                 raise PermanentError(
                     f"{store.describe()} holds no base of {service} that a slice could continue"
+                    + "".join(f"; {each} is of another database server" for each in foreign[-1:])
                     + "".join(f"; {found.message}" for found in damaged[:1]),
                     "Look into a copy of the store; where nothing is lost yet, take a base",
                 )
             before = find_chain(max(bases, key=lambda base: base.end), slices) if bases else None
             if before and before.gap:
                 after = refill_start(client, before, after)
-            taken = take_slice(client, database, store, service, after=after, check=lock.check)
+            taken = take_slice(client, database, store, service, after=after, server=server, check=lock.check)
             if taken and lock.refusal:
                 _refuse_overwritten(store, taken)
             if before:
@@ -182,6 +190,13 @@ def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: 
         {"start": show_timestamp(taken.start), "end": show_timestamp(taken.end), "entries": taken.entries},
         (f"{taken.entries:,} entries, {taken.size_bytes:,} bytes", *beside),
     )
+
+
+def _of_this_server(found: "Iterable[_Piece]", database: str, server: str | None) -> "list[_Piece]":
+    """Choose what a slice of this server's oplog may continue: after a move to another one, only a new base."""
+    from drx.backup.lineage import may_continue
+
+    return [each for each in found if each.database == database and may_continue(each.server, server)]
 
 
 def _refuse_overwritten(store: "Store", taken: "SliceManifest") -> None:

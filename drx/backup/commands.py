@@ -2,10 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from bson import decode
-
-from drx.backup.entry import Entry, first_field, timestamp_of
-from drx.backup.manifest import PLAIN
+from drx.backup.entry import Entry, decoded, first_field, timestamp_of
 from drx.backup.namespaces import BUCKETS, Collection, Namespaces
 from drx.errors import StepError
 
@@ -20,6 +17,7 @@ _MODIFIED_OPTIONS = {
     "validator", "validationLevel", "validationAction", "changeStreamPreAndPostImages", "recordPreImages",
     "expireAfterSeconds", "viewOn", "pipeline",
 }  # fmt: skip
+_SERIES_OPTIONS = {"timeseries", "expireAfterSeconds", "collation", "storageEngine", "indexOptionDefaults"}
 _IGNORED_MODIFICATIONS = {"collMod", "dryRun", "comment", "usePowerOf2Sizes", "noPadding", "isTimeseriesNamespace"}
 
 Command = Mapping[str, object]
@@ -36,8 +34,10 @@ def apply_command(namespaces: Namespaces, entry: Entry) -> None:
     handler = _HANDLERS.get(name)
     if handler is None:
         raise _unknown(entry, f"the command {name}")
-    command = decode(entry.o, PLAIN)
-    handler(namespaces, entry, command)
+    try:
+        handler(namespaces, entry, decoded(entry.o))
+    except KeyError as error:
+        raise _unknown(entry, f"the command {name} without {error.args[0]}") from None
 
 
 def logical_name(name: str) -> str:
@@ -60,7 +60,7 @@ def _create(namespaces: Namespaces, entry: Entry, command: Command) -> None:
     kind = "view" if "viewOn" in options else None
     if name.startswith(BUCKETS):
         kind = "timeseries"
-        options = {key: value for key, value in options.items() if key in ("timeseries", "expireAfterSeconds")}
+        options = {key: value for key, value in options.items() if key in _SERIES_OPTIONS}
     elif name.startswith("system."):
         return
     collection = namespaces.create(logical_name(name), entry, options, kind)

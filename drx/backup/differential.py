@@ -62,7 +62,7 @@ def take_differential(
         id=backup_id, kind="differential", service=service, database=base.database,
         server_version=base.server_version, drx_version=__version__, start=base.start, end=end,
         started_at=started_at, finished_at=datetime.now(UTC), collections=(), files=(file,), oplog=OPLOG,
-        oplog_entries=entries, parent=base.id,
+        oplog_entries=entries, parent=base.id, server=base.server,
     )  # fmt: skip
     if not store.create(prefix + MANIFEST, to_json(manifest)):
         raise StoreError(f"{store.describe()}/{prefix} was finished by somebody else meanwhile", "Use another id")

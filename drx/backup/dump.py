@@ -12,6 +12,7 @@ from drx.backup.capture import Capture, Captured, RolledOver, oldest_position, s
 from drx.backup.catalog import MANIFEST, PROGRESS, base_prefix
 from drx.backup.digest import Digest
 from drx.backup.documents import split
+from drx.backup.lineage import may_continue, oplog_mark
 from drx.backup.manifest import CollectionManifest, FileManifest, Manifest, Progress, to_json
 from drx.backup.members import MemberBuffer, MemberWriter, compress
 from drx.backup.metadata import Metadata, metadata_to_json
@@ -54,7 +55,7 @@ def base_backup(
         id=backup_id, kind="full", service=service, database=database, server_version=version,
         drx_version=__version__, start=captured.start, end=captured.end, started_at=found.started_at,
         finished_at=datetime.now(UTC), collections=collections, files=files, oplog=OPLOG,
-        oplog_entries=captured.entries,
+        oplog_entries=captured.entries, server=found.server,
     )  # fmt: skip
     if not store.create(prefix + MANIFEST, to_json(manifest)):
         raise StoreError(f"{store.describe()}/{prefix} was finished by somebody else meanwhile", "Use another id")
@@ -109,12 +110,16 @@ class _Job:
         return base_prefix(self.service, self.backup_id)
 
     def begin(self, *, anew: bool) -> Unfinished:
-        """Go on from what is left of an earlier attempt, if the oplog still reaches back to its start; or begin."""
+        """Go on from what is left of an earlier attempt, if this oplog still reaches back to its start; or begin."""
         left = reopen(self.store, self.prefix, self.database)
-        if left and not anew and oldest_position(self.client) <= left.progress.start:
+        with failures("asking whose oplog it is"):
+            server = oplog_mark(self.client)
+        known = left and may_continue(left.progress.server, server)
+        if left and known and not anew and oldest_position(self.client) <= left.progress.start:
             return left
         start, now = start_position(self.client), datetime.now(UTC)
-        return begin(self.store, self.prefix, Progress(self.backup_id, self.service, self.database, start, now))
+        progress = Progress(self.backup_id, self.service, self.database, start, now, server=server)
+        return begin(self.store, self.prefix, progress)
 
     def run(self, unfinished: Unfinished) -> _Dumped:
         """Dump every collection that is lacking, while the oplog is archived from the start to after the last read."""

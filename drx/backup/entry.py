@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from bson import Timestamp
+from bson import Timestamp, decode
+from bson.errors import InvalidBSON
 
 from drx.backup.documents import DamagedDocument, elements, value_end
+from drx.backup.manifest import PLAIN
 
 _UINT64_BYTES = 8
 _TIMESTAMP = 0x11
@@ -62,8 +64,8 @@ def parse(raw: bytes) -> Entry:
         raise DamagedDocument(f"an oplog entry has no field {error.args[0].decode()}") from None
     ts, o2, uuid = found.get(b"ts"), found.get(b"o2"), found.get(b"ui")
     entry = Entry(
-        raw[op[0] + 4 : op[1] - 1].decode(),
-        raw[namespace[0] + 4 : namespace[1] - 1].decode(),
+        text_in(raw, op[0] + 4, op[1] - 1),
+        text_in(raw, namespace[0] + 4, namespace[1] - 1),
         int.from_bytes(raw[ts[0] : ts[1]], "little") if ts else 0,
         raw[o[0] : o[1]],
         raw[o2[0] : o2[1]] if o2 else None,
@@ -94,7 +96,29 @@ def position_in(raw: bytes) -> int:
 
 def first_field(document: bytes) -> str:
     """Name the first field: the name of a command; empty for an empty document."""
-    return document[5 : document.index(b"\0", 5)].decode() if len(document) > 5 else ""
+    return text_in(document, 5, document.index(b"\0", 5)) if len(document) > 5 else ""
+
+
+def text_in(raw: bytes, start: int, end: int) -> str:
+    """Read text that lies in an entry.
+
+    Raises DamagedDocument where the bytes are none.
+    """
+    try:
+        return raw[start:end].decode()
+    except UnicodeDecodeError as error:
+        raise DamagedDocument(f"an oplog entry holds no text where it should: {error}") from None
+
+
+def decoded(document: bytes) -> dict[str, object]:
+    """Decode a command, or what describes one.
+
+    Raises DamagedDocument where the bytes are no BSON.
+    """
+    try:
+        return decode(document, PLAIN)
+    except InvalidBSON as error:
+        raise DamagedDocument(f"an oplog entry holds no BSON where it should: {error}") from None
 
 
 def _points_back(optime: bytes) -> bool:

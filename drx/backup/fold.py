@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from bson import Timestamp, decode, encode
+from bson import Timestamp, encode
 
 from drx.backup.commands import apply_command, logical_name
 from drx.backup.diffs import apply_update
 from drx.backup.effects import DEFAULT_BYTES, Budget
-from drx.backup.entry import Entry, parse, position_of, timestamp_of
+from drx.backup.entry import Entry, decoded, parse, position_of, timestamp_of
 from drx.backup.manifest import PLAIN
 from drx.backup.namespaces import BUCKETS, VIEWS, Namespaces, identity_of
 from drx.backup.plan import BaseCollection, Changes, CollectionPlan
@@ -62,7 +62,7 @@ def _until(entries: Iterable[bytes], limit: int) -> Iterator[Entry]:
 def _comes_here(entry: Entry, database: str) -> bool:
     """Tell a collection of another database that was renamed into this one."""
     return entry.op == "c" and entry.o[5:21] == b"renameCollection" and b"\x02to\0" in entry.o and (
-        str(decode(entry.o, PLAIN)["to"]).partition(".")[0] == database
+        str(decoded(entry.o)["to"]).partition(".")[0] == database
     )  # fmt: skip
 
 
@@ -89,7 +89,7 @@ def _apply_write(namespaces: Namespaces, entry: Entry) -> None:
 
 def _apply_view(namespaces: Namespaces, entry: Entry) -> None:
     """Follow `system.views`, where servers keep views, and the visible side of time series, as documents."""
-    full_name = decode(entry.o2 or entry.o, PLAIN)["_id"]
+    full_name = decoded(entry.o2 or entry.o).get("_id")
     name = str(full_name).partition(".")[2]
     known = namespaces.by_name.get(name)
     if entry.op == "d":
@@ -97,8 +97,8 @@ def _apply_view(namespaces: Namespaces, entry: Entry) -> None:
             namespaces.drop(name, None)
         return
     before = encode({"_id": full_name, **(known.options if known else {})}, codec_options=PLAIN)
-    options = decode(entry.o if entry.op == "i" else apply_update(before, entry.o), PLAIN)
-    del options["_id"]
+    options = decoded(entry.o if entry.op == "i" else apply_update(before, entry.o))
+    options.pop("_id", None)
     if str(options.get("viewOn")).startswith(BUCKETS):
         return
     if known:

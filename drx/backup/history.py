@@ -4,12 +4,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bson import Timestamp, decode
+from bson import Timestamp
 
 from drx.backup.changed_field import changed_field
 from drx.backup.commands import logical_name
-from drx.backup.entry import Entry, first_field, parse, position_in, position_of, timestamp_of
-from drx.backup.manifest import PLAIN
+from drx.backup.entry import Entry, decoded, first_field, parse, position_in, position_of, text_in, timestamp_of
 from drx.backup.transactions import committed
 from drx.errors import StepError
 
@@ -181,7 +180,7 @@ class _Finder:
                 op = raw[_NS_AT - 2 : _NS_AT - 1]
                 if op in (b"u", b"d"):
                     length = int.from_bytes(raw[_NS_AT + 4 : _NS_AT + 8], "little")
-                    namespace = raw[_NS_AT + 8 : _NS_AT + 7 + length].decode()
+                    namespace = text_in(raw, _NS_AT + 8, _NS_AT + 7 + length)
                     update = _update_at(raw, _NS_AT + 8 + length) if op == b"u" else 0
                     if update is not None:
                         field = changed_field(raw, update) if update else ""
@@ -229,10 +228,10 @@ def _update_at(raw: bytes, position: int) -> int | None:
 
 def _described(entry: Entry) -> tuple[str, int | None]:
     """Name what a command struck, and how many documents it took along, where the server noted that."""
-    command = decode(entry.o, PLAIN)
+    command = decoded(entry.o)
     match first_field(entry.o):
         case "drop":
-            count = decode(entry.o2, PLAIN).get("numRecords") if entry.o2 else None
+            count = decoded(entry.o2).get("numRecords") if entry.o2 else None
             return f"{entry.database}.{logical_name(str(command['drop']))}", count if isinstance(count, int) else None
         case "renameCollection":
             return str(command["renameCollection"]), None

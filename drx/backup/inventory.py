@@ -44,6 +44,7 @@ class Facts:
     server_version: str
     drx_version: str
     parent: str | None
+    server: str | None = None
 
     @property
     def consistent_at(self) -> datetime:
@@ -90,6 +91,7 @@ class Slice:
     database: str = ""
     entries: int = 0
     gap: str = ""
+    server: str | None = None
 
 
 def moment_of(timestamp: Timestamp) -> datetime:
@@ -180,7 +182,7 @@ def _facts(manifest: Manifest) -> Facts:
         manifest.database, manifest.start, manifest.end, manifest.started_at, manifest.finished_at,
         len(manifest.collections), sum(found.digest.count for found in manifest.collections),
         sum(found.digest.size_bytes for found in manifest.collections), manifest.oplog_entries,
-        manifest.server_version, manifest.drx_version, manifest.parent,
+        manifest.server_version, manifest.drx_version, manifest.parent, manifest.server,
     )  # fmt: skip
 
 
@@ -195,8 +197,9 @@ def _slice(store: Store, span: tuple[Timestamp, Timestamp], listed: Listed) -> S
     manifest = piece.manifest
     assert isinstance(manifest, SliceManifest)
     found = replace(
-        found, state="whole", problem="", database=manifest.database, entries=manifest.entries, gap=manifest.gap or ""
-    )
+        found, state="whole", problem="", database=manifest.database, entries=manifest.entries, gap=manifest.gap or "",
+        server=manifest.server,
+    )  # fmt: skip
     if (manifest.start, manifest.end) != span:
         return replace(found, state="damaged", problem=f"{store.describe()}/{listed.manifest_key} was moved")
     if not piece.whole:

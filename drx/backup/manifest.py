@@ -157,6 +157,8 @@ class Manifest:
     oplog: str | None = None
     oplog_entries: int = 0
     parent: str | None = None
+    server: str | None = None
+    """Whose oplog it is; None where the server did not tell."""
     format: Literal[1] = 1
 
     @property
@@ -188,6 +190,7 @@ class Progress:
     started_at: AwareDatetime
     collections: tuple[CollectionManifest, ...] = ()
     files: tuple[FileManifest, ...] = ()
+    server: str | None = None
     format: Literal[1] = 1
 
 
@@ -195,7 +198,7 @@ class Progress:
 class SliceManifest:
     """A piece of oplog with entries from `start` to `end`, both inclusive.
 
-    `gap` says why the entries just before `start` are lost, where they are.
+    `gap` says why the entries just before `start` are lost, where they are; `server` whose oplog it is, if known.
     """
 
     __pydantic_config__ = _STRICT
@@ -208,6 +211,7 @@ class SliceManifest:
     size_bytes: int
     sha256: str
     gap: str | None = None
+    server: str | None = None
     format: Literal[1] = 1
 
 

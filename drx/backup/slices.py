@@ -14,7 +14,8 @@ from drx.backup.catalog import Skip, list_slices, slice_keys
 from drx.backup.detour import DamagedDifferential
 from drx.backup.documents import DamagedDocument, split
 from drx.backup.entry import position_in, position_of
-from drx.backup.manifest import FileManifest, Manifest, SliceManifest, show_timestamp, to_json
+from drx.backup.lineage import may_continue
+from drx.backup.manifest import Manifest, SliceManifest, show_timestamp, to_json
 from drx.backup.members import MemberBuffer, MemberWriter, read_member
 from drx.backup.pieces import list_oplog
 from drx.backup.stores.base import Store
@@ -39,28 +40,28 @@ def _unchecked() -> None:
 
 
 def take_slice(
-    client: Client, database: str, store: Store, service: str, *, after: Timestamp,
+    client: Client, database: str, store: Store, service: str, *, after: Timestamp, server: str | None = None,
     check: Callable[[], None] = _unchecked,
 ) -> SliceManifest | None:  # fmt: skip
     """Archive the oplog from `after`, inclusive, up to now; None when nothing was written since.
 
-    Where the oplog no longer reaches back, what is left is archived and the gap is named in the manifest. `check` is
-    called often, and raises where it has to stop.
+    Where the oplog no longer reaches back, what is left is archived and the gap is named in the manifest. `server` says
+    whose oplog it is. `check` is called often, and raises where it has to stop.
     """
     end = newest_position(client)
     if end <= after:
         return None
     try:
-        return _archive(client, database, store, service, after, end, None, check)
+        return _archive(client, database, store, service, after, end, None, server, check)
     except RolledOver:
         oldest = oldest_position(client)
         gap = f"the oplog rolled over before the entries from {show_timestamp(after)} on were archived"
-        return _archive(client, database, store, service, oldest, end, gap, check)
+        return _archive(client, database, store, service, oldest, end, gap, server, check)
 
 
 def _archive(
     client: Client, database: str, store: Store, service: str, start: Timestamp, end: Timestamp, gap: str | None,
-    check: Callable[[], None],
+    server: str | None, check: Callable[[], None],
 ) -> SliceManifest:  # fmt: skip
     key, manifest_key = slice_keys(service, start, end)
     with store.upload(key) as upload:
@@ -69,7 +70,9 @@ def _archive(
         captured = _capture(client, database, start, end, buffer, check)
         buffer.flush()
         file = writer.finish()
-    manifest = _describe(service, database, captured, file, gap)
+    manifest = SliceManifest(
+        service, database, captured.start, captured.end, captured.entries, file.size_bytes, file.sha256, gap, server
+    )
     check()
     store.put(manifest_key, to_json(manifest))
     return manifest
@@ -88,12 +91,6 @@ def _capture(
         return capture.finish(end)
     finally:
         capture.stop()
-
-
-def _describe(service: str, database: str, captured: Captured, file: FileManifest, gap: str | None) -> SliceManifest:
-    return SliceManifest(
-        service, database, captured.start, captured.end, captured.entries, file.size_bytes, file.sha256, gap
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +131,25 @@ def best_chain(
 
 
 def find_chain(manifest: Manifest, slices: Iterable[SliceManifest], differential: Manifest | None = None) -> Chain:
-    """Choose the slices that continue a base, or its differential, as far as they reach. Pure."""
-    end = differential.end if differential else manifest.end
+    """Choose the slices that continue a base, or its differential, as far as they reach. Pure.
+
+    Slices of another server's oplog continue nothing, whatever times they hold.
+    """
+    end, server, foreign = differential.end if differential else manifest.end, manifest.server, ""
     chosen: list[SliceManifest] = []
     for piece in sorted(slices, key=lambda piece: (piece.start, piece.end)):
         if piece.database != manifest.database or piece.end <= end:
+            continue
+        if not may_continue(server, piece.server):
+            foreign = foreign or f"the slices from {show_timestamp(piece.start)} on are of another server's oplog"
             continue
         if piece.start > end:
             reason = f": {piece.gap}" if piece.gap else ""
             gap = f"no slice holds the oplog between {show_timestamp(end)} and {show_timestamp(piece.start)}{reason}"
             return Chain(manifest, tuple(chosen), end, gap, differential)
         chosen.append(piece)
-        end = piece.end
-    return Chain(manifest, tuple(chosen), end, None, differential)
+        end, server = piece.end, server or piece.server
+    return Chain(manifest, tuple(chosen), end, foreign or None, differential)
 
 
 def read_chain(

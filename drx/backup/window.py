@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from bson import Timestamp
 
-from drx.backup.inventory import Backup, Slice, moment_of
+from drx.backup.inventory import Backup, Facts, Slice, moment_of
+from drx.backup.lineage import may_continue
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,12 @@ class Window:
 
 @dataclass(slots=True)
 class _Run:
-    """Slices that follow one another without a gap; `gap` is what the first one says of the time before it."""
+    """Slices of one server that follow one another; `gap` is what the first one says of the time before it."""
 
     start: Timestamp
     end: Timestamp
     gap: str
+    server: str | None
 
 
 @dataclass(slots=True)
@@ -71,14 +73,17 @@ class Oplog:
         self.stored_bytes += found.stored_bytes
         if found.state != "whole":
             self.lost.append(found)
-        elif self.runs and found.start <= self.runs[-1].end:
-            self.runs[-1].end = max(self.runs[-1].end, found.end)
+            return
+        before = next((run for run in reversed(self.runs) if may_continue(run.server, found.server)), None)
+        if before and found.start <= before.end:
+            before.end, before.server = max(before.end, found.end), before.server or found.server
         else:
-            self.runs.append(_Run(found.start, found.end, found.gap))
+            self.runs.append(_Run(found.start, found.end, found.gap, found.server))
 
-    def reach(self, moment: Timestamp) -> Timestamp:
-        """Say how far the oplog leads on from a moment without a gap."""
-        return max((run.end for run in self.runs if run.start <= moment), default=moment)
+    def reach(self, moment: Timestamp, server: str | None) -> Timestamp:
+        """Say how far a server's oplog leads on from a moment without a gap."""
+        own = (run for run in self.runs if may_continue(run.server, server))
+        return max((run.end for run in own if run.start <= moment), default=moment)
 
 
 def read_oplog(slices: Iterable[Slice], database: str | None = None) -> Oplog:
@@ -108,17 +113,19 @@ def find_window(backups: Iterable[Backup], oplog: Oplog, kept_since: Timestamp |
     return Window(tuple(spans), tuple(gaps))
 
 
-def _starts(backups: Iterable[Backup]) -> list[tuple[Timestamp, str]]:
+def _starts(backups: Iterable[Backup]) -> list[tuple[str, Facts]]:
     """List the moments that backups restore by themselves; a differential needs its base for it."""
     whole = [(found, found.facts) for found in backups if found.state == "whole" and found.facts]
     bases = {found.id for found, _ in whole if found.kind == "full"}
-    return sorted((facts.end, found.id) for found, facts in whole if found.kind == "full" or facts.parent in bases)
+    usable = ((found.id, facts) for found, facts in whole if found.kind == "full" or facts.parent in bases)
+    return sorted(usable, key=lambda pair: (pair[1].end, pair[0]))
 
 
 def _spans(backups: Iterable[Backup], oplog: Oplog) -> list[Span]:
     spans: list[Span] = []
-    for end, backup_id in _starts(backups):
-        reach = max(oplog.reach(end), end)
+    for backup_id, facts in _starts(backups):
+        end = facts.end
+        reach = max(oplog.reach(end, facts.server), end)
         if spans and end <= spans[-1].end:
             spans[-1] = Span(spans[-1].start, max(reach, spans[-1].end), spans[-1].backup)
         else:
@@ -133,7 +140,8 @@ def _cause(oplog: Oplog, start: Timestamp, end: Timestamp) -> str:
             return lost.problem
     later: Sequence[_Run] = [run for run in oplog.runs if start < run.start < end]
     if not later:
-        return "no slice was taken"
+        is_foreign = any(run.start <= start < run.end for run in oplog.runs)
+        return "the slices after it are of another server's oplog" if is_foreign else "no slice was taken"
     if later[0].gap:
         return later[0].gap
     until = moment_of(later[0].start)

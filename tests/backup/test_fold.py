@@ -1,12 +1,14 @@
 """What a fold makes of inserts, updates, deletes, drops and renames: documents and collections by identity."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from bson import Binary, Timestamp, decode, encode
 
 from drx.backup.fold import BaseCollection, fold
+from drx.backup.history import KINDS, find_events
 from drx.errors import StepError
 from tests.backup.entries import BASE, LATER, ONE, TWO, Log, final, ids
 
@@ -179,3 +181,13 @@ def test_members_are_brought_up_to_date_side_by_side(memory: int) -> None:
         changed = list(pool.map(plan.changes.apply, [encode({"_id": number}) for number in range(500)]))
     assert changed == [encode({"_id": n} | ({"n": n} if n < 400 else {})) for n in range(500)]
     assert list(plan.changes.born()) == []
+
+
+def test_an_entry_that_holds_no_text_or_no_bson_is_damage_and_no_traceback() -> None:
+    whole = encode({"op": "c", "ns": "db.$cmd", "o": {"create": "c"}, "ts": Timestamp(100, 1)})
+    for at in range(4, len(whole) - 1):
+        damaged = whole[:at] + b"\xff" + whole[at + 1 :]
+        with suppress(StepError):
+            fold([damaged], database="db", base=[], until=LATER, consistent_from=Timestamp(1, 1))
+        with suppress(StepError):
+            find_events([damaged], kinds=KINDS, database="db", since=Timestamp(1, 1))

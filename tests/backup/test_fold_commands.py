@@ -356,6 +356,8 @@ def test_changes_of_an_index(change: dict[str, Any], spec: dict[str, Any]) -> No
             "an index that c does not have",
         ),
         (Op({"collMod": "c", "shape": 1}), "shape in a collMod of c"),
+        (Op({"createIndexes": "c", "key": {"a": 1}}), "the command createIndexes without name"),
+        (Op({"renameCollection": "db.c"}), "the command renameCollection without to"),
     ],
 )
 def test_what_cannot_be_replayed_is_named_with_the_way_out(op: Op, said: str) -> None:

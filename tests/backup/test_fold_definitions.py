@@ -60,11 +60,12 @@ def test_views_are_documents_of_their_own_collection() -> None:
 def test_a_time_series_is_its_buckets() -> None:
     log = Log()
     options = {"timeField": "t", "bucketMaxSpanSeconds": 3600}
-    log.add("c", "db.$cmd", {"create": "system.buckets.ts", "clusteredIndex": True, "timeseries": options}, ui=TWO)
+    kept = {"timeseries": options, "collation": {"locale": "de"}}
+    log.add("c", "db.$cmd", {"create": "system.buckets.ts", "validator": {}, "clusteredIndex": True, **kept}, ui=TWO)
     log.add("i", "db.system.views", {"_id": "db.ts", "viewOn": "system.buckets.ts", "pipeline": []}, ui=ONE)
     log.add("i", "db.system.buckets.ts", {"_id": 1, "data": {}}, ui=TWO)
     plan = log.fold()["ts"]
-    assert (plan.type, dict(plan.options), plan.indexes) == ("timeseries", {"timeseries": options}, ())
+    assert (plan.type, dict(plan.options), plan.indexes) == ("timeseries", kept, ())
     assert ids({"c": plan}) == [1]
 
 

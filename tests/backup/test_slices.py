@@ -220,10 +220,23 @@ def test_slices_of_another_database_do_not_continue_a_chain() -> None:
     assert find_chain(_manifest(5), [piece]).slices == ()
 
 
-def _manifest(end: int) -> Manifest:
+def test_slices_of_another_server_do_not_continue_a_chain_and_are_passed_over() -> None:
+    def piece(start: int, end: int, server: str | None) -> SliceManifest:
+        return SliceManifest("svc", "db", Timestamp(start, 1), Timestamp(end, 1), 0, 0, "", server=server)
+
+    pieces = [piece(5, 9, "a"), piece(7, 12, "b"), piece(9, 11, "a"), piece(12, 20, "b")]
+    for own in ("a", None):  # an old base does not say whose it is: its first slice does
+        chain = find_chain(_manifest(5, own), pieces)
+        assert chain.end == Timestamp(11, 1)
+        assert chain.gap
+        assert "another server's oplog" in chain.gap
+    assert find_chain(_manifest(8, "b"), pieces).end == Timestamp(20, 1)
+
+
+def _manifest(end: int, server: str | None = None) -> Manifest:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     manifest = Manifest(
-        "b", "full", "svc", "db", "8", "0", Timestamp(1, 1), Timestamp(end, 1), at, at, (), ()
+        "b", "full", "svc", "db", "8", "0", Timestamp(1, 1), Timestamp(end, 1), at, at, (), (), server=server
     )  # fmt: skip
     assert from_json(Manifest, to_json(manifest), "m") == manifest
     return manifest

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 from bson import Timestamp
@@ -19,14 +20,15 @@ def at(second: int) -> Timestamp:
     return Timestamp(second, 1)
 
 
-def base(second: int, database: str = "db", **more: str) -> Backup:
+def base(second: int, database: str = "db", server: str | None = None) -> Backup:
     moment = datetime.fromtimestamp(second, UTC)
-    facts = Facts(database, at(second), at(second), moment, moment, 1, 1, 1, 0, "8.0", "0", None)
+    facts = Facts(database, at(second), at(second), moment, moment, 1, 1, 1, 0, "8.0", "0", None, server)
     return Backup(f"svc/base/b{second}/", f"b{second}", "full", "whole", facts=facts)
 
 
-def piece(start: int, end: int, gap: str = "", lost: str = "") -> Slice:
-    return Slice(at(start), at(end), "damaged" if lost else "whole", lost, database="" if lost else "db", gap=gap)
+def piece(start: int, end: int, gap: str = "", lost: str = "", server: str | None = None) -> Slice:
+    state: Literal["damaged", "whole"] = "damaged" if lost else "whole"
+    return Slice(at(start), at(end), state, lost, database="" if lost else "db", gap=gap, server=server)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,13 @@ def piece(start: int, end: int, gap: str = "", lost: str = "") -> Slice:
          [(9, 11, "x is not there"), (11, None, "x is not there")]),
         ([base(5), base(11)], [piece(11, 12)], [(5, 5), (11, 12)], [(5, 11, "no slice was taken")]),
         ([base(5, "other"), base(7)], [piece(5, 9)], [(7, 9)], []),
+        ([base(5, server="a")], [piece(5, 9, server="a"), piece(9, 12, server="b")], [(5, 9)],
+         [(9, None, "the slices after it are of another server's oplog")]),
+        ([base(5, server="a"), base(8, server="b")], [piece(5, 9, server="a"), piece(8, 12, server="b")], [(5, 12)],
+         []),
+        ([base(5, server="a"), base(11, server="b")],
+         [piece(5, 7, server="a"), piece(6, 8, server="b"), piece(7, 9, server="a"), piece(8, 14, server="b")],
+         [(5, 9), (11, 14)], [(9, 11, "the slices after it are of another server's oplog")]),
     ],
 )  # fmt: skip
 def test_spans_and_gaps(
@@ -77,7 +86,7 @@ def test_it_agrees_with_the_chain_that_a_restore_takes(found: list[Backup], piec
     chosen = whole[number % len(whole)]
     assert chosen.facts
     manifests = [SliceManifest("svc", "db", each.start, each.end, 1, 1, "ab") for each in pieces]
-    manifest = type("M", (), {"end": chosen.facts.end, "database": "db"})()
+    manifest = type("M", (), {"end": chosen.facts.end, "database": "db", "server": None})()
     reach = find_chain(manifest, manifests).end  # it needs no more of a manifest
     assert find_window([chosen], read_oplog(pieces)).spans == (Span(chosen.facts.end, reach, chosen.id),)
     assert any(

@@ -148,3 +148,32 @@ def test_a_gap_that_the_oplog_lost_too_names_the_moment_that_is_left(context: Fa
         for name, words in [("emergency_slice", "A restore is possible up to 20"), ("slice", "Take a new base")]:
             with pytest.raises(PermanentError, match=rf"rolled over.*{words}"):
                 run(f"backup.{name}", context)
+
+
+@pytest.mark.slow
+def test_the_oplog_of_another_server_continues_no_base_of_the_old_one(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path
+) -> None:
+    """The new server ran all along, so that its oplog reaches back: only who wrote it tells that it does not fit."""
+    name, old = database.name, context.target
+    with servers.mongo(tmp_path / "new") as uri, MongoClient[dict[str, Any]](uri) as new:
+        new["meanwhile"].c.insert_one({})
+        fill(database)
+        run("backup.base", context)
+        database.images.delete_one({"_id": 1})
+        reached = run("backup.slice", context).outputs["end"]
+        new[name].images.insert_one({"_id": "of the new server"})
+        context.target = replace(old, mongo=MongoTarget(Secret(uri), name))
+        for action in ("slice", "emergency_slice"):
+            with pytest.raises(PermanentError, match=r"holds no base .* is of another database server"):
+                run(f"backup.{action}", context)
+        later = replace(context, run_id="later")
+        run("backup.base", later)
+        new[name].images.insert_one({"_id": "after the base"})
+        assert run("backup.slice", later).outputs["entries"]
+        context.target = old
+        for _ in range(2):  # the old server lives on, and is still backed up: each continues its own
+            database.images.delete_one({"_id": 2})
+            assert str(run("backup.slice", context).outputs["end"]) > str(reached)
+        restored = run("mongo.restore", context, into=into)
+        assert restored.outputs["documents"] == 2
