@@ -4,10 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|d|h|m|s)")
+_AMOUNT = r"[0-9]+(?:\.[0-9]+)?"
+_DURATION_PART = re.compile(rf"({_AMOUNT})(ms|d|h|m|s)")
+_DURATION = re.compile(rf"(?:{_AMOUNT}(?:ms|d|h|m|s))+")
+_LONGEST_TEXT = 40
+"""More characters than any duration or size needs: text longer than that is neither read nor quoted whole."""
 _DURATION_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _LONGEST_SECONDS = 100 * 366 * 86400.0
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_SIZE = re.compile(rf"({_AMOUNT})\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 _SIZE_UNITS = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
@@ -21,8 +25,8 @@ def parse_duration(text: str) -> timedelta:
     Raises ValueError, which says how to write one.
     """
     compact = text.replace(" ", "")
-    if not compact or _DURATION_PART.sub("", compact):
-        raise ValueError(f"'{text}' is not a duration. Write it like 30s, 5m, 1h30m or 7d")
+    if len(text) > _LONGEST_TEXT or not _DURATION.fullmatch(compact):
+        raise ValueError(f"'{_quoted(text)}' is not a duration. Write it like 30s, 5m, 1h30m or 7d")
     seconds = sum(float(amount) * _DURATION_UNITS[unit] for amount, unit in _DURATION_PART.findall(compact))
     if seconds > _LONGEST_SECONDS:
         raise ValueError(f"'{text}' is longer than a hundred years")
@@ -35,9 +39,13 @@ def parse_size(text: str) -> int:
     Raises ValueError, which says how to write one.
     """
     match = _SIZE.fullmatch(text.strip())
-    if not match:
-        raise ValueError(f"'{text}' is not a size. Write it like 500MB or 16MiB")
+    if not match or len(text) > _LONGEST_TEXT:
+        raise ValueError(f"'{_quoted(text)}' is not a size. Write it like 500MB or 16MiB")
     return int(float(match[1]) * _SIZE_UNITS[match[2]])
+
+
+def _quoted(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
 
 
 def show_size(size_bytes: int) -> str:
@@ -90,5 +98,5 @@ def parse_time(text: str) -> datetime:
     try:
         value = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f"'{text}' is not a time. Write it like 2026-11-21T08:00:00Z (UTC)") from None
+        raise ValueError(f"'{_quoted(text)}' is not a time. Write it like 2026-11-21T08:00:00Z (UTC)") from None
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -96,9 +96,10 @@ def run_command(params: RunCommand, context: Context) -> Result:
     code = process.returncode
     if code not in params.exit_codes:
         ended = f"ended with exit code {code}" if code >= 0 else f"was ended by signal {-code}"
+        wrote = bool(output.artifacts)
         raise StepError(
-            context.mask(f"{_name(params)} {ended}"),
-            f"Read its output: {context.artifacts / _OUTPUT}" if output.artifacts else "It wrote nothing",
+            context.mask(f"{_name(params)} {ended}{'' if wrote else ' and wrote nothing'}"),
+            f"Read its output: {context.artifacts / _OUTPUT}" if wrote else "",
             lines=lines,
             artifacts=output.artifacts,
         )

@@ -74,7 +74,8 @@ def interrupted(here: Walk, step: PlannedStep, visit: Visit) -> Progress:
         return here.draft.start(visit, Part.WORK, again=True)
     if here.state.unattended or step.phase is Phase.CLEANUP:
         error = DrxError(
-            "It was interrupted, and nobody knows how it ended", "Find out what it did, then resume at a terminal"
+            "It was interrupted, and nobody knows how it ended",
+            "Find out what it did, then start it anew at a terminal",
         )
         return here.draft.record(failed(visit, error, FailureKind.HUMAN_NEEDED))
     here.draft.questions.append(about_interruption(step, visit))
@@ -91,7 +92,7 @@ def refuse_to_repeat(here: Walk, step: PlannedStep, visit: Visit) -> StepFailed 
         return None
     error = "It has run before in this run, and is not repeatable"
     if here.state.unattended:
-        remedy = "Find out whether it may run again, then resume at a terminal"
+        remedy = "Find out whether it may run again, then start it anew at a terminal"
         return failed(visit, DrxError(error, remedy), FailureKind.HUMAN_NEEDED)
     return failed(visit, DrxError(error), FailureKind.REPEAT)
 

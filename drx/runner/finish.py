@@ -7,7 +7,7 @@ from drx.engine.events import Author, ReportWritten, StepFailed
 from drx.engine.plan import Phase, Plan
 from drx.engine.state import State
 from drx.engine.terms import FailureKind, Outcome
-from drx.engine.visit import BROKEN
+from drx.engine.visit import BROKEN, Status
 from drx.errors import DrxError, ExitCode
 from drx.files import file_mode, write_atomically
 from drx.journal import Journal
@@ -82,7 +82,7 @@ def exit_code(plan: Plan, state: State, facts: RunFacts) -> ExitCode:
         for step in state.visits
         if plan.steps[step].phase is not Phase.CLEANUP  # a deviation, and not why the run failed
         and (visit := state.latest(step))
-        and visit.status in BROKEN
+        and visit.status in (*BROKEN, Status.ROLLED_BACK)  # what was rolled back may have failed first
         and isinstance(visit.failure, StepFailed)
     }
     if FailureKind.HUMAN_NEEDED in kinds:

@@ -1,11 +1,11 @@
 """Read the values of a run's inputs as people type them. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from drx.engine.admit import wrong_value
 from drx.engine.events import InputGiven
 from drx.engine.plan import InputSpec, Plan
-from drx.errors import UsageError
+from drx.errors import HumanNeeded, UsageError
 from drx.values import Json
 
 _WORDS = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
@@ -34,6 +34,15 @@ def given(plan: Plan, values: Mapping[str, str]) -> list[InputGiven]:
             raise UsageError(f"input {name}: {wrong}", "Correct the value")
         facts.append(InputGiven(name, value))
     return facts
+
+
+def require_inputs(plan: Plan, values: Iterable[InputGiven]) -> None:
+    """See that a run which nobody attends has every input. Raises HumanNeeded with what to give."""
+    known = {fact.name for fact in values} | plan.answers.keys()
+    missing = [s.name for s in plan.inputs if "/" not in s.name and s.default is None and s.name not in known]
+    if missing:
+        message = f"{plan.runbook} asks for {', '.join(missing)}, and nobody is there to answer"
+        raise HumanNeeded(message, f"Give it: {' '.join(f'--input {name}=...' for name in missing)}")
 
 
 def _typed(spec: InputSpec, value: Json) -> Json:

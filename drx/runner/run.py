@@ -25,7 +25,7 @@ from drx.runner.finish import LookBack, exit_code, seal, show_verdict
 from drx.runner.frozen import ACTIONS, What, files_of, plan_of, specs_of
 from drx.runner.gate import Gate, identified
 from drx.runner.history import looking_back
-from drx.runner.inputs import given
+from drx.runner.inputs import given, require_inputs
 from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
 from drx.runner.overlap import alone
@@ -182,6 +182,8 @@ def _begin(
     plan = plan_of(binder, config, what, target)
     files = {**binder.files, ACTIONS: specs_of(plan)}
     values = given(plan, inputs)
+    if setting.unattended:
+        require_inputs(plan, values)
     guard = Guard(target, config.settings, setting.trust, what.mode)
     identities = guard.check_drill() if what.mode is Mode.DRILL else ()
     masker = Masker(target.secrets())

@@ -117,15 +117,21 @@ def test_a_finished_run_is_not_run_again(project: Project) -> None:
     assert (project.record / JOURNAL).read_bytes() == before
 
 
-def test_an_interrupted_step_that_must_not_run_twice_is_a_failure_without_a_person(project: Project) -> None:
+@pytest.mark.parametrize("undone", [False, True], ids=["stays", "rolled-back"])
+def test_an_interrupted_step_that_must_not_run_twice_is_a_failure_without_a_person(
+    project: Project, undone: bool
+) -> None:
+    """Rolling it back does not change why the run failed; and a run that has ended cannot be resumed."""
     file = project.root / "tally"
-    project.write(steps_yaml(_step(ONCE, file, "b"))).run()
+    undo = f", rollback: {{action: test.tally, with: {{file: '{file}', line: undo}}}}}}" if undone else "}"
+    project.write(steps_yaml(_step(ONCE, file, "b").removesuffix("}") + undo)).run()
     journal = project.record / JOURNAL
     lines = journal.read_bytes().splitlines(keepends=True)
     started = next(index for index, line in enumerate(lines) if b'"type":"StepStarted"' in line)
     journal.write_bytes(b"".join(lines[: started + 1]))
     assert project.resume() is ExitCode.HUMAN_NEEDED
-    assert _effects(file)["b"] == 1
+    assert (_effects(file)["b"], _effects(file)["undo"]) == (1, int(undone))
+    assert "then start it anew at a terminal" in " ".join(project.shown.split())
 
 
 def test_a_gap_is_measured(project: Project) -> None:

@@ -257,6 +257,15 @@ def test_a_human_step_without_a_human_is_exit_8(project: Project) -> None:
     assert project.run() is ExitCode.HUMAN_NEEDED
 
 
+def test_an_input_that_nobody_gives_is_asked_for_before_anything_starts(project: Project) -> None:
+    head = "inputs: {since: {type: datetime}, way: {type: text, default: short}}"
+    project.write(steps_yaml("{id: a, action: test.bug, expect: 1s}", head=head))
+    with pytest.raises(HumanNeeded, match=r"asks for since.*--input since=") as refused:
+        project.run()
+    assert "way" not in str(refused.value)
+    assert not project.records.exists()
+
+
 def test_a_scenario_on_production_needs_a_person(project: Project) -> None:
     project.write(steps_yaml("{id: a, action: test.bug, expect: 1s}"))
     with pytest.raises(HumanNeeded, match="protected"):
