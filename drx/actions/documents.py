@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.counting import Bounds, judge
 from drx.actions.mongo import read_query
-from drx.actions.mongosh import collection_by_hand, mongosh
+from drx.actions.mongosh import collection_by_hand, mongosh, query_by_hand
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.config import Target
 from drx.errors import PermanentError, StepError
@@ -80,11 +80,11 @@ def _collection(params: Place, target: Target) -> str | None:
 
 def _each_by_hand(params: Chosen, then: str) -> str:
     source, live = collection_by_hand(params.source, params.collection), collection_by_hand(None, params.collection)
-    query = json.dumps(params.damaged, default=str) if isinstance(params.damaged, dict) else str(params.damaged)
+    query = query_by_hand(params.damaged if isinstance(params.damaged, dict) else str(params.damaged))
     bad = f"live.countDocuments({{$and: [{{_id: good._id}}, {query}]}})"
     conditions = [*(["!old"] if params.gone else []), *([f"(old && {bad})"] if params.damaged is not None else [])]
     return mongosh(
-        f"const live = {live}; {source}.find({json.dumps(params.filter, default=str)}).forEach(good => {{ "
+        f"const live = {live}; {source}.find({query_by_hand(params.filter)}).forEach(good => {{ "
         f"const old = live.findOne({{_id: good._id}}); if ({' || '.join(conditions) or 'false'}) {{ {then} }} }})"
     )
 
@@ -94,15 +94,19 @@ def _compare_by_hand(params: Compare) -> str:
 
 
 def _copy_by_hand(params: Copy) -> str:
-    keep = collection_by_hand(params.keep_in, params.collection)
-    return _each_by_hand(
-        params, f"if (old) {keep}.insertOne(old); live.replaceOne({{_id: good._id}}, good, {{upsert: true}})"
-    )
+    keep, absent = _kept_by_hand(params.keep_in, params.collection)
+    note = f"if (old) {keep}.insertOne(old); else {absent}.insertOne({{_id: good._id}})"
+    return _each_by_hand(params, f"{note}; live.replaceOne({{_id: good._id}}, good, {{upsert: true}})")
+
+
+def _kept_by_hand(database: str, collection: str) -> tuple[str, str]:
+    """Where lies what was replaced, and where the names of those that were not there."""
+    return collection_by_hand(database, collection), collection_by_hand(database, f"{collection}.absent")
 
 
 def _undo_by_hand(params: Undo) -> str:
-    keep, live = collection_by_hand(params.keep_in, params.collection), collection_by_hand(None, params.collection)
-    absent = collection_by_hand(params.keep_in, f"{params.collection}.absent")
+    keep, absent = _kept_by_hand(params.keep_in, params.collection)
+    live = collection_by_hand(None, params.collection)
     return mongosh(
         f"{keep}.find().forEach(old => {live}.replaceOne({{_id: old._id}}, old)); "
         f"{absent}.find().forEach(old => {live}.deleteOne({{_id: old._id}}))"

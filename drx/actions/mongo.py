@@ -7,7 +7,7 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.counting import Bounds, judge
-from drx.actions.mongosh import collection_by_hand, mongosh
+from drx.actions.mongosh import collection_by_hand, mongosh, query_by_hand
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.actions.words import SCRATCH
 from drx.config import Target
@@ -55,7 +55,7 @@ class Count(Selection, Bounds):
 
 def _count_by_hand(params: Count) -> str:
     collection = collection_by_hand(params.database, params.collection)
-    return mongosh(f"{collection}.countDocuments({json.dumps(params.filter, default=str)})")
+    return mongosh(f"{collection}.countDocuments({query_by_hand(params.filter)})")
 
 
 @action(
@@ -91,7 +91,7 @@ class Query(Selection):
 
 def _query_by_hand(params: Query) -> str:
     collection = collection_by_hand(params.database, params.collection)
-    return mongosh(f"{collection}.find({json.dumps(params.filter, default=str)}).limit({params.limit})")
+    return mongosh(f"{collection}.find({query_by_hand(params.filter)}).limit({params.limit})")
 
 
 @action(
@@ -193,13 +193,19 @@ def drop_created(params: DropDatabase, context: Context) -> Result:
     return drop(params, context)
 
 
+def _drop_scratch_by_hand() -> str:
+    chosen = f"db.getMongo().getDBNames().filter(name => name.startsWith({json.dumps(SCRATCH)}))"
+    drop = mongosh(f"{chosen}.forEach(name => db.getSiblingDB(name).dropDatabase())")
+    return f"# once no other run needs its own:\n{drop}"
+
+
 @action(
     "mongo.drop_scratch",
     effect="write",
     repeatable=True,
     targets=("mongo",),
     outputs={"dropped": "Names of the databases.", "others": "Scratch databases that other runs left; they stay."},
-    by_hand=lambda _: f"# drop the databases whose names begin with {SCRATCH}, once nobody needs them",
+    by_hand=lambda _: _drop_scratch_by_hand(),
 )
 def drop_scratch(params: Params, context: Context) -> Result:
     """Drop the scratch databases that this run created: those whose names begin with `drx_scratch_`.

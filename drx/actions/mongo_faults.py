@@ -8,7 +8,7 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.mongo import read_query
-from drx.actions.mongosh import collection_by_hand, mongosh
+from drx.actions.mongosh import collection_by_hand, mongosh, query_by_hand
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.actions.words import STRUCK
 from drx.config import Target
@@ -83,7 +83,7 @@ def drop_collection(params: DropCollection, context: Context) -> Result:
 
 def _corrupt_by_hand(params: Corrupt) -> str:
     change = json.dumps({"$set": {params.field: params.value}})
-    query = json.dumps(params.filter, default=str)
+    query = query_by_hand(params.filter)
     return mongosh(f"{collection_by_hand(params.database, params.collection)}.updateMany({query}, {change})")
 
 

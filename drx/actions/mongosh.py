@@ -10,6 +10,12 @@ def collection_by_hand(database: str | None, collection: str) -> str:
     return f"db.getSiblingDB({shown}).getCollection({json.dumps(collection)})"
 
 
+def query_by_hand(query: object) -> str:
+    """Write a query in Extended JSON, such as `{_id: {$oid: ...}}`, as mongosh reads it."""
+    written = query if isinstance(query, str) else json.dumps(query, default=str)
+    return f"EJSON.deserialize({written})" if query else "{}"
+
+
 def mongosh(script: str) -> str:
     """Write a script as a shell line that runs it."""
     return f'mongosh "$MONGO_URI" --quiet --eval {shlex.quote(script)}'

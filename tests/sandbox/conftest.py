@@ -12,6 +12,7 @@ import pytest
 from drx.sandbox import servers
 from drx.sandbox.seed import Sizes, seed
 from drx.sandbox.state import DATABASE, SandboxState
+from tests.sandbox.desk import Desk, lay
 
 SMALL = Sizes(users=30, images=300, objects=10)
 
@@ -68,3 +69,9 @@ def get(state: SandboxState, path: str) -> Answer:
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, error.read())
+
+
+@pytest.fixture
+def desk(seeded: SandboxState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A shell on somebody's desk, with the plan beside it."""
+    return lay(seeded, tmp_path, monkeypatch)

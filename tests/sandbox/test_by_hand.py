@@ -7,11 +7,8 @@ take their options, and refuse what the true ones refuse.
 import json
 import os
 import shutil
-import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,99 +16,16 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from drx.cli.plan import make_plan
-from drx.cli.project import load_project
 from drx.config import load_config, resolve_target
-from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan
 from drx.sandbox.buckets import connect_s3
 from drx.sandbox.processes import wait_until
-from drx.sandbox.state import ACCESS_KEY, DATABASE, SECRET_KEY, UPLOADS_BUCKET, SandboxState, host_directory
+from drx.sandbox.state import ACCESS_KEY, DATABASE, SECRET_KEY, UPLOADS_BUCKET, host_directory
 from tests.actions.context import FakeContext, run
 from tests.sandbox.conftest import get
+from tests.sandbox.desk import MARKS, NEEDS_MONGOSH, ROOT, Desk
 from tests.servers import mongo
 
-ROOT = Path(__file__).parents[2]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    *(
-        pytest.mark.skipif(shutil.which(tool) is None, reason=f"{tool} is not installed")
-        for tool in ("aws", "curl", "jq")
-    ),
-]
-needs_mongosh = pytest.mark.skipif(shutil.which("mongosh") is None, reason="npm install --global mongosh")
-CONFIG = """
-service: pixelcraft
-objectives: {{rto: 2h, rpo: 1h}}
-environments:
-  production:
-    mongo: {{uri: "{state.mongo_uri}", database: pixelcraft}}
-    uploads: {{bucket: pixelcraft-uploads, endpoint: "{endpoint}", access_key_id: test, secret_access_key: "${{TEST}}"}}
-    host: {{provider: local, directory: "{host}"}}
-    health_url: "{state.app_url}/healthz"
-backups:
-  primary:
-    s3: {{bucket: pixelcraft-backups, prefix: "{prefix}", endpoint: "{endpoint}", access_key_id: test,
-         secret_access_key: "${{TEST}}"}}
-  copies: [{{directory: copy}}]
-"""
-
-
-@dataclass
-class Desk:
-    """A shell on somebody's desk, with the plan beside it."""
-
-    plan: RecoveryPlan
-    folder: Path
-    state: SandboxState
-    store: str
-
-    def step(self, runbook: str, step: str) -> PlanStep:
-        """The step as the plan shows it."""
-        found: PlanRunbook = next(each for each in (*self.plan.scenarios, *self.plan.operations) if each.id == runbook)
-        return next(each for each in flat((*found.prechecks, *found.steps)) if each.id == step)
-
-    def types(self, command: str, **exported: str) -> str:
-        """Type a command as it stands, after the block of variables; what it prints."""
-        variables = {name: value for name, value, _ in self.plan.exports} | {"MONGO_URI": self.state.mongo_uri}
-        environment = {
-            **os.environ, **variables, **exported, "AWS_ENDPOINT_URL_S3": self.state.s3["us-east-1"],
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_PAGER": "",
-        }  # fmt: skip
-        script = "\n".join(("set -euo pipefail", *self.plan.functions, command))
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=self.folder, env=environment, capture_output=True, text=True, check=False,
-            timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        return done.stdout
-
-
-def flat(steps: tuple[PlanStep, ...]) -> Iterator[PlanStep]:
-    """Every step, at any depth."""
-    for step in steps:
-        yield step
-        for inner in (step.groups or {}).values():
-            yield from flat(inner)
-
-
-@pytest.fixture
-def desk(seeded: SandboxState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """The shipped runbooks with an environment that is the sandbox, and nobody's backups yet."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TEST", SECRET_KEY)
-    prefix = f"by-hand-{uuid.uuid4().hex[:8]}"
-    host = host_directory(seeded.directory)
-    made = CONFIG.format(state=seeded, endpoint=seeded.s3["us-east-1"], host=host, prefix=prefix)
-    schedules = [
-        f'  - {{run: {name}, environment: production, cron: "0 3 * * *"}}'
-        for name in ("nightly-backup", "restore-test", "hourly-incremental")
-    ]
-    (tmp_path / "drx.yaml").write_text("\n".join((made, "schedules:", *schedules)) + "\ncontacts: {channel: here}\n")
-    shutil.copytree(ROOT / "runbooks", tmp_path / "runbooks")
-    (tmp_path / "copy").mkdir()
-    return Desk(make_plan(load_project(), "production"), tmp_path, seeded, f"{prefix}/pixelcraft-production")
+pytestmark = MARKS
 
 
 @pytest.fixture
@@ -272,7 +186,7 @@ def test_the_application_is_restarted_deployed_and_led_elsewhere(desk: Desk) -> 
     assert get(desk.state, "/healthz").status == 200
 
 
-@needs_mongosh
+@NEEDS_MONGOSH
 def test_the_database_is_asked_and_tidied(desk: Desk) -> None:
     assert "ok: 1" in desk.types(desk.step("db-drop", "server").by_hand)
     missing = desk.types(desk.step("db-drop", "references").by_hand, RESTORE_DATABASE=DATABASE)
