@@ -7,9 +7,11 @@ a row in it for each time the memory was emptied. The file has no name and goes 
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from drx.backup.documents import split
+from drx.errors import StepError
 
 DEFAULT_BYTES = 96 << 20
 _OVERHEAD = 300  # what one effect takes beside its bytes, measured
@@ -52,6 +54,18 @@ class Untouched:
 UNTOUCHED = Untouched()
 
 
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Turn what SQLite says of the temporary file into an error for a person."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StepError(
+            f"the temporary file for what does not fit in memory: {error}",
+            "Free room where temporary files lie, or let SQLITE_TMPDIR name a directory that has it",
+        ) from None
+
+
 class Budget:
     """The memory that all collections of one fold share."""
 
@@ -78,11 +92,15 @@ class Budget:
         """Put everything in one place, once nothing more is put: from here on threads may read side by side."""
         if self.file:
             self.spill()
-            self.file.execute(_INDEX)
+            with _failures():
+                self.file.execute(_INDEX)
 
     def spill(self) -> None:
-        """Move every effect to the file."""
-        with self.lock:
+        """Move every effect to the file.
+
+        Raises StepError where there is no room for it.
+        """
+        with self.lock, _failures():
             if self.file is None:
                 self.file = sqlite3.connect("", check_same_thread=False, isolation_level=None)
                 self.file.execute("PRAGMA journal_mode = OFF")
@@ -140,7 +158,7 @@ class Effects:
         if identity in self._memory:
             effect.seen = True
         else:
-            with self._budget.lock:
+            with self._budget.lock, _failures():
                 assert self._budget.file
                 self._budget.file.execute(_SEEN, (self._number, identity))
 
@@ -172,12 +190,12 @@ class Effects:
                     yield number, self._number, identity, kind, effect, "0", False
 
     def _rows(self, identity: bytes) -> list[_Row]:
-        with self._budget.lock:
+        with self._budget.lock, _failures():
             assert self._budget.file
             return self._budget.file.execute(_OF_ID, (self._number, identity)).fetchall()
 
     def _page(self, place: int) -> list[tuple[int, bytes]]:
-        with self._budget.lock:
+        with self._budget.lock, _failures():
             assert self._budget.file
             return self._budget.file.execute(_NEXT, (self._number, place, _CHUNK)).fetchall()
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from bson import Binary, Timestamp, decode, encode
 
+from drx.backup.effects import Budget, Effects
 from drx.backup.fold import BaseCollection, fold
 from drx.backup.history import KINDS, find_events
 from drx.errors import StepError
@@ -181,6 +182,17 @@ def test_members_are_brought_up_to_date_side_by_side(memory: int) -> None:
         changed = list(pool.map(plan.changes.apply, [encode({"_id": number}) for number in range(500)]))
     assert changed == [encode({"_id": n} | ({"n": n} if n < 400 else {})) for n in range(500)]
     assert list(plan.changes.born()) == []
+
+
+def test_a_full_disk_under_the_temporary_file_is_said_with_the_way_out() -> None:
+    budget = Budget(0)
+    effects = Effects(budget)
+    effects.put(b"\x10\1\0\0\0", encode({"_id": 1}))
+    assert budget.file
+    budget.file.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(StepError, match="disk is full") as caught:
+        effects.put(b"\x10\2\0\0\0", encode({"_id": 2, "d": "x" * 10_000}))
+    assert "SQLITE_TMPDIR" in str(caught.value.remedy)
 
 
 def test_an_entry_that_holds_no_text_or_no_bson_is_damage_and_no_traceback() -> None:
