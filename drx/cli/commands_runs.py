@@ -6,7 +6,7 @@ import typer
 
 from drx.cli import names
 from drx.cli.groups import exit_codes
-from drx.cli.options import Environment, Json, Junit, Sandbox, Unattended
+from drx.cli.options import Environment, Json, Junit, Log, LogFormat, Sandbox, Unattended
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +39,7 @@ def run(
     speed: Annotated[float, typer.Option("--speed", help="How many times faster a tabletop's steps are.")] = 1.0,
     unattended: Unattended = False,
     as_json: Json = False,
+    log_format: LogFormat = Log.TEXT,
     sandbox: Sandbox = "default",
     junit: Junit = None,
 ) -> int:
@@ -51,6 +52,7 @@ def run(
     from drx.cli.run import Way
     from drx.cli.run import run as begin
 
+    as_json = as_json or log_format is Log.JSON
     way = Way(unattended=unattended, as_json=as_json, dry=dry_run, junit=junit, tabletop=tabletop, speed=speed)
     return begin(runbook, environment, values or [], way, sandbox)
 
@@ -65,6 +67,7 @@ def resume(
     ] = False,
     unattended: Unattended = False,
     as_json: Json = False,
+    log_format: LogFormat = Log.TEXT,
     sandbox: Sandbox = "default",
 ) -> int:
     """Go on with a run where it was left.
@@ -76,6 +79,7 @@ def resume(
     """
     from drx.cli.run import resume as go_on
 
+    as_json = as_json or log_format is Log.JSON
     return go_on(run_name, unattended=unattended, as_json=as_json, sandbox=sandbox, take_over=take_over)
 
 
@@ -87,6 +91,7 @@ def drill(
     environment: Environment = None,
     every: Annotated[bool, typer.Option("--all", help="Every drill there is, one after the other.")] = False,
     as_json: Json = False,
+    log_format: LogFormat = Log.TEXT,
     sandbox: Sandbox = "default",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running, to look at it.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Note a pass in drills/verified.json.")] = False,
@@ -103,6 +108,7 @@ def drill(
     """
     from drx.cli.drill_all import choose
 
+    as_json = as_json or log_format is Log.JSON
     return choose(
         drill_name, environment, every=every, as_json=as_json, sandbox=sandbox, keep=keep, record=record, junit=junit
     )

@@ -1,5 +1,6 @@
 """Options that many commands share, with their help texts."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,3 +20,13 @@ Output = Annotated[str | None, typer.Option("--output", help="Write the committe
 Check = Annotated[bool, typer.Option("--check", help="Say whether the committed document is stale.")]
 Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML there, for CI.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Log(StrEnum):
+    """What a run prints while it goes on."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+LogFormat = Annotated[Log, typer.Option("--log-format", help="text for people; json for one event a line, as --json.")]

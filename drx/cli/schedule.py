@@ -59,16 +59,19 @@ def systemd(
     output: Output = None,
     directory: Directory = None,
     program: Program = None,
+    user: Annotated[str, typer.Option("--user", help="The account that runs the jobs, rather than root.")] = "",
 ) -> int:
     """Print a service and a timer for each job.
 
     With --write, they stand in /etc/systemd/system.
 
-    Example: drx schedule systemd --write
+    Example: drx schedule systemd --user drx --write
     """
     from drx.cli.schedule_files import schedule_files
 
-    return schedule_files("systemd", write=write, check=check, output=output, directory=directory, program=program)
+    return schedule_files(
+        "systemd", write=write, check=check, output=output, directory=directory, program=program, user=user
+    )
 
 
 def github(write: Write = False, check: Check = False, output: Output = None) -> int:

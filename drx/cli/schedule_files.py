@@ -1,5 +1,6 @@
 """`drx schedule cron | systemd | github | kubernetes`: print files, put them in place, see whether they are stale."""
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -41,6 +42,7 @@ def schedule_files(
     directory: str | None = None,
     program: str | None = None,
     image: str = "",
+    user: str = "",
 ) -> int:
     """Print the files of one form, write them, or compare them with what is in place.
 
@@ -57,6 +59,7 @@ def schedule_files(
         program or str(Path(sys.argv[0]).resolve()),
         _install(project),
         image,
+        user,
         tells=bool(notify.on_failure or notify.channels),
     )
     jobs = read_jobs(project)
@@ -154,21 +157,33 @@ def _crontab(block: str, place: Place, output: Path | None, *, check: bool) -> N
         except OSError as error:
             raise UsageError(f"{output} cannot be written: {error.strerror}", "Name a file of yours") from None
     else:
-        _call(["crontab", "-"], after)
+        done = _call(["crontab", "-"], after)
+        if done.returncode:
+            raise UsageError(f"crontab took it not: {done.stderr.strip()}", "Print the block, and correct drx.yaml")
     print(f"wrote {where}")
 
 
 def _installed() -> str:
-    """The crontab as it is; a user without one has an empty one."""
-    done = _call(["crontab", "-l"], "", may_fail=True)
+    """The crontab as it is; a user without one has an empty one.
+
+    Raises UsageError where it cannot be read, or it would be written over.
+    """
+    done = _call(["crontab", "-l"], "")
+    if done.returncode and "no crontab for" not in done.stderr:
+        raise UsageError(f"the crontab cannot be read: {done.stderr.strip()}", "Mend that, or add --output FILE")
     return done.stdout if done.returncode == 0 else ""
 
 
-def _call(command: list[str], text: str, *, may_fail: bool = False) -> subprocess.CompletedProcess[str]:
+def _call(command: list[str], text: str) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=30)
+        return subprocess.run(
+            command,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            env={**os.environ, "LC_ALL": "C"},
+        )
     except FileNotFoundError:
         raise UsageError("there is no `crontab` here", "Install cron, or add --output FILE") from None
-    if done.returncode and not may_fail:
-        raise UsageError(f"crontab took it not: {done.stderr.strip()}", "Print the block, and correct drx.yaml")
-    return done

@@ -48,7 +48,7 @@ class Compiler:
             inputs=self._inputs(runbook, ""),
             rto=objectives.rto if objectives else None,
             rpo=objectives.rpo if objectives else None,
-            timeout=runbook.timeout,
+            timeout=runbook.timeout or model.UNATTENDED_LIMIT,
             grace=runbook.grace,
             constants=constants,
             review=runbook.review,

@@ -1,12 +1,15 @@
 """What a runbook file may say. Shapes only: reading stands in load.py, judgement in check.py."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from drx.fields import Duration, Identifier, Model, Name, Text
 
+UNATTENDED_LIMIT = timedelta(hours=24)
+"""How long a run may take that nobody attends and whose runbook states no `timeout`."""
 STEP_KINDS = ("action", "confirm", "ask", "approve", "parallel", "runbook")
 """The keys that tell the six kinds of step apart: exactly one of them stands in a step."""
 
@@ -231,7 +234,7 @@ class Runbook(Model):
     objectives: Objectives | None = None
     """RTO and RPO; without them those of drx.yaml hold."""
     timeout: Duration | None = None
-    """Where nobody is there, end the whole run as failed after this long: roll back, clean up, report."""
+    """Where nobody is there, end the whole run as failed after this long, or after 24h: roll back, clean up, report."""
     grace: Duration = Field(default="1m", validate_default=True)
     """How long rollback and cleanup may take after that, or after a signal ended an unattended run."""
     inputs: dict[Name, Input] = Field(default_factory=dict)

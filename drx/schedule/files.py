@@ -31,6 +31,8 @@ class Place:
     """The command that installs drx on a runner that begins empty."""
     image: str
     """The container image that holds drx and the project."""
+    user: str = ""
+    """The account that runs the jobs, where systemd does; without it, root."""
     tells: bool = False
     """Whether somebody hears of runs, so that it has to be remembered what was told when."""
 
@@ -106,6 +108,8 @@ def _environment() -> Environment:
         comment_start_string="<#", comment_end_string="#>", keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters["quoted"] = shlex.quote
+    environment.filters["for_cron"] = lambda text: text.replace("%", r"\%")  # a bare one ends the line; crontab(5)
+    environment.filters["for_systemd"] = lambda text: text.replace("%", "%%")  # a bare one is a specifier
     # YAML reads a JSON text as that text, whatever it holds.
     environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
     environment.filters["seconds"] = lambda span: ceil(span.total_seconds())

@@ -1,5 +1,6 @@
 """`drx notify test`, and a run at the command line that tells of its failure."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,14 @@ def test_a_job_that_meets_itself_calls_nobody(folder: Path) -> None:
         with pytest.raises(LockedError), heard_of(load_project(), "story", "lab", unattended=True):
             raise LockedError("story in lab is being run")
         assert listener.came == []
+
+
+@pytest.mark.parametrize("option", [["--json"], ["--log-format", "json"]])
+def test_a_log_for_machines_is_one_event_a_line(option: list[str], folder: Path, capsys: Capture) -> None:
+    assert _drx("run", "story", "--env", "lab", "--unattended", *option) == 4
+    types = [json.loads(line)["type"] for line in capsys.readouterr().out.splitlines()]
+    assert types[0] == "RunStarted"
+    assert types[-1] == "RunFinished"
 
 
 def test_a_scenario_that_may_not_begin_alone_calls_for_a_person(folder: Path, capsys: Capture) -> None:

@@ -112,6 +112,30 @@ def test_a_crontab_keeps_what_others_wrote(project: Path, monkeypatch: pytest.Mo
     assert run(["schedule", "cron", "--check"]) == ExitCode.STALE
 
 
+def test_a_crontab_that_cannot_be_read_is_not_written_over(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    program = project / "bin" / "crontab"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\n[ "$1" = -l ] || cat > {project}/kept\necho cannot open >&2; exit 1\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert run(["schedule", "cron", "--write"]) == ExitCode.USAGE
+    assert "the crontab cannot be read: cannot open" in capsys.readouterr().err
+    assert not (project / "kept").exists()
+
+
+@pytest.mark.parametrize("form", [["systemd"], ["kubernetes", "--image", "x"]])
+def test_the_files_of_another_service_stay(form: list[str], project: Path) -> None:
+    folder = project / "units"
+    for service in ("shop-eu", "shop"):
+        (project / "drx.yaml").write_text(CONFIG.replace("service: shop", f"service: {service}") + RECORDS)
+        assert run(["schedule", *form, "--write", "--output", str(folder)]) == ExitCode.OK
+    names = {path.stem.removesuffix("-nightly") for path in folder.iterdir()}
+    assert {"drx-shop", "drx-shop-eu"} <= names
+    assert run(["schedule", *form, "--check", "--output", str(folder)]) == ExitCode.OK
+
+
 def test_without_crontab_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.setenv("PATH", "")
     assert run(["schedule", "cron", "--write"]) == ExitCode.USAGE

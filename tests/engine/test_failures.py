@@ -169,3 +169,13 @@ def test_after_a_crash_a_repeatable_step_runs_again_and_any_other_fails_unattend
     run.started()
     run.crash()
     assert run.end() == "failed: a: It was interrupted, and nobody knows how it ended"
+
+
+def test_a_run_that_nobody_attends_is_ended_after_a_day_unless_it_says_otherwise() -> None:
+    run = script({**A, "on_failure": "continue"}, unattended=True)
+    run.started()
+    assert run.next().wake_at == run.now + timedelta(hours=24)
+    run.wait(timedelta(hours=24).total_seconds())
+    run.next()
+    assert run.state.abort is not None
+    assert run.state.abort.reason == "the run was not done after 1d, its timeout"

@@ -55,6 +55,14 @@ def test_a_slip_would_be_found(form: str, schema: list[str], change: tuple[str, 
     assert change[1].partition(":")[0] in _complaints(schema, _written(form, tmp_path, change))
 
 
+@pytest.mark.skipif(not shutil.which("actionlint"), reason="actionlint is not installed")
+@pytest.mark.parametrize(("change", "taken"), [(("", ""), True), (("secrets.", "secrts."), False)])
+def test_actionlint_takes_the_workflows(change: tuple[str, str], taken: bool, tmp_path: Path) -> None:
+    command = ["actionlint", *map(str, _written("github", tmp_path, change))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode == 0) is taken, done.stdout
+
+
 @pytest.mark.skipif(not shutil.which("crontab"), reason="cron is not installed")
 @pytest.mark.parametrize(("line", "taken"), [("0 3 * * *", True), ("0 25 * * *", False)])
 def test_cron_takes_the_block(line: str, taken: bool, tmp_path: Path) -> None:

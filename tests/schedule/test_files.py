@@ -81,6 +81,34 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+def test_systemd_finds_a_program_whatever_its_path_holds(tmp_path: Path) -> None:
+    program = tmp_path / "50% mine" / "drx"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    place = replace(PLACE, program=str(program), directory=str(program.parent), user="daemon")
+    (path,) = [tmp_path / name for name in FORMS["systemd"](JOBS[:1], place) if name.endswith(".service")]
+    path.write_text(FORMS["systemd"](JOBS[:1], place)[path.name])
+    assert "\nUser=daemon\n" in path.read_text()
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert [line for line in done.stderr.splitlines() if path.name in line] == []
+
+
+def test_cron_and_its_shell_find_a_folder_whatever_its_name_holds(tmp_path: Path) -> None:
+    """cron takes a bare % for the end of the line, and takes the backslash off before the shell sees it."""
+    folder = tmp_path / "50% of 'ours'"
+    folder.mkdir()
+    place = replace(PLACE, directory=str(folder), program="pwd")
+    job = replace(JOBS[0], variables=(), arguments=())
+    line = FORMS["cron"]([job], place)["crontab"].splitlines()[-1].removeprefix("0 3 * * * ")
+    assert "%" not in line.replace(r"\%", "")
+    shown = subprocess.run(["sh", "-c", line.replace(r"\%", "%")], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == str(folder)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 @pytest.mark.parametrize(
     ("cron", "timezone"),
     [

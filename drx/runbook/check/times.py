@@ -2,7 +2,7 @@
 
 from drx.runbook.check.flow import Sections
 from drx.runbook.check.review import Review, walk
-from drx.runbook.model import ParallelStep, Runbook, RunbookStep
+from drx.runbook.model import UNATTENDED_LIMIT, ParallelStep, Runbook, RunbookStep
 from drx.runbook.timing import critical_path
 from drx.units import show_duration
 
@@ -26,11 +26,12 @@ def check_expected(review: Review, sections: Sections) -> None:
 
 def check_timeout(review: Review, runbook: Runbook) -> None:
     """A run is not ended before the time that it should take."""
-    if runbook.timeout is None or review.is_unsure(("timeout",)):
+    if review.is_unsure(("timeout",)) or (runbook.timeout is None and runbook.kind == "scenario"):
         return
+    limit = runbook.timeout or UNATTENDED_LIMIT
     expected = critical_path(runbook, review.runbook).expected
-    if runbook.timeout < expected:
-        message = f"the run is ended after {show_duration(runbook.timeout)}, but should take {show_duration(expected)}"
+    if limit < expected:
+        message = f"the run is ended after {show_duration(limit)}, but should take {show_duration(expected)}"
         review.error(("timeout",), message, "Make `timeout` longer than its steps")
 
 
