@@ -7,7 +7,7 @@ from typing import Any
 
 import bson
 from bson.raw_bson import RawBSONDocument
-from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo import ASCENDING, DeleteOne, InsertOne, ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
@@ -15,10 +15,11 @@ from pymongo.write_concern import WriteConcern
 from drx.backup.cursor import RAW
 from drx.backup.documents import id_element, split
 from drx.backup.insert import batches_of, insert
-from drx.backup.scan import failures
+from drx.backup.scan import Range, Scan, failures
 from drx.errors import StepError
 
 _AT_ONCE = 50
+_TOGETHER = 1000
 _ABSENT = ".absent"
 """Ends the name of the collection that keeps which documents were not there."""
 
@@ -65,14 +66,12 @@ def differences(good: Documents, live: Documents, choice: Choice) -> Iterator[Di
     """Find the chosen documents that are not in use as they were restored. Memory grows with the bad ones alone."""
     good, live = _raw(good), _raw(live)
     damaged = _matching(live, choice.damaged)
-    for batch in good.find_raw_batches(choice.filter):
-        for part in _parts(split(batch)):
-            there = _by_id(live, part)
-            for document in part:
-                key = id_element(document)
-                found = there.get(key)
-                if (found is None and choice.gone) or (key in damaged and found not in (None, document)):
-                    yield Difference(document, found)
+    for part, there in _some(good, live, choice.filter) if choice.filter else _all(good, live):
+        for document in part:
+            key = id_element(document)
+            found = there.get(key)
+            if (found is None and choice.gone) or (key in damaged and found not in (None, document)):
+                yield Difference(document, found)
 
 
 def put_back(found: Iterable[Difference], live: Documents, keep: Database[Any], check: Callable[[], None]) -> int:
@@ -118,6 +117,26 @@ def _undo(
             _write(live, [back(old) for old in own])
             done, left = done + len(own), left + len(changed) - len(own)
     return done, left
+
+
+def _some(good: Documents, live: Documents, query: Query) -> Iterator[tuple[Sequence[bytes], Mapping[bytes, bytes]]]:
+    """Give some of the restored documents, and by `_id` those in use, asked for one by one."""
+    for batch in good.find_raw_batches(query):
+        for part in _parts(split(batch)):
+            yield part, _by_id(live, part)
+
+
+def _all(good: Documents, live: Documents) -> Iterator[tuple[Sequence[bytes], Mapping[bytes, bytes]]]:
+    """Give all restored documents, and by `_id` those in use: both collections are read once, in the order of `_id`."""
+    reading = Scan(live, (), 0, _TOGETHER)
+    for batch in good.find_raw_batches({}, sort=[("_id", ASCENDING)], batch_size=_TOGETHER):
+        part = split(batch)
+        there = _by_id(live, part[-1:])  # a range leaves its end out
+        if len(part) > 1:
+            wanted = {id_element(each) for each in part}  # what is newer lies between them, and there may be much of it
+            for found in reading.batches(Range([("_id", _name(part[0]))], [("_id", _name(part[-1]))])):
+                there.update((key, each) for each in found if (key := id_element(each)) in wanted)
+        yield part, there
 
 
 def _parts(documents: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -193,3 +193,19 @@ def test_a_fault_with_a_filter_leaves_the_rest(database: Documents, good: Docume
         run("mongo.corrupt", context, **asked, filter={"_id": -1})
     run("mongo.corrupt", context, **asked)
     assert context.lost == [("mongo", f"{database.name}.images")]
+
+
+def test_a_large_collection_is_read_once_in_pieces(database: Documents, context: FakeContext) -> None:
+    good = database.client[f"{database.name}_recovered"]
+    try:
+        good.images.insert_many([{"_id": 2 * n} for n in range(2300)])
+        database.images.insert_many([{"_id": n} for n in range(4700)])
+        database.images.delete_many({"_id": {"$in": [0, 1998, 2000, 3998, 4598]}})  # at the borders of the pieces
+        database.images.update_many({"_id": {"$in": [2, 1996, 4596, 4699]}}, {"$set": BAD})
+        found = run("mongo.compare_documents", context, **chosen(database)).outputs
+        assert (found["gone"], found["damaged"], found["unmatched"]) == (5, 3, 1)
+        assert found["examples"] == [0, 2, 1996, 1998, 2000]
+        database.images.drop()
+        assert run("mongo.compare_documents", context, **chosen(database)).outputs["gone"] == 2300
+    finally:
+        database.client.drop_database(good.name)
