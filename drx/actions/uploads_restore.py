@@ -1,6 +1,6 @@
 """Bring the uploads bucket back: `s3.undelete` and `s3.restore`. Neither deletes an object or a version of one."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from pydantic import Field
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.bucket import Uploads
+from drx.actions.locking import locked
 from drx.actions.s3_create import create_unless_there
 from drx.actions.servers import address_of
 from drx.actions.uploads import open_bucket, uploads_store
@@ -163,9 +164,10 @@ def restore(params: RestoreObjects, context: Context) -> Result:
     Deleted objects come back by removing the delete markers; changed ones by copying the version of that moment over
     them, with metadata, storage class and encryption; what the bucket has no version of is copied from the store.
     Nothing is deleted: objects newer than the moment stay. In a bucket without versions, objects that differ now are
-    left and fail the step, unless `replace` says otherwise. Run again, it goes on where it was.
+    left and fail the step, unless `replace` says otherwise. Run again, it goes on where it was. Meanwhile nothing is
+    pruned from the store, nor are uploads backed up into it: it is locked, where it can be.
     """
-    restored, point = call_blocking(context, lambda: _restore(params, context), lambda: None)
+    restored, point, unlocked = call_blocking(context, lambda: _restore(params, context), lambda: None)
     counts = {
         "undeleted": restored.undeleted, "versions": restored.versions, "stored": restored.stored,
         "same": restored.same, "extra": restored.extra,
@@ -177,8 +179,9 @@ def restore(params: RestoreObjects, context: Context) -> Result:
         f"{restored.same:,} were right, {restored.extra:,} are newer"
     )
     using = f"inventory {point.id} of {show_time(point.at)}" if point else "no inventory of that moment: only versions"
-    _refuse(restored, (line, using), context)
-    return Result({"restored": number, **counts, "point": point.id if point else None}, (line, using))
+    lines = (line, using, *((f"done without the store's lock: {unlocked}",) if unlocked else ()))
+    _refuse(restored, lines, context)
+    return Result({"restored": number, **counts, "point": point.id if point else None}, lines)
 
 
 def _refuse(restored: "Restored", lines: tuple[str, ...], context: Context) -> None:
@@ -199,7 +202,8 @@ def _refuse(restored: "Restored", lines: tuple[str, ...], context: Context) -> N
         )
 
 
-def _restore(params: RestoreObjects, context: Context) -> "tuple[Restored, Point | None]":
+def _restore(params: RestoreObjects, context: Context) -> "tuple[Restored, Point | None, str]":
+    """Do it while nothing is pruned from the store; also says why not, where the store cannot be locked."""
     from drx.backup.uploads.choice import Undelete
     from drx.backup.uploads.listing import versioning
     from drx.backup.uploads.patience import Patience
@@ -228,7 +232,9 @@ def _restore(params: RestoreObjects, context: Context) -> "tuple[Restored, Point
                 f"{number:,} delete markers would be removed, more than max_delete allows ({params.max_delete:,})",
                 "Nothing was changed. Narrow it by prefix, or allow more",
             )
-    return restoration.run(), point
+    # Pruning waits for whoever holds the lock. A recovery does not wait for a lock long, nor stops when it is lost.
+    with locked(context, store, "uploads", urgent=True) if store else nullcontext() as lock:
+        return restoration.run(), point, lock.refusal if lock else ""
 
 
 def _find_point(params: RestoreObjects, context: Context) -> "tuple[Store | None, Point | None]":

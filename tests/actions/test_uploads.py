@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from drx.backup.locks import Holder, holding
+from drx.backup.stores import open_store
+from drx.backup.stores.base import DirectoryAddress
 from drx.config import BucketTarget, Target
 from drx.config.target import BackupTarget, BucketStore, DirectoryStore, Retention
-from drx.errors import StepError, StoreError
+from drx.errors import LockedByAnother, StepError, StoreError
 from drx.secrets import Secret
 from tests.actions.context import FakeContext, run
 
@@ -182,6 +186,32 @@ def test_restore_from_the_inventory_where_nothing_kept_versions(
     assert contents(client, bucket) == before
     head = client.head_object(Bucket=bucket, Key="meta")
     assert (head["ContentType"], head["Metadata"], head["CacheControl"]) == ("image/x", {"who": "kay"}, "no-store")
+
+
+def test_nothing_is_pruned_from_a_store_while_it_restores(
+    context: FakeContext, client: "S3Client", bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fill(client, bucket, 3)
+    run("s3.backup", context)
+    moment, store = now(), open_store(DirectoryAddress(tmp_path / "copy"))
+    somebody = Holder("kay", "elsewhere", 1, "another")
+    empty(client, bucket, ["img/00001"])
+    refused: list[str] = []
+
+    def look(*_: object) -> None:
+        with suppress(LockedByAnother), holding(store, "svc", "uploads", somebody):
+            return
+        refused.append("it is locked")
+
+    monkeypatch.setattr(context, "progress", look)
+    result = run("s3.restore", context, at=moment, store="copy-1")
+    assert (result.outputs["restored"], len(refused)) == (1, 3)
+    monkeypatch.setattr("drx.actions.locking._PATIENCE_SECONDS", 0.0)
+    empty(client, bucket, ["img/00001"])
+    with holding(store, "svc", "uploads", somebody):
+        result = run("s3.restore", context, at=moment, store="copy-1")
+    assert result.outputs["restored"] == 1, "a recovery does not wait for a backup that runs"
+    assert any("done without the store's lock" in line for line in result.lines)
 
 
 @pytest.mark.parametrize("store", ["primary", "copy-1"])
