@@ -131,7 +131,7 @@ def test_a_moment_after_the_loss_fails(losses: Project) -> None:
 
 
 def test_a_commit_that_is_none_fails(losses: Project) -> None:
-    losses.change("drills/full-infra-loss.yaml", "commit: 1.1.0", "commit: 9.9.9")
+    losses.change("drills/full-infra-loss.yaml", "named: 1.1.0", "named: 9.9.9")
     fails(drill(losses, EVERYTHING), "deploy", "no release 9")
 
 
