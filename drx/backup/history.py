@@ -115,13 +115,14 @@ class _Traffic:
         now.count += 1
 
     def finish(self) -> Iterator[Event]:
-        """Give the runs of one field each, and those in which none was large enough alone."""
+        """Give the runs of one field each, and those that these do not account for: nothing hides behind another."""
         self._close_second()
         told = [(field, run) for field, runs in self._by_field.items() for run in runs.finish()]
         for field, run in told:
             yield _event(run.first, self._kind, self._namespace, run.count, field)
         for run in self._all.finish():
-            if not any(run.first >> 32 <= other.second and other.first >> 32 <= run.second for _, other in told):
+            within = (other for _, other in told if run.first >> 32 <= other.second and other.first >> 32 <= run.second)
+            if run.count - sum(other.count for other in within) >= self._mass:
                 yield _event(run.first, self._kind, self._namespace, run.count)
 
     def _close_second(self) -> None:

@@ -90,6 +90,13 @@ def test_a_mass_update_of_changing_fields_is_found_as_a_whole() -> None:
     assert found(entries) == [("mass_update", "db.c", 2000, 10, 1)]
 
 
+def test_a_mass_update_of_changing_fields_does_not_hide_behind_everyday_updates() -> None:
+    everyday = [updates(second, 50, "views") for second in range(100, 200)]
+    changing = [raw for number in range(500) for raw in updates(140, 4, f"field{number}", first=51 + 4 * number)]
+    entries = [raw for second in (*everyday[:41], changing, *everyday[41:]) for raw in second]
+    assert found(entries) == [("mass_update", "db.c", 5000, 100, 1), ("mass_update", "db.c", 7000, 100, 1)]
+
+
 @pytest.mark.parametrize(
     ("update", "field"),
     [
