@@ -11,7 +11,10 @@ import pytest
 
 from drx.cli.plan import make_plan
 from drx.cli.project import load_project
+from drx.reports.facts import gather
+from drx.reports.livepage import live_html
 from drx.reports.plan.markdown import plan_html
+from tests.reports import runs
 
 ROOT = Path(__file__).parents[2]
 BROWSER = next((found for name in ("chromium", "google-chrome") if (found := shutil.which(name))), None)
@@ -42,6 +45,9 @@ def pages() -> dict[str, str]:
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(ROOT)
         found["plan"] = plan_html(make_plan(load_project(), None))
+    journal = runs.incident()
+    begun = journal.events[: len(journal.events) // 2]
+    found["live"] = live_html(journal.plan, gather(journal.plan, begun), begun[-1].at)
     return found
 
 
@@ -54,7 +60,7 @@ def browse(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_pages_fit_a_phone_and_ask_for_nothing(pages: dict[str, str], tmp_path: Path) -> None:
-    assert {"incident", "passed_drill", "trend", "plan"} <= pages.keys()
+    assert {"incident", "live", "passed_drill", "trend", "plan"} <= pages.keys()
     style = f"width: {PHONE}px; height: 800px; border: 0"
     frames = "".join(
         f'<iframe title="{name}" style="{style}" srcdoc="{html.escape(page)}"></iframe>' for name, page in pages.items()
