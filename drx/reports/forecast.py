@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
 
-from drx.engine.plan import Group, Phase, Plan, PlannedStep
+from drx.engine.plan import Group, Phase, Plan, PlannedStep, walk
 from drx.engine.visit import BROKEN, Status
-from drx.reports.shapes import RunFacts
+from drx.reports.shapes import RunFacts, StepTiming
 from drx.runbook.expressions import ExpressionError, evaluate
 
 Earlier = Mapping[str, Sequence[float]]
@@ -39,27 +39,81 @@ class Forecast:
         return f"{runs}, else as planned" if self.planned else runs
 
 
+@dataclass(frozen=True)
+class _Rest:
+    """What is left of a piece of the plan."""
+
+    likely: timedelta = timedelta()
+    late: timedelta = timedelta()
+    runs: int = 0
+    planned: bool = False
+    recovers: bool = False
+    """It ends with the step that recovers."""
+
+
+@dataclass(frozen=True)
+class _Now:
+    """What is known at this moment."""
+
+    plan: Plan
+    newest: Mapping[str, StepTiming]
+    at: datetime
+    earlier: Earlier
+
+
 def forecast(plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier) -> Forecast:
-    """Add up what the steps up to the recovery should still take."""
+    """Add up what the steps up to the recovery should still take; of what goes on side by side, the longest counts."""
     newest = {step.step: step for step in facts.steps if not step.rollback}
-    likely, late, runs, planned = timedelta(), timedelta(), 0, False
-    for step in plan.steps.values():
-        if isinstance(step.work, Group) or step.phase not in _COUNTED:
+    rest = _sequence(plan.main, _Now(plan, newest, now, earlier))
+    return Forecast(rest.likely, rest.late, rest.runs, rest.planned)
+
+
+def _sequence(steps: Sequence[PlannedStep], now: _Now) -> _Rest:
+    total = _Rest()
+    for step in steps:
+        if step.phase not in _COUNTED:
             continue
-        found = newest.get(step.id)
-        if found is None or found.status in BUSY or found.status in _OPEN:
-            gone = now - found.started if found and found.status in BUSY else timedelta()
-            times = earlier.get(step.id, ())
-            if found is None and not times and not _is_planned(step, plan):
-                continue
-            half, most = _spread(times) if times else (step.expect or timedelta(),) * 2
-            likely += max(half - gone, timedelta())
-            late += max(most - gone, timedelta())
-            runs = max(runs, len(times))
-            planned = planned or (not times and bool(step.expect))
-        if step.recovered:
+        rest = _group(step, step.work, now) if isinstance(step.work, Group) else _single(step, now)
+        total = _Rest(
+            total.likely + rest.likely, total.late + rest.late, max(total.runs, rest.runs),
+            total.planned or rest.planned, rest.recovers or step.recovered,
+        )  # fmt: skip
+        if total.recovers:
             break
-    return Forecast(likely, late, runs, planned)
+    return total
+
+
+def _group(step: PlannedStep, group: Group, now: _Now) -> _Rest:
+    """The longest of its branches, or of those that recover; nothing where it is over, or will hardly be needed."""
+    found = now.newest.get(step.id)
+    if found is not None and not _is_open(found):
+        return _Rest()
+    known = any(inner.id in now.newest or inner.id in now.earlier for inner in walk((step,)))
+    if not known and not _is_planned(step, now.plan):
+        return _Rest()
+    branches = [_sequence(inner, now) for inner in group.branches.values()]
+    counted = [branch for branch in branches if branch.recovers] or branches
+    return _Rest(
+        max(branch.likely for branch in counted), max(branch.late for branch in counted),
+        max(branch.runs for branch in counted), any(branch.planned for branch in counted),
+        any(branch.recovers for branch in counted),
+    )  # fmt: skip
+
+
+def _single(step: PlannedStep, now: _Now) -> _Rest:
+    found, times = now.newest.get(step.id), now.earlier.get(step.id, ())
+    if found is not None and not _is_open(found):
+        return _Rest()
+    if found is None and not times and not _is_planned(step, now.plan):
+        return _Rest()
+    gone = now.at - found.started if found and found.status in BUSY else timedelta()
+    half, most = _spread(times) if times else (step.expect or timedelta(),) * 2
+    planned = not times and bool(step.expect)
+    return _Rest(max(half - gone, timedelta()), max(most - gone, timedelta()), len(times), planned)
+
+
+def _is_open(step: StepTiming) -> bool:
+    return step.status in BUSY or step.status in _OPEN
 
 
 def _is_planned(step: PlannedStep, plan: Plan) -> bool:
