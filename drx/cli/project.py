@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from drx.runbook.load import Binder
     from drx.runner.copying import Shelf
     from drx.runner.run import Setting
+    from drx.ui.port import Ui
 
 RECORDS = Path("drills") / "records"
 JOBS = Path(".drx") / "jobs"
@@ -62,20 +63,10 @@ class Project:
     def setting(self, *, unattended: bool, as_json: bool = False) -> "Setting":
         """Where and by whom a run is run, and how it is shown."""
         from drx.guard import read_trust
-        from drx.journal import encode_event
-        from drx.runner.recorded import step_times
         from drx.runner.run import Setting
         from drx.runner.verified import read_verified
-        from drx.ui.choose import choose_ui
 
-        environments = self.config.settings.environments
-        protected = [name for name, found in environments.items() if found.protected]
-        ui = choose_ui(
-            unattended=unattended,
-            encode=encode_event if as_json else None,
-            protected=protected,
-            earlier=lambda runbook: step_times(self.records, runbook),
-        )
+        ui = self.ui(unattended=unattended, as_json=as_json)
         trust = read_trust(self.root)
         return Setting(
             self.records,
@@ -92,6 +83,21 @@ class Project:
             proven=lambda: read_verified(self.root),
             tell=self.tell,
             trace=self.trace,
+        )
+
+    def ui(self, *, unattended: bool, as_json: bool = False, watching: bool = False) -> "Ui":
+        """How a run of this project is shown, to whoever runs it or is only watching."""
+        from drx.journal import encode_event
+        from drx.runner.recorded import step_times
+        from drx.ui.choose import choose_ui
+
+        environments = self.config.settings.environments
+        return choose_ui(
+            unattended=unattended,
+            watching=watching,
+            encode=encode_event if as_json else None,
+            protected=[name for name, found in environments.items() if found.protected],
+            earlier=lambda runbook: step_times(self.records, runbook),
         )
 
     def read(self, config: Config, environment: str) -> "Sequence[SecretsRead]":

@@ -53,12 +53,28 @@ def _closed(records: Path, name: str) -> Path | None:
 def newest_unfinished(records: Path) -> Path:
     """Give the record of the newest run that has not finished.
 
-    Raises UsageError where every run has.
+    Raises UsageError where every run has, and JournalError where a newer one cannot be read: it may be the one that is
+    meant, so that nothing else is gone on with unasked; the error names the next that has not finished.
     """
+    unreadable: JournalError | None = None
     for record in reversed(all_records(records)):
-        if not has_finished(record):
-            return record
+        try:
+            if has_finished(record):
+                continue
+        except JournalError as error:
+            unreadable = unreadable or error
+            continue
+        if unreadable is not None:
+            raise _next_to(unreadable, f"The newest other run that has not finished is {record.name}: give its name")
+        return record
+    if unreadable is not None:
+        raise _next_to(unreadable, "No other run is unfinished")
     raise UsageError("no run is unfinished", "Begin one with `drx run`, or name the run you mean")
+
+
+def _next_to(error: JournalError, more: str) -> JournalError:
+    """Say of a journal that cannot be read what else there is."""
+    return type(error)(error.message, f"{error.remedy}. {more}" if error.remedy else more)
 
 
 def newest_finished(records: Path) -> Path:

@@ -2,18 +2,21 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drx.cli.elsewhere import elsewhere, fetch_again
 from drx.cli.project import load_project
 from drx.cli.records import all_records, find_record
 from drx.engine.events import Event, RunFinished
 from drx.errors import ExitCode, UsageError
-from drx.journal import JOURNAL, encode_event
+from drx.journal import JOURNAL
 from drx.journal.following import Following
 from drx.journal.lock import holder_of
 from drx.runner.rereading import begun, facts_of
-from drx.ui.choose import choose_ui
-from drx.ui.port import Ui
+from drx.ui.port import Reply, Ui
+
+if TYPE_CHECKING:
+    from drx.runner.fetching import Fetching
 
 _LOOK_SECONDS = 0.25
 _FETCH_SECONDS = 1.0
@@ -33,18 +36,27 @@ def show(run: str | None, *, follow: bool, as_json: bool) -> int:
         if fetching is None:
             raise
         record = fetching.record
-    ui = choose_ui(unattended=True, encode=encode_event if as_json else None)
+    ui = project.ui(unattended=True, as_json=as_json, watching=follow)
+    try:
+        return _look(record, ui, fetching, follow=follow, as_json=as_json)
+    finally:
+        ui.close()
+
+
+def _look(record: Path, ui: Ui, fetching: "Fetching | None", *, follow: bool, as_json: bool) -> int:
     journal = Following(record / JOURNAL)
     events = journal.events()
     ui.begin(begun(record, events).plan())
     _show(ui, events)
     while follow and not _ended(events):
+        ui.ask((), _nobody)
         time.sleep(_LOOK_SECONDS if fetching is None else _FETCH_SECONDS)
         if fetching is not None:
             fetch_again(fetching, ui)
         new = journal.events()
         _show(ui, new)
         events += new
+    ui.close()
     if _ended(events):
         _verdict(ui, record)
     elif fetching is not None:
@@ -53,6 +65,10 @@ def show(run: str | None, *, follow: bool, as_json: bool) -> int:
         holder = holder_of((record / JOURNAL).with_suffix(".lock"))
         ui.say(_whereabouts(record, holder))
     return ExitCode.OK
+
+
+def _nobody(reply: Reply) -> None:
+    """Whoever looks on decides nothing."""
 
 
 def _newest(records: Path) -> Path:

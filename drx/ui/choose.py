@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from drx.engine.events import Event
 from drx.ui.area import Area, LookUp
+from drx.ui.clocked import ClockedUi
 from drx.ui.plain import PlainUi
 from drx.ui.port import Ui
 from drx.ui.prompts import LinePrompts, Prompts, RichPrompts
@@ -15,6 +16,7 @@ from drx.ui.terminal import TerminalUi
 def choose_ui(
     *,
     unattended: bool,
+    watching: bool = False,
     encode: Callable[[Event], str] | None = None,
     protected: Collection[str] = (),
     earlier: LookUp = lambda runbook: {},
@@ -22,8 +24,9 @@ def choose_ui(
 ) -> Ui:
     """Give JSON lines with `encode`, prompts where a person sits at a terminal, else plain lines.
 
-    NO_COLOR and TERM=dumb are respected. `protected` names the environments that must not be mistaken
-    for others, and `earlier` tells what the steps of a runbook took in earlier runs.
+    Somebody who is only `watching` at a terminal sees the clocks, and is asked nothing. NO_COLOR and TERM=dumb are
+    respected. `protected` names the environments that must not be mistaken for others, and `earlier` tells what the
+    steps of a runbook took in earlier runs.
     """
     if encode is not None:
         from drx.ui.jsonl import JsonlUi
@@ -31,7 +34,9 @@ def choose_ui(
         return JsonlUi(encode)
     shown, dumb = sys.stdout.isatty(), environ.get("TERM", "dumb") == "dumb"
     colour = shown and not dumb and not environ.get("NO_COLOR")
-    if unattended or not (shown and sys.stdin.isatty()):
+    if watching and shown and not dumb:
+        return ClockedUi(colour=colour, area=Area(protected, earlier))
+    if watching or unattended or not (shown and sys.stdin.isatty()):
         return PlainUi(colour=colour)
     if dumb:
         return TerminalUi(LinePrompts, colour=colour)

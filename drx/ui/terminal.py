@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
 from drx.engine.commands import Question
-from drx.engine.events import Event, PauseRequested
+from drx.engine.events import PauseRequested
 from drx.engine.plan import Plan
 from drx.ui.area import Area
+from drx.ui.clocked import ClockedUi
 from drx.ui.conversation import about, about_interrupt
-from drx.ui.keyboard import Quiet
-from drx.ui.plain import PlainUi
 from drx.ui.port import GoOn, Interrupted, Send
 from drx.ui.prompts import Prompts, Withdrawn
 
@@ -19,7 +18,7 @@ _MENU: Key = ("menu", "", 0)
 _CLOSE_SECONDS = 2.0
 
 
-class TerminalUi(PlainUi):
+class TerminalUi(ClockedUi):
     """Plain lines, with a prompt under them while something is asked."""
 
     def __init__(
@@ -30,10 +29,8 @@ class TerminalUi(PlainUi):
         colour: bool = False,
         area: Area | None = None,
     ) -> None:
-        super().__init__(stream, colour=colour)
-        self._area = area
+        super().__init__(stream, colour=colour, area=area)
         self._make_prompts = prompts
-        self._quiet = Quiet()
         self._input_types: Mapping[str, str] = {}
         self._lock = threading.Lock()
         self._asking: Key | None = None
@@ -47,21 +44,7 @@ class TerminalUi(PlainUi):
 
     def begin(self, plan: Plan) -> None:
         super().begin(plan)
-        if self._area:
-            self._area.begin(plan)
         self._input_types = {spec.name: spec.type for spec in plan.inputs}
-        self._quiet.begin()
-
-    def show(self, event: Event) -> None:
-        if self._area:
-            self._area.take(event)
-        super().show(event)
-
-    def progress(self, step: str, done: int, total: int | None, unit: str) -> None:
-        if self._area:
-            self._area.progress(step, done, total, unit)
-        else:
-            super().progress(step, done, total, unit)
 
     def ask(self, questions: Sequence[Question], send: Send) -> None:
         keys = [_key(question) for question in questions]
@@ -73,8 +56,8 @@ class TerminalUi(PlainUi):
         if questions:
             question = questions[0]
             self._start(keys[0], lambda prompts: about(question, prompts, send, self._input_types), send)
-        elif self._area:
-            self._area.show()
+        else:
+            super().ask(questions, send)
 
     def interrupt(self, running: Sequence[str], send: Send) -> None:
         self._withdraw()
@@ -82,15 +65,7 @@ class TerminalUi(PlainUi):
 
     def close(self) -> None:
         self._withdraw()
-        if self._area:
-            self._area.hide()
-        self._quiet.end()
-
-    def _write(self, text: str) -> None:
-        if self._area:
-            self._area.above(lambda: PlainUi._write(self, text))
-        else:
-            super()._write(text)
+        super().close()
 
     def _start(self, key: Key, talk: Callable[[Prompts], None], send: Send) -> None:
         if self._area:

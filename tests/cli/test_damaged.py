@@ -149,3 +149,19 @@ def test_a_frozen_runbook_can_be_put_back_from_the_project(record: Path) -> None
 def _bytes(record: Path) -> dict[str, bytes]:
     files = (path for path in record.rglob("*") if path.is_file() and path.name != "journal.lock")
     return {path.relative_to(record).as_posix(): path.read_bytes() for path in files}
+
+
+def test_a_damaged_newest_run_is_told_with_the_next_that_can_be_gone_on_with(record: Path, capsys: Capture) -> None:
+    newer = record.with_name(record.name.replace("2", "3", 1))
+    shutil.copytree(record, newer)
+    _flip(newer)
+    before = (record / JOURNAL).read_bytes()
+    assert app.run(["resume", "--unattended"]) == ExitCode.FAILED
+    said = " ".join(capsys.readouterr().err.split())
+    assert newer.name in said
+    assert "is damaged" in said
+    assert f"The newest other run that has not finished is {record.name}: give its name" in said
+    assert (record / JOURNAL).read_bytes() == before
+    assert app.run(["resume", record.name, "--unattended"]) == ExitCode.OK
+    assert app.run(["resume", "--unattended"]) == ExitCode.FAILED
+    assert "No other run is unfinished" in " ".join(capsys.readouterr().err.split())

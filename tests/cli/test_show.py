@@ -13,7 +13,7 @@ import pytest
 
 from drx.cli import app
 from drx.errors import ExitCode
-from tests.terminal import drx
+from tests.terminal import CTRL_C, drx
 
 Capture = pytest.CaptureFixture[str]
 DRX = str(Path(sys.executable).with_name("drx"))
@@ -85,6 +85,23 @@ def test_a_run_that_goes_on_elsewhere_is_followed_to_its_end(project: Path, caps
         assert other.wait(timeout=30) == ExitCode.OK
     assert follower.returncode == ExitCode.OK
     assert "SUCCEEDED" in shown
+
+
+def test_whoever_follows_at_a_terminal_sees_the_clocks(project: Path) -> None:
+    command = [DRX, "run", "waits", "--env", "lab", "--unattended"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as other:
+        _until(lambda: any(b"StepStarted" in path.read_bytes() for path in project.glob("drills/records/*/*.jsonl")))
+        follower = drx(project, "show", "--follow")
+        leaver = drx(project, "show", "--follow")
+        for terminal in (follower, leaver):
+            terminal.see_once("OPERATION waits in lab", "elapsed 00:0", "> wait ")
+        leaver.type(CTRL_C)
+        assert leaver.end() == ExitCode.INTERRUPTED
+        (project / "go").touch()
+        assert other.wait(timeout=30) == ExitCode.OK
+    assert follower.end() == ExitCode.OK
+    assert "SUCCEEDED" in follower.text
+    assert "elapsed 00:0" not in follower.text
 
 
 def test_a_killed_run_is_unfinished_and_a_damaged_one_hides_no_other(project: Path, capsys: Capture) -> None:
