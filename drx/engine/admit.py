@@ -12,6 +12,7 @@ from drx.engine.events import (
     ClockStarted,
     Fact,
     InputGiven,
+    MachineSlept,
     NoteAdded,
     Notified,
     PauseRequested,
@@ -69,8 +70,8 @@ def admit(plan: Plan, state: State, fact: Fact, by: Author) -> str | None:
         case PauseRequested():
             return "the run is being paused already" if state.pausing else None
         case (
-            ClockStarted() | ClockDiverged() | RunResumed() | SecretsRead() | TargetIdentified() | TargetCreated()
-            | TargetLost()
+            ClockStarted() | ClockDiverged() | MachineSlept() | RunResumed() | SecretsRead() | TargetIdentified()
+            | TargetCreated() | TargetLost()
         ):  # fmt: skip
             return None
         case _:

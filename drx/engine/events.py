@@ -93,6 +93,14 @@ class ClockDiverged:
 
 
 @dataclass(frozen=True)
+class MachineSlept:
+    """The machine was suspended for so long, up to now, with the run's process in it: nobody held the run."""
+
+    seconds: float
+    type: Literal["MachineSlept"] = "MachineSlept"
+
+
+@dataclass(frozen=True)
 class StepStarted:
     """An attempt begins; on disk before its effect. `parameters` are resolved, secrets masked."""
 
@@ -348,6 +356,7 @@ Fact = (
     | InputGiven
     | ClockStarted
     | ClockDiverged
+    | MachineSlept
     | StepStarted
     | StepSucceeded
     | StepFailed

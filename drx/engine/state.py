@@ -14,6 +14,7 @@ from drx.engine.events import (
     ClockStarted,
     Event,
     InputGiven,
+    MachineSlept,
     NoteAdded,
     NotificationFailed,
     NotificationHeld,
@@ -140,6 +141,7 @@ def evolve(plan: Plan, state: State, event: Event) -> State:
             return _with_items(state, fact)
         case (
             RunPaused()
+            | MachineSlept()
             | SecretsRead()
             | TargetIdentified()
             | NoteAdded()

@@ -5,11 +5,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the machine is suspended; where a system has no such clock, sleep shows as a clock that was set."""
 _TOLERANCE_SECONDS = 1.0
 
 
 def _steady() -> float:
     return time.clock_gettime(_STEADY)
+
+
+def _awake() -> float:
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class Clock:
@@ -19,10 +24,16 @@ class Clock:
     """
 
     def __init__(
-        self, elapsed: float = 0.0, wall: Callable[[], float] = time.time, steady: Callable[[], float] = _steady
+        self,
+        elapsed: float = 0.0,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = _steady,
+        awake: Callable[[], float] = _awake,
     ) -> None:
         self._wall = wall
         self._steady = steady
+        self._awake = awake
+        self._asleep = steady() - awake()
         self._offset = elapsed - steady()
         self._gap = wall() - steady()
 
@@ -45,3 +56,15 @@ class Clock:
             return None
         self._gap = gap
         return round(moved, 3)
+
+    def slept(self) -> float | None:
+        """Seconds for which the machine was suspended since this was last not None.
+
+        None while that is at most one second.
+        """
+        asleep = self._steady() - self._awake()
+        slept = asleep - self._asleep
+        if slept <= _TOLERANCE_SECONDS:
+            return None
+        self._asleep = asleep
+        return round(slept, 3)

@@ -10,6 +10,7 @@ from drx.engine.events import (
     ClockDiverged,
     ClockStarted,
     Event,
+    MachineSlept,
     NotificationFailed,
     PauseRequested,
     RetryScheduled,
@@ -61,12 +62,8 @@ def _of_facts(plan: Plan, events: Sequence[Event]) -> Iterator[Deviation]:
             case NotificationFailed() as fact:
                 text = f"{fact.channel} did not get the message about {fact.about}: {fact.error}"
                 yield Deviation(DeviationKind.NOT_TOLD, event.at, text)
-            case ClockDiverged() as fact:
-                text = f"the wall clock moved by {fact.seconds:+.1f}s against the steady clock"
-                yield Deviation(DeviationKind.CLOCK_MOVED, event.at, text)
-            case ClockStarted(source="person") as fact:
-                text = f"the start of the clock was set to {show_time(fact.moment)}"
-                yield Deviation(DeviationKind.CLOCK_CORRECTED, event.at, text, by=event.by.user)
+            case ClockDiverged() | MachineSlept() | ClockStarted(source="person") as fact:
+                yield _of_time(fact, event)
             case PauseRequested() as fact:
                 yield Deviation(DeviationKind.PAUSED, event.at, fact.reason or _NO_REASON, by=event.by.user)
             case AbortRequested(source="person" | "signal") as fact:
@@ -76,6 +73,19 @@ def _of_facts(plan: Plan, events: Sequence[Event]) -> Iterator[Deviation]:
                 yield Deviation(DeviationKind.SKIPPED, event.at, "nobody was there", fact.step)
             case _:
                 pass
+
+
+def _of_time(fact: ClockDiverged | MachineSlept | ClockStarted, event: Event) -> Deviation:
+    match fact:
+        case ClockDiverged():
+            text = f"the wall clock moved by {fact.seconds:+.1f}s against the steady clock"
+            return Deviation(DeviationKind.CLOCK_MOVED, event.at, text)
+        case MachineSlept():
+            text = f"the machine that ran it was asleep for {show_duration(timedelta(seconds=fact.seconds))}"
+            return Deviation(DeviationKind.ASLEEP, event.at, text)
+        case ClockStarted():
+            text = f"the start of the clock was set to {show_time(fact.moment)}"
+            return Deviation(DeviationKind.CLOCK_CORRECTED, event.at, text, by=event.by.user)
 
 
 _WHY_AGAIN = {

@@ -136,6 +136,7 @@ class DeviationKind(StrEnum):
     CLEANUP_FAILED = "cleanup failed"
     NOT_TOLD = "not told"
     CLOCK_MOVED = "clock moved"
+    ASLEEP = "asleep"
     CLOCK_CORRECTED = "clock corrected"
     ABORTED = "aborted"
     PAUSED = "paused"

@@ -13,6 +13,7 @@ from drx.engine.events import (
     ClockStarted,
     Event,
     InputGiven,
+    MachineSlept,
     NoteAdded,
     PauseRequested,
     RetryScheduled,
@@ -90,7 +91,7 @@ def end_of_run(events: Sequence[Event]) -> datetime:
 
 
 def gaps(events: Sequence[Event]) -> list[Span]:
-    """The times during which nobody held the run: from a pause, or the last sign of life, to the resume."""
+    """The times during which nobody held the run: from a pause, or the last sign of life, to the resume; and asleep."""
     found: list[Span] = []
     paused: datetime | None = None
     for before, event in pairwise(events):
@@ -99,6 +100,9 @@ def gaps(events: Sequence[Event]) -> list[Span]:
         if isinstance(event.fact, RunResumed):
             found.append(Span(paused or before.at, event.at, Category.GAPS))
             paused = None
+        if isinstance(event.fact, MachineSlept):
+            asleep = timedelta(seconds=max(event.fact.seconds, 0.0))
+            found.append(Span(max(event.at - asleep, events[0].at), event.at, Category.GAPS))
     return found
 
 

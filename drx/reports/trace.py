@@ -14,6 +14,7 @@ from drx.engine.events import (
     ClockDiverged,
     ClockStarted,
     Event,
+    MachineSlept,
     PauseRequested,
     RetryScheduled,
     RunResumed,
@@ -172,6 +173,8 @@ def _of_run(event: Event) -> _Found | None:
             return None, "clock started", {"drx.source": fact.source, "drx.moment": fact.moment.isoformat()}
         case ClockDiverged() as fact:
             return None, "clock moved", {"drx.seconds": fact.seconds}
+        case MachineSlept() as fact:
+            return None, "slept", {"drx.seconds": fact.seconds}
         case PauseRequested():
             return None, "paused", {}
         case RunResumed() as fact:

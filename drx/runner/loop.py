@@ -19,6 +19,7 @@ from drx.engine.events import (
     Event,
     Fact,
     InputGiven,
+    MachineSlept,
     PauseRequested,
     RunFinished,
     RunPaused,
@@ -204,6 +205,9 @@ class Loop:
         moved = self._journal.clock.divergence()
         if moved is not None:
             self.record(ClockDiverged(moved))
+        slept = self._journal.clock.slept()
+        if slept is not None:
+            self.record(MachineSlept(slept))
         now = time.monotonic()
         if now >= self._inbox_at:
             self._inbox_at = now + _INBOX_SECONDS

@@ -14,6 +14,7 @@ from drx.engine.events import (
     ClockStarted,
     Event,
     InputGiven,
+    MachineSlept,
     NoteAdded,
     NotificationFailed,
     NotificationHeld,
@@ -260,6 +261,8 @@ def _about_what_is_known(event: Event) -> Iterator[Line]:
             yield Line(OTHER, f"the clock runs from {show_time(fact.moment.astimezone(UTC))} ({fact.source})")
         case ClockDiverged() as fact:
             yield Line(OTHER, f"the wall clock moved by {fact.seconds:+.1f} s")
+        case MachineSlept() as fact:
+            yield Line(OTHER, f"this machine was asleep for {show_duration(timedelta(seconds=fact.seconds))}")
         case TargetIdentified() as fact:
             yield Line(OTHER, f"{fact.target} is {one_line(fact.identity)}")
         case TargetLost() as fact:

@@ -232,3 +232,15 @@ def test_a_wall_clock_that_jumps_is_noticed_once() -> None:
     assert clock.divergence() == pytest.approx(-3599.1)
     assert clock.divergence() is None
     assert clock.elapsed() == 15.0
+
+
+def test_a_machine_that_slept_is_noticed_once() -> None:
+    wall, steady, awake = 1_000.0, 50.0, 40.0
+    clock = Clock(10.0, wall=lambda: wall, steady=lambda: steady, awake=lambda: awake)
+    wall, steady, awake = wall + 5, steady + 5, awake + 4.5
+    assert clock.slept() is None
+    wall, steady, awake = wall + 7200, steady + 7200, awake + 1
+    assert clock.slept() == pytest.approx(7199.5)
+    assert clock.slept() is None
+    assert clock.divergence() is None
+    assert clock.elapsed() == 7215.0

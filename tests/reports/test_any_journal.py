@@ -20,6 +20,7 @@ from drx.engine.events import (
     Event,
     Fact,
     InputGiven,
+    MachineSlept,
     NoteAdded,
     NotificationFailed,
     NotificationHeld,
@@ -87,6 +88,7 @@ def facts() -> some.SearchStrategy[Fact]:
         some.builds(InputGiven, WORDS, some.none()),
         some.builds(ClockStarted, MOMENTS, some.sampled_from(["fault", "input", "run", "person"])),
         some.builds(ClockDiverged, some.floats(-9, 9)),
+        some.builds(MachineSlept, some.floats(-9, 9)),
         some.builds(StepStarted, STEPS, SMALL, SMALL, PARTS),
         some.builds(
             StepSucceeded, STEPS, SMALL, SMALL, PARTS, some.just({"missing": 0, "note": "x", "list": [1]}),

@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 
 from drx.engine.events import (
     ClockDiverged,
+    MachineSlept,
     NoteAdded,
     PauseRequested,
     RetryScheduled,
@@ -115,6 +116,19 @@ def test_nobody_holding_the_run_is_a_gap(stop: Callable[[Journal], Journal]) -> 
     assert found.whole.automation == seconds(9)
     assert found.steps[0].actual == seconds(9)
     assert found.rto.actual == seconds(109)
+
+
+def test_a_machine_that_slept_is_a_gap_with_a_deviation() -> None:
+    journal = Journal(incident_plan(automated("a", recovered=True))).start("a").after(2)
+    journal.after(3600).add(MachineSlept(3600.0)).after(3).ends("a").add(RunFinished(Outcome.SUCCEEDED))
+    found = gather(journal.plan, journal.events)
+    assert found.whole.gaps == seconds(3600)
+    assert found.whole.automation == seconds(5)
+    assert found.steps[0].actual == seconds(5)
+    assert found.rto.actual == seconds(3605)
+    assert [(deviation.kind.value, deviation.text) for deviation in found.deviations] == [
+        ("asleep", "the machine that ran it was asleep for 1h")
+    ]
 
 
 def test_gaps_that_overlap_are_taken_out_once() -> None:

@@ -108,7 +108,9 @@ def test_a_clock_that_goes_back_an_hour_keeps_nobody_waiting(project: Project, m
     project.write(steps_yaml(retrying, head="timeout: 30m"))
     offset = [0.0]
     real = time.time
-    monkeypatch.setattr(clock.Clock.__init__, "__defaults__", (0.0, lambda: real() + offset[0], clock._steady))
+    monkeypatch.setattr(
+        clock.Clock.__init__, "__defaults__", (0.0, lambda: real() + offset[0], clock._steady, clock._awake)
+    )
     timer = threading.Timer(0.7, lambda: offset.__setitem__(0, -3600.0))
     timer.start()
     began = time.monotonic()
