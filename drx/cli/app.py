@@ -48,6 +48,8 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it reads the metadata of every package to find none
     if sys.stdin and sys.stdin.isatty():
         signal.signal(signal.SIGINT, signal.default_int_handler)  # some shells start what they start with it ignored
+    if sys.argv[1:2] in ([], [STATUS]):
+        gc.disable()  # it is over in a second, of which looking for garbage would be a tenth
     code = run(sys.argv[1:])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is done is done: a late Ctrl-C must not change the code
     gc.freeze()  # the process ends: looking through all it holds once more would be a fifth of a short command

@@ -116,7 +116,7 @@ def _ask(project: Project, name: str, binder: Binder, jobs: "list[Job]", now: da
     try:
         target = project.resolve(project.config, name)
     except DrxError as error:
-        unknown = judge_rpo(rpo, Stores(problem=error.message, remedy=error.remedy), now, slices=slices)
+        unknown = judge_rpo(rpo, _unreadable(error), now, slices=slices)
         return lambda: iter((unknown,))
     if target.mongo is None or target.backups is None:
         lacking = "mongo" if target.mongo is None else "backups"
@@ -139,6 +139,19 @@ def _ask(project: Project, name: str, binder: Binder, jobs: "list[Job]", now: da
             yield judge_versions(versions())
 
     return judged
+
+
+def _unreadable(error: DrxError) -> Stores:
+    """Say in a line why nothing could be asked; what is to be done names everything at once."""
+    from drx.yaml_source import InvalidDocument
+
+    if not isinstance(error, InvalidDocument):
+        return Stores(problem=error.message, remedy=error.remedy)
+    first, *others = error.problems
+    if not others:
+        return Stores(problem=first.message, remedy=first.remedy)
+    every = "; ".join(problem.message for problem in error.problems)
+    return Stores(problem=f"{first.message}, and {len(others)} more", remedy=f"Mend these: {every}")
 
 
 def _slices(binder: Binder, job: "Job") -> bool:

@@ -1,5 +1,6 @@
 """Send a message to everybody who hears of it, side by side, within bounded time. Raises nothing."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -60,8 +61,9 @@ class Teller:
         return sent
 
     def _completed(self, notice: Notice) -> Notice:
-        """Name the service, and where the report can be read by whoever is told."""
-        settings, report = self.config.settings, notice.report
+        """Name the service, and where the report can be read: whoever is told may be far away."""
+        settings = self.config.settings
+        report = f"{Path(notice.report).absolute()} on {socket.gethostname()}" if notice.report else ""
         if settings.notify.report_url and report:
             with suppress(InvalidDocument):  # the path of the report is better than none
                 url = resolve_text(self.config, ("notify", "report_url"), self.environ)

@@ -76,6 +76,16 @@ def test_a_variable_that_is_not_set_is_unknown_and_the_rest_is_shown(capsys: Cap
     assert "RTO outage" in lines
 
 
+def test_many_variables_that_are_not_set_take_one_line(project: Path, capsys: Capture) -> None:
+    config = (project / "drx.yaml").read_text().replace("${NOT_SET}", "mongodb://${NOT_SET}:${NOR_THIS}@h/")
+    (project / "drx.yaml").write_text(config)
+    assert run(["status", "--env", "other"]) == 3
+    shown = capsys.readouterr().out
+    (line,) = [line for line in shown.splitlines() if line.startswith("RPO ") and " 1h " in line]
+    assert line.rstrip().endswith("the variable NOT_SET is not set, and 1 more")
+    assert "Mend these: the variable NOT_SET is not set; the variable NOR_THIS is not set" in shown
+
+
 def test_a_job_that_was_missed_here(project: Path, capsys: Capture) -> None:
     long_ago = datetime.now(UTC) - timedelta(hours=5)
     record = project / "drills" / "records" / f"{long_ago:%Y-%m-%dT%H%MZ}-slices-7f3a"

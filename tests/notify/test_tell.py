@@ -1,6 +1,7 @@
 """Messages to a real server: what arrives, what is said where it does not, and what is never said."""
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,11 @@ def test_a_web_hook_hears_what_where_and_what_next(tmp_path: Path, listener: Lis
         f"Report: https://records.example/{RUN}/report.html"
     )
     assert (said["about"], said["job"], said["environment"]) == ("failure", "nightly-backup", "production")
+
+
+def test_without_an_address_of_reports_a_message_names_file_and_host(tmp_path: Path, listener: Listener) -> None:
+    _teller(tmp_path, f"notify: {{on_failure: ['{listener.url}']}}").tell(FAILED)
+    assert f"Report: {Path.cwd()}/drills/records/x/report.md on {socket.gethostname()}" in listener.came[0][1]
 
 
 def test_what_keeps_failing_is_told_once_and_a_switch_hears_of_it_every_time(
