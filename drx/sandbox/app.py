@@ -121,7 +121,8 @@ class Handler(BaseHTTPRequestHandler):
         if not sample:
             raise Unavailable("there are no images")
         self._backends.read(sample[0])
-        self._json(HTTPStatus.OK, {"status": "ok", "version": self._version})
+        database = self._backends.connect()[0].get_default_database().name
+        self._json(HTTPStatus.OK, {"status": "ok", "version": self._version, "database": database})
 
     def _list(self, limit: str) -> None:
         if not limit.isdecimal() or not 0 < int(limit) <= _MAXIMUM_LISTED:

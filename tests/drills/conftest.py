@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from pymongo import MongoClient
@@ -13,7 +14,7 @@ from drx.sandbox import servers
 from drx.sandbox.buckets import connect_s3
 from drx.sandbox.state import ACCESS_KEY, BUCKETS, SECRET_KEY, SandboxState
 from tests.drills.harness import Project
-from tests.drills.impostor import PID
+from tests.drills.impostor import CACHE, PID
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +36,7 @@ def sandbox(sandbox_directory: Path) -> Iterator[SandboxState]:
     for bucket in BUCKETS:
         _empty(state, bucket.name, bucket.region)
     yield state
+    rmtree(sandbox_directory / CACHE, ignore_errors=True)
     with suppress(FileNotFoundError, ProcessLookupError):
         os.kill(int((sandbox_directory / PID).read_text()), signal.SIGKILL)
         (sandbox_directory / PID).unlink()

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from urllib.request import urlopen
 
 import bson
 from bson.codec_options import CodecOptions
@@ -28,6 +29,7 @@ from drx.sandbox.host import ready_path
 from drx.sandbox.ledger import read_history
 from drx.sandbox.state import (
     ACCESS_KEY,
+    APP,
     BUCKETS,
     DATABASE,
     SECRET_KEY,
@@ -36,6 +38,7 @@ from drx.sandbox.state import (
     ledger_path,
     load_state,
 )
+from tests.drills.impostor import CACHE
 
 SERVICE = "pixelcraft"
 STALE = "pixelcraft_stale"
@@ -193,6 +196,19 @@ def replace_application(state: SandboxState) -> None:
         time.sleep(0.02)
 
 
+def cache_application(state: SandboxState) -> None:
+    """As `replace_application`, yet it goes on to answer what the application last said of its newest images."""
+    with MongoClient[dict[str, object]](state.mongo_uri) as client:
+        newest = client[DATABASE]["images"].find({}, limit=20, sort=[("created_at", -1)])
+        pages = ["/healthz", *(f"/images/{image['_id']}" for image in newest)]
+    application = state.member(APP)
+    (state.directory / CACHE).mkdir(exist_ok=True)
+    for page in pages:
+        with urlopen(f"http://{application.address}:{application.port}{page}", timeout=10) as answer:
+            (state.directory / CACHE / page.encode().hex()).write_bytes(answer.read())
+    replace_application(state)
+
+
 def _empty(store: Store, piece: SliceManifest) -> None:
     content = compress(b"")
     key, manifest_key = slice_keys(SERVICE, piece.start, piece.end)
@@ -294,7 +310,7 @@ SPOILINGS = (
     flip_byte_in_base, alter_document_in_base, remove_document_from_base, lose_indexes_in_base, empty_base,
     truncate_base, delete_base_manifest, base_of_other_database, call_base_of_other_database,
     delete_stored_uploads, delete_inventories, delete_copied_bases, delete_copied_slices,
-    copy_to_stale_database, delete_upload, alter_upload, replace_application,
+    copy_to_stale_database, delete_upload, alter_upload, replace_application, cache_application,
 )  # fmt: skip
 
 if __name__ == "__main__":

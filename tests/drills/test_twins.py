@@ -47,6 +47,7 @@ SPOILED = [
     pytest.param("delete_upload", False, "references", "1 missing", id="upload-deleted", marks=SLOW),
     pytest.param("alter_upload", False, "references", "1 different", id="upload-altered", marks=SLOW),
     pytest.param("replace_application", False, "served", "gave 2 bytes with SHA-256", id="app-dead", marks=SLOW),
+    pytest.param("cache_application", False, "live", "answered without the text", id="app-cached", marks=SLOW),
 ]
 
 

@@ -22,7 +22,7 @@ RECOVERED = "pixelcraft_recovered"
 
 
 def test_serves_the_bytes_that_its_documents_describe(seeded: SandboxState, ask: Ask) -> None:
-    assert ask("/healthz").json == {"status": "ok", "version": RELEASES[-1]}
+    assert ask("/healthz").json == {"status": "ok", "version": RELEASES[-1], "database": DATABASE}
     listed = ask("/images?limit=3").json
     assert isinstance(listed, list)
     assert len(listed) == 3
@@ -62,7 +62,7 @@ def test_unwell_without_its_collection_and_well_with_another_database(seeded: Sa
         variables.write_text(json.dumps(content | {"DATABASE_URL": seeded.database_url(RECOVERED), "OTHER": "kept"}))
         assert ask("/healthz").status == 503, "variables count only once they are deployed"
         servers.deploy(seeded.directory)
-        assert ask("/healthz").json == {"status": "ok", "version": RELEASES[-1]}
+        assert ask("/healthz").json == {"status": "ok", "version": RELEASES[-1], "database": RECOVERED}
         assert servers.up(seeded.directory) == seeded, "the same process on the same port"
         assert json.loads(variables.read_text())["DATABASE_URL"] == seeded.database_url(RECOVERED)
         assert json.loads(variables.read_text())["OTHER"] == "kept"
