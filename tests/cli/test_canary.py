@@ -97,7 +97,7 @@ fault: {action: assert.that, with: {actual: 1, equals: 1}}
 EVERY: tuple[tuple[str, ...], ...] = (
     ("check",), ("actions",), ("actions", "mongo.restore"), ("schema", "runbook"), ("trust", "lab", "--yes"),
     ("trust", "locked", "--yes"), ("status",), ("status", "--json", "--env", "lab"), ("status", "--env", "locked"),
-    ("status", "--env", "lab", "--prometheus", "drx.prom"),
+    ("status", "--env", "lab", "--prometheus", "drx.prom"), ("status", "--env", "lab", "--notify"),
     ("run", "leak", "--env", "lab", "--unattended"), ("run", "leak", "--env", "lab", "--unattended", "--json"),
     ("run", "leak", "--env", "locked", "--unattended"), ("run", "story", "--env", "production", "--unattended"),
     ("run", "story", "--env", "lab"), ("run", "leak", "--env", "lab", "--unattended", "--input", "x=y"),
