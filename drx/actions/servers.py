@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _ANSWER_MS = 5000
+_BUSY_MS = 30_000
+"""A server under a dump or a restore is slow to say that it is well; what it does meanwhile is not to be broken off."""
 _HOSTS = re.compile(r"[a-z+]+://(?:[^/]*@)?([^/?@]+)")
 _AUTHENTICATION_FAILED = 18
 _NOT_AUTHORIZED = 13
@@ -59,8 +61,8 @@ def with_mongo(context: Context, work: "Callable[[MongoClient[dict[str, Any]]], 
         client = MongoClient[dict[str, Any]](
             uri,
             serverSelectionTimeoutMS=_ANSWER_MS,
-            connectTimeoutMS=_ANSWER_MS,
-            socketTimeoutMS=None if long else 6 * _ANSWER_MS,
+            connectTimeoutMS=_BUSY_MS if long else _ANSWER_MS,
+            socketTimeoutMS=None if long else _BUSY_MS,
             tz_aware=True,
             appname="drx",
         )

@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -233,14 +234,16 @@ def test_killed_at_any_moment_it_is_no_backup_and_goes_on(
     place = [bucket, s3_server] if kind == "s3" else [str(tmp_path)]
     store = open_store(s3_address(s3_server, bucket) if kind == "s3" else DirectoryAddress(tmp_path))
     command = [sys.executable, dump_child.__file__, mongo_server, database.name, *place]
-    choose, killed, kept = random.Random(7), 0, 0
+    choose, killed, kept, whole = random.Random(7), 0, 0, 0.0
     with writing(database, 7):
         while killed < 20:
             with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as child:
                 assert child.stdout
                 assert child.stdout.readline() == b"begun\n"
+                began = time.monotonic()
                 try:
-                    assert child.wait(choose.uniform(0, 1.5)) == 0
+                    assert child.wait(choose.uniform(0, whole) if whole else None) == 0
+                    whole = whole or time.monotonic() - began
                 except subprocess.TimeoutExpired:
                     child.kill()
                     killed += 1
