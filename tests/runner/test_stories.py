@@ -4,16 +4,13 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from drx.engine.commands import Question
 from drx.engine.events import (
     AbortRequested,
     NoteAdded,
-    PauseRequested,
     ReportWritten,
     RunFinished,
     StepCancelled,
@@ -24,11 +21,9 @@ from drx.engine.events import (
     TargetCreated,
 )
 from drx.engine.terms import FailureKind, Outcome, Part
-from drx.errors import ExitCode, HumanNeeded, InvalidInput, JournalError, RefusedError, UsageError
+from drx.errors import ExitCode, JournalError
 from drx.journal import JOURNAL, place
 from drx.runner import loop
-from drx.ui.plain import PlainUi
-from drx.ui.port import Send
 from tests.runner.project import CONFIG, Project, steps_yaml
 
 
@@ -128,22 +123,6 @@ def test_a_timeout_ends_a_step_soon(project: Project, action: str) -> None:
     assert [fact.step for fact in project.facts if isinstance(fact, StepTimedOut)] == ["a"]
 
 
-@pytest.mark.parametrize(
-    ("step", "message"),
-    [
-        ("{id: a, action: shell.run, with: {command: ['{{ steps.b.outputs.x }}']}, expect: 1s}", "steps.b.outputs.x"),
-        ("{id: a, action: shell.run, with: {comand: [ls]}, expect: 1s}", "comand"),
-        ("{id: a, action: shell.run, with: {command: '{{ target.mongo.uri }}'}, expect: 1s}", "mongo"),
-    ],
-)
-def test_parameters_that_make_no_sense_fail_before_anything_starts(project: Project, step: str, message: str) -> None:
-    assert project.write(steps_yaml(step)).run() is ExitCode.FAILED
-    (failure,) = _failures(project)
-    assert failure.kind is FailureKind.EXPRESSION
-    assert message in failure.error
-    assert not any(isinstance(fact, StepStarted) for fact in project.facts)
-
-
 def test_a_bug_in_an_action_leaves_a_masked_traceback_and_one_line(project: Project) -> None:
     project.environ = {"URI": "mongodb://ada:hunter22@db1/"}
     config = CONFIG.replace("lab: {}", 'lab: {mongo: {uri: "${URI}", database: pixelcraft}}')
@@ -235,76 +214,6 @@ def test_a_deaf_step_is_left_behind_and_said(project: Project, monkeypatch: pyte
     assert "may still be going on" in project.shown
 
 
-def test_inputs_are_typed_checked_and_used(project: Project) -> None:
-    head = "inputs: {count: {type: integer}, sure: {type: boolean}, since: {type: datetime, starts_clock: true}}"
-    project.write(
-        steps_yaml(
-            "{id: a, action: shell.run, with: {command: [test, 'n{{ inputs.count + 1 }}', =, n8]}, expect: 1s}",
-            head=head,
-        )
-    )
-    inputs = {"count": "7", "sure": "yes", "since": "2026-11-21T08:00"}
-    with pytest.raises(UsageError, match="no input 'cuont'"):
-        project.run(inputs={"cuont": "7"})
-    with pytest.raises(UsageError, match="input count"):
-        project.run(inputs={**inputs, "count": "seven"})
-    assert not project.records.exists()
-    assert project.run(inputs=inputs) is ExitCode.OK
-
-
-def test_a_human_step_without_a_human_is_exit_8(project: Project) -> None:
-    project.write(steps_yaml("{id: a, confirm: Call somebody, expect: 1m}"))
-    assert project.run() is ExitCode.HUMAN_NEEDED
-
-
-def test_an_input_that_nobody_gives_is_asked_for_before_anything_starts(project: Project) -> None:
-    head = "inputs: {since: {type: datetime}, way: {type: text, default: short}}"
-    project.write(steps_yaml("{id: a, action: test.bug, expect: 1s}", head=head))
-    with pytest.raises(HumanNeeded, match=r"asks for since.*--input since=") as refused:
-        project.run()
-    assert "way" not in str(refused.value)
-    assert not project.records.exists()
-
-
-def test_a_scenario_on_production_needs_a_person(project: Project) -> None:
-    project.write(steps_yaml("{id: a, action: test.bug, expect: 1s}"))
-    with pytest.raises(HumanNeeded, match="protected"):
-        project.run(environment="production")
-    assert not project.records.exists()
-
-
-def test_a_scenario_on_production_is_not_resumed_without_a_person_either(project: Project) -> None:
-    class Pausing(PlainUi):
-        """Somebody who is there, and leaves at the first question."""
-
-        @property
-        def attended(self) -> bool:
-            return True
-
-        def ask(self, questions: Sequence[Question], send: Send) -> None:
-            send(PauseRequested("lunch"))
-
-    project.write(steps_yaml("{id: a, confirm: Call somebody, expect: 1m, unattended: skip}"))
-    assert project.run(environment="production", ui=Pausing(project.screen)) is ExitCode.PAUSED
-    before = (project.record / JOURNAL).read_bytes()
-    with pytest.raises(HumanNeeded, match="protected"):
-        project.resume()
-    assert (project.record / JOURNAL).read_bytes() == before
-
-
-def test_a_drill_on_production_is_refused_before_anything_is_written(project: Project) -> None:
-    file = project.root / "tally"
-    fault = f"fault: {{action: test.tally, with: {{file: '{file}'}}}}"
-    project.write(
-        steps_yaml("{id: a, action: test.bug, expect: 1s}"),
-        drill=f"drill: story\nrunbook: story\nenvironment: lab\n{fault}\n",
-    )
-    with pytest.raises(RefusedError, match="protected"):
-        project.drill("production")
-    assert not project.records.exists()
-    assert not file.exists()
-
-
 def test_a_drill_strikes_then_recovers(project: Project) -> None:
     file = project.root / "tally"
     fault = f"fault: {{action: test.once, with: {{file: '{file}', line: struck}}}}"
@@ -316,14 +225,6 @@ def test_a_drill_strikes_then_recovers(project: Project) -> None:
     )
     assert project.drill() is ExitCode.OBJECTIVE_MISSED, "nothing proved which writes are there"
     assert _lines(file) == ["struck", "mended"]
-
-
-def test_runbooks_in_a_circle_and_unknown_actions_are_refused(project: Project) -> None:
-    with pytest.raises(InvalidInput, match="circle"):
-        project.write(steps_yaml("{id: a, runbook: story}")).run()
-    with pytest.raises(InvalidInput, match=r"shell\.rum"):
-        project.write(steps_yaml("{id: a, action: shell.rum, expect: 1s}")).run()
-    assert not project.records.exists()
 
 
 def test_notes_arrive_through_the_inbox_while_it_runs(project: Project) -> None:
