@@ -159,7 +159,7 @@ def _crontab(block: str, place: Place, output: Path | None, *, check: bool) -> N
     else:
         done = _call(["crontab", "-"], after)
         if done.returncode:
-            raise UsageError(f"crontab took it not: {done.stderr.strip()}", "Print the block, and correct drx.yaml")
+            raise UsageError(f"crontab refused it: {done.stderr.strip()}", "Print the block, and correct drx.yaml")
     print(f"wrote {where}")
 
 

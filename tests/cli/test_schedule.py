@@ -100,11 +100,7 @@ def test_a_crontab_keeps_what_others_wrote(project: Path, monkeypatch: pytest.Mo
     """`crontab` is played by a small program that keeps its file as the real one does."""
     kept = project / "kept"
     kept.write_text("MAILTO=me\n")
-    program = project / "bin" / "crontab"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nif [ "$1" = -l ]; then cat {kept}; else cat > {kept}; fi\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    _play_crontab(project, monkeypatch, f'if [ "$1" = -l ]; then cat {kept}; else cat > {kept}; fi')
     assert run(["schedule", "cron", "--write"]) == ExitCode.OK
     assert kept.read_text().startswith("MAILTO=me\n# >>> drx-shop\n")
     assert run(["schedule", "cron", "--check"]) == ExitCode.OK
@@ -115,11 +111,7 @@ def test_a_crontab_keeps_what_others_wrote(project: Path, monkeypatch: pytest.Mo
 def test_a_crontab_that_cannot_be_read_is_not_written_over(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    program = project / "bin" / "crontab"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\n[ "$1" = -l ] || cat > {project}/kept\necho cannot open >&2; exit 1\n')
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    _play_crontab(project, monkeypatch, f'[ "$1" = -l ] || cat > {project}/kept\necho cannot open >&2; exit 1')
     assert run(["schedule", "cron", "--write"]) == ExitCode.USAGE
     assert "the crontab cannot be read: cannot open" in capsys.readouterr().err
     assert not (project / "kept").exists()
@@ -154,3 +146,11 @@ def test_nothing_to_run_and_nothing_of_that_name(project: Path, capsys: Capture)
 def test_this_repository_commits_its_own_workflows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert run(["schedule", "github", "--check"]) == ExitCode.OK
+
+
+def _play_crontab(project: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    program = project / "bin" / "crontab"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
