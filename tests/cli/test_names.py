@@ -149,7 +149,7 @@ def test_the_tab_key_completes(shell: str, project: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("fish") is None, reason="there is no fish here")
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed (Debian: fish)")
 def test_fish_completes(project: Path) -> None:
     for typed, whole in (("drx backups wi", "window"), ("drx run ou", "outage"), ("drx approve aaaa ", "old")):
         asked = ["fish", "--no-config", "-c", f'{script_for("fish")}\ncomplete -C "{typed}"']

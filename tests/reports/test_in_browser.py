@@ -80,7 +80,7 @@ def test_pages_fit_a_phone_and_ask_for_nothing(pages: dict[str, str], tmp_path: 
     assert "CONSOLE" not in shown.stderr
 
 
-@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="apt-get install poppler-utils")
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed (Debian: poppler-utils)")
 def test_the_first_printed_page_of_the_plan_is_what_one_needs_first(pages: dict[str, str], tmp_path: Path) -> None:
     page, printed = tmp_path / "plan.html", tmp_path / "plan.pdf"
     page.write_text(pages["plan"])

@@ -84,7 +84,7 @@ def test_a_page_that_cannot_be_written_is_said_and_stops_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
 @pytest.mark.parametrize("width", [390, 1920])
 def test_a_browser_shows_it_from_disk_while_the_run_goes_on(project: Project, width: int) -> None:
     project.write(steps_yaml(FIRST, SLOW, SLOW.replace("id: slow", "id: more"), LAST))
@@ -102,7 +102,7 @@ def test_a_browser_shows_it_from_disk_while_the_run_goes_on(project: Project, wi
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
 def test_the_page_loads_itself_anew_from_any_static_server(project: Project) -> None:
     project.write(steps_yaml(FIRST, SLOW, SLOW.replace("id: slow", "id: more"), LAST))
     thread, _ = begin(project)
