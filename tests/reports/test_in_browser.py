@@ -14,12 +14,12 @@ from drx.cli.project import load_project
 from drx.reports.facts import gather
 from drx.reports.livepage import live_html
 from drx.reports.plan.markdown import plan_html
+from tests.browser import HEADLESS, needs_browser
 from tests.reports import runs
 
 ROOT = Path(__file__).parents[2]
-BROWSER = next((found for name in ("chromium", "google-chrome") if (found := shutil.which(name))), None)
 PHONE = 390
-FIXED = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=4000")
+FIXED = (*HEADLESS, "--enable-logging=stderr", "--virtual-time-budget=4000")
 MEASURE = """<script>addEventListener('load', () => {
   const found = {};
   for (const frame of document.querySelectorAll('iframe')) {
@@ -32,10 +32,7 @@ MEASURE = """<script>addEventListener('load', () => {
   }
   document.getElementById('found').textContent = JSON.stringify(found);
 })</script>"""
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="there is no browser here: apt-get install chromium"),
-]
+pytestmark = [pytest.mark.slow, needs_browser]
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +50,8 @@ def pages() -> dict[str, str]:
 
 def browse(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """Let the browser do one thing without a window."""
-    assert BROWSER
     return subprocess.run(
-        [BROWSER, *FIXED, *arguments], capture_output=True, text=True, timeout=120, check=True, stdin=subprocess.DEVNULL
+        [*FIXED, *arguments], capture_output=True, text=True, timeout=120, check=True, stdin=subprocess.DEVNULL
     )
 
 

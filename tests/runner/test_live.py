@@ -1,7 +1,6 @@
 """The page about a run that goes on: kept up to date on disk, opened by a real browser, and never in the way."""
 
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -17,9 +16,9 @@ from drx.errors import ExitCode
 from drx.journal import place
 from drx.reports import livepage
 from drx.runner.record import REPORT_HTML
+from tests.browser import HEADLESS, needs_browser
 from tests.runner.project import Project, steps_yaml
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FIRST = "{id: first, title: Look <b>first</b>, action: test.artifact, expect: 1s}"
 SLOW = "{id: slow, title: Restore the database, action: test.slow, with: {seconds: 3s}, expect: 30s}"
 LAST = "{id: last, title: Serve again, action: test.artifact, expect: 5m, recovered: true}"
@@ -84,7 +83,7 @@ def test_a_page_that_cannot_be_written_is_said_and_stops_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
+@needs_browser
 @pytest.mark.parametrize("width", [390, 1920])
 def test_a_browser_shows_it_from_disk_while_the_run_goes_on(project: Project, width: int) -> None:
     project.write(steps_yaml(FIRST, SLOW, SLOW.replace("id: slow", "id: more"), LAST))
@@ -102,7 +101,7 @@ def test_a_browser_shows_it_from_disk_while_the_run_goes_on(project: Project, wi
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: chromium)")
+@needs_browser
 def test_the_page_loads_itself_anew_from_any_static_server(project: Project) -> None:
     project.write(steps_yaml(FIRST, SLOW, SLOW.replace("id: slow", "id: more"), LAST))
     thread, _ = begin(project)
@@ -139,7 +138,7 @@ def _browse(project: Project, address: str, *arguments: str) -> str:
 
 def _browser(project: Project, *arguments: str) -> list[str]:
     profile = f"--user-data-dir={project.root / 'profile'}"
-    return [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", profile, *arguments]
+    return [*HEADLESS, profile, *arguments]
 
 
 def _mode(path: Path) -> int:
