@@ -3,7 +3,8 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _CHUNK = 1 << 16
@@ -19,6 +20,10 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.is_cut = False
+        self.passed_bytes = 0
+        """How much the server said through it."""
+        self.pause_seconds = 0.0
+        """How long it waits before it passes on some more of what the server says."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
@@ -53,13 +58,19 @@ class Proxy:
                     continue
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self._open += [client, server]
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=_forward, args=(source, sink), daemon=True).start()
+            threading.Thread(target=_forward, args=(client, server, lambda _: None), daemon=True).start()
+            threading.Thread(target=_forward, args=(server, client, self._pass), daemon=True).start()
+
+    def _pass(self, data: bytes) -> None:
+        time.sleep(self.pause_seconds)
+        with self._lock:
+            self.passed_bytes += len(data)
 
 
-def _forward(source: socket.socket, sink: socket.socket) -> None:
+def _forward(source: socket.socket, sink: socket.socket, before: Callable[[bytes], None]) -> None:
     try:
         while data := source.recv(_CHUNK):
+            before(data)
             sink.sendall(data)
     except OSError:
         pass

@@ -44,8 +44,8 @@ def base(params: Params, context: Context) -> Result:
     """Take a base backup: the whole database and its oplog, straight into the store.
 
     It counts only once its manifest is written, last. Run again after an interruption, it goes on under the same id:
-    collections that are whole are kept, unless the oplog no longer reaches back to its start. While it runs, no other
-    host takes a base of this service, nor removes one.
+    collections that are whole are kept, and what the store has of a large one under way, unless the oplog no longer
+    reaches back to its start. While it runs, no other host takes a base of this service, nor removes one.
     """
     from drx.backup.catalog import PROGRESS, base_prefix, find_base
     from drx.backup.dump import base_backup
@@ -61,12 +61,13 @@ def base(params: Params, context: Context) -> Result:
                 return finished
             return base_backup(
                 client, mongo_target(context).database, store, service, backup_id=backup_id,
-                progress=context.progress, cancelled=lock.cancelled,
+                progress=context.progress, cancelled=lock.cancelled, say=said.append,
             )  # fmt: skip
 
+    said: list[str] = []
     manifest = with_mongo(context, take, long=True)
     lines = tuple(f"{found.name}: {found.digest.count:,} documents" for found in manifest.collections)
-    return describe_base(manifest, lines[-20:])
+    return describe_base(manifest, (*said, *lines[-20:]))
 
 
 def describe_base(manifest: "Manifest", lines: tuple[str, ...] = ()) -> Result:

@@ -77,6 +77,12 @@ def id_element(document: bytes) -> bytes:
     raise DamagedDocument("a document has no _id")
 
 
+def id_document(document: bytes) -> bytes:
+    """Return a document of nothing but the `_id` of another one."""
+    identity = id_element(document)
+    return (len(identity) + 9).to_bytes(4, "little") + identity[:1] + b"_id\0" + identity[1:] + b"\0"
+
+
 def elements(document: bytes) -> Iterator[tuple[bytes, int, int, int]]:
     """Walk the elements of one document: name, type byte, start and end of the value.
 

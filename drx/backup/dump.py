@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -13,18 +14,23 @@ from drx.backup.catalog import MANIFEST, PROGRESS, base_prefix
 from drx.backup.digest import Digest
 from drx.backup.documents import split
 from drx.backup.lineage import may_continue, oplog_mark
-from drx.backup.manifest import CollectionManifest, FileManifest, Manifest, Progress, to_json
+from drx.backup.manifest import CollectionManifest, FileManifest, Manifest, to_json
 from drx.backup.members import MemberBuffer, MemberWriter, compress
 from drx.backup.metadata import Metadata, metadata_to_json
 from drx.backup.names import escape
-from drx.backup.scan import Client, CollectionMoved, Described, Range, Scan, describe, failures, scan
+from drx.backup.scan import Client, CollectionMoved, Described, Scan, describe, failures, scan
 from drx.backup.stores.base import Store
-from drx.backup.unfinished import Unfinished, begin, reopen
+from drx.backup.under_way import RangeWriter, UnderWay
+from drx.backup.unfinished import Progress, Unfinished, begin, reopen
 from drx.backup.workers import Meter, side_by_side
-from drx.errors import StepError, StoreError
+from drx.errors import DrxError, StepError, StoreError
 
 OPLOG = "dump/oplog.bson"  # stock tools expect this name, though its content is gzipped like the rest
 _ATTEMPTS = 3
+
+
+def _nobody(_: str) -> None:
+    """Nobody has to be told."""
 
 
 def base_backup(
@@ -37,15 +43,17 @@ def base_backup(
     workers: int = 2,
     progress: Callable[[int, int | None, str], None],
     cancelled: Callable[[], bool],
+    say: Callable[[str], None] = _nobody,
 ) -> Manifest:
     """Back up one database, consistent at the manifest's `end` once its oplog is folded in.
 
-    One that was interrupted goes on under its id: whole collections are kept, as long as the oplog reaches back to its
-    start. Collections renamed meanwhile make it start over. Raises StepError when the server fails or the oplog rolled
+    One that was interrupted goes on under its id: whole collections are kept, and of the one under way what the store
+    has, as long as the oplog reaches back to its start. Collections renamed meanwhile make it start over; `say` is told
+    what was kept, and why nothing was. Raises StepError when the server fails or the oplog rolled
     over, StoreError when the store fails, Cancelled; the store then holds no manifest, so there is no backup.
     """
     prefix = base_prefix(service, backup_id)
-    job = _Job(client, database, store, service, backup_id, workers, progress, cancelled)
+    job = _Job(client, database, store, service, backup_id, workers, progress, cancelled, say)
     found, oplog, captured = _undisturbed(job)
     with failures("asking for the server's version"):
         version = str(client.server_info()["version"])
@@ -72,9 +80,11 @@ def _undisturbed(job: "_Job") -> "_Dumped":
         except (CollectionMoved, RolledOver) as error:
             if attempt == _ATTEMPTS or (isinstance(error, RolledOver) and not unfinished.resumed):
                 raise
+            job.say(f"started over: {error.message}")
             continue
         if not dumped.captured.disturbed:
             return dumped
+        job.say(f"started over: {dumped.captured.disturbed[0]}")
     raise StepError(
         f"collections of {job.database} were renamed or converted during {_ATTEMPTS} attempts to back it up",
         "Take the base when nobody changes collections",
@@ -94,6 +104,21 @@ class _Dumped(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class _Plan:
+    """How one collection is dumped: what is read of it, nothing of a view, and what an earlier attempt left of it."""
+
+    described: Described
+    path: str
+    scan: Scan | None = None
+    kept: UnderWay | None = None
+
+    @property
+    def estimated_count(self) -> int:
+        """About how many documents are still to be read."""
+        return max(0, (self.scan.estimated_count if self.scan else 0) - (self.kept.count if self.kept else 0))
+
+
+@dataclass(frozen=True, slots=True)
 class _Job:
     client: Client
     database: str
@@ -103,6 +128,7 @@ class _Job:
     workers: int
     progress: Callable[[int, int | None, str], None]
     cancelled: Callable[[], bool]
+    say: Callable[[str], None]
 
     @property
     def prefix(self) -> str:
@@ -115,7 +141,12 @@ class _Job:
         with failures("asking whose oplog it is"):
             server = oplog_mark(self.client)
         known = left and may_continue(left.progress.server, server)
-        if left and known and not anew and oldest_position(self.client) <= left.progress.start:
+        if left and not known:
+            self.say("started over: an earlier attempt read from another database server")
+        elif left and not anew and oldest_position(self.client) > left.start:
+            self.say("started over: the oplog no longer reaches back to where an earlier attempt began")
+        elif left and not anew:
+            self.say(f"went on with an earlier attempt, which left {left.describe()}")
             return left
         start, now = start_position(self.client), datetime.now(UTC)
         progress = Progress(self.backup_id, self.service, self.database, start, now, server=server)
@@ -130,7 +161,7 @@ class _Job:
             def archive(entries: bytes) -> None:
                 oplog.add(split(entries))
 
-            capture = Capture(self.client, self.database, unfinished.progress.start, archive)
+            capture = Capture(self.client, self.database, unfinished.start, archive)
             capture.begin()
             try:
                 self.dump_collections(unfinished)
@@ -143,37 +174,56 @@ class _Job:
 
     def dump_collections(self, unfinished: Unfinished) -> None:
         """Dump one collection after the other, the ranges of each side by side."""
-        scans = [
-            (described, scan(self.client, self.database, described, self.workers) if described.source else None)
+        plans = [
+            self.plan(described, unfinished)
             for described in describe(self.client, self.database)
             if not unfinished.has(described.name)  # one of that name made since then is in the oplog
         ]
-        meter = Meter(self.progress, sum(planned.estimated_count for _, planned in scans if planned), "documents")
-        for described, planned in scans:
-            data = self.dump_documents(described, planned, meter) if planned else None
-            metadata = self.put_metadata(described)
+        plans.sort(key=lambda plan: plan.kept is None)  # no other one is under way before it is whole
+        unfinished.forget_all_but([plan.kept for plan in plans])
+        meter = Meter(self.progress, sum(plan.estimated_count for plan in plans), "documents")
+        for plan in plans:
+            data = self.dump_documents(plan, plan.scan, meter, unfinished) if plan.scan else None
+            described, metadata = plan.described, self.put_metadata(plan.described)
             collection = CollectionManifest(
                 described.name, described.type, described.uuid, described.options, described.indexes,
                 data.digest if data else Digest(), metadata.path, data.path if data else None,
             )  # fmt: skip
             unfinished.keep(collection, (data, metadata) if data else (metadata,))
 
-    def dump_documents(self, described: Described, planned: Scan, meter: Meter) -> FileManifest:
-        """Stream one collection's documents to the store; members follow one another as ranges finish them."""
+    def plan(self, described: Described, unfinished: Unfinished) -> "_Plan":
+        """Plan the reading of a collection, or of what is left of it: one made anew under its name is another."""
         path = f"dump/{self.database}/{escape(described.source or described.name)}.bson.gz"
-        with self.store.upload(self.prefix + path) as upload:
-            writer = MemberWriter(upload, path)
+        if described.source is None:
+            return _Plan(described, path)
+        planned = scan(self.client, self.database, described, self.workers)
+        kept = unfinished.under_way(path, described.uuid)
+        return _Plan(described, path, replace(planned, ranges=kept.left) if kept else planned, kept)
 
-            def dump_range(part: Range, check: Callable[[], None]) -> None:
-                buffer = MemberBuffer(writer)
-                for batch in planned.batches(part):
+    def dump_documents(self, plan: "_Plan", planned: Scan, meter: Meter, unfinished: Unfinished) -> FileManifest:
+        """Stream one collection's documents to the store; members follow one another as ranges finish them."""
+        key, begun = self.prefix + plan.path, plan.kept.upload if plan.kept else None
+        lasting = begun is not None or planned.in_order
+        with self.store.lasting_upload(key, begun) if lasting else self.store.upload(key) as upload:
+            writer = RangeWriter(upload, plan.path, plan.described.uuid, planned, plan.kept)
+
+            def dump_range(number: int, check: Callable[[], None]) -> None:
+                def wrote(count: int) -> None:
                     check()
-                    buffer.add(batch)
-                    meter.add(len(batch))
-                buffer.flush()
+                    meter.add(count)
+                    if lasting:
+                        unfinished.advance(writer.under_way)
 
-            side_by_side(dump_range, planned.ranges, self.workers, self.cancelled)
-            return writer.finish()
+                writer.write(number, wrote)
+
+            try:
+                side_by_side(dump_range, range(len(planned.ranges)), self.workers, self.cancelled)
+                return writer.finish(self.store, key)
+            except DrxError:
+                if lasting:
+                    with suppress(StoreError):  # what went wrong before counts
+                        unfinished.stop(writer.under_way())
+                raise
 
     def put_metadata(self, described: Described) -> FileManifest:
         path = f"dump/{self.database}/{escape(described.name)}.metadata.json.gz"

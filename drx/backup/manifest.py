@@ -6,8 +6,9 @@ Like a line of the journal, a manifest proves itself: its last field is the SHA-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from bson import Timestamp
 from bson.codec_options import CodecOptions, DatetimeConversion
@@ -71,18 +72,25 @@ def _show_bson(value: Mapping[str, object]) -> object:
 
 
 def _read_uuid(value: object) -> bytes:
-    uuid = bytes.fromhex(value) if isinstance(value, str) else b""
+    uuid = _read_hex(value)
     if len(uuid) != 16:
         raise ValueError("a uuid is 32 hex digits")
     return uuid
+
+
+def _read_hex(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError("bytes are a text of hex digits")
+    return bytes.fromhex(value)
 
 
 Moment = Annotated[Timestamp, PlainValidator(_read_timestamp), PlainSerializer(show_timestamp)]
 DigestField = Annotated[Digest, PlainValidator(_read_digest), PlainSerializer(_show_digest)]
 Document = Annotated[Mapping[str, object], PlainValidator(_read_bson), PlainSerializer(_show_bson)]
 Uuid = Annotated[bytes, PlainValidator(_read_uuid), PlainSerializer(bytes.hex)]
+Raw = Annotated[bytes, PlainValidator(_read_hex), PlainSerializer(bytes.hex)]
 
-_STRICT = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+STRICT = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,7 @@ class Member:
     `first_id` and `last_id` are canonical Extended JSON; an oplog has none.
     """
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     offset: int
     size_bytes: int
@@ -106,7 +114,7 @@ class Member:
 class FileManifest:
     """One file under the backup: `path` is relative to it; `checksum` is the store's own word."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     path: str
     size_bytes: int
@@ -124,7 +132,7 @@ class FileManifest:
 class CollectionManifest:
     """One collection or view as it was dumped; `type` is None, `view` or `timeseries`, as in stock metadata."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     name: str
     type: str | None
@@ -140,7 +148,7 @@ class CollectionManifest:
 class Manifest:
     """A backup: consistent at `end` once the oplog from `start` on is folded in."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     id: str
     kind: Literal["full", "differential"]
@@ -178,30 +186,13 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a base is that is not finished: whole collections, whose oplog from `start` on is still to be had."""
-
-    __pydantic_config__ = _STRICT
-
-    id: str
-    service: str
-    database: str
-    start: Moment
-    started_at: AwareDatetime
-    collections: tuple[CollectionManifest, ...] = ()
-    files: tuple[FileManifest, ...] = ()
-    server: str | None = None
-    format: Literal[1] = 1
-
-
-@dataclass(frozen=True, slots=True)
 class SliceManifest:
     """A piece of oplog with entries from `start` to `end`, both inclusive.
 
     `gap` says why the entries just before `start` are lost, where they are; `server` whose oplog it is, if known.
     """
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     service: str
     database: str
@@ -219,7 +210,7 @@ class SliceManifest:
 class RestoredCollection:
     """What should stand at the target for one collection or view, by what was written there."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     name: str
     type: str | None
@@ -232,7 +223,7 @@ class RestoredCollection:
 class Restored:
     """A finished restore: verification holds the target against it."""
 
-    __pydantic_config__ = _STRICT
+    __pydantic_config__ = STRICT
 
     database: str
     collections: tuple[RestoredCollection, ...]
@@ -243,15 +234,18 @@ class Restored:
         return sum((collection.digest for collection in self.collections), Digest())
 
 
-_M = TypeVar("_M", Manifest, Progress, SliceManifest, Restored)
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Manifest, Progress, SliceManifest, Restored)
-}
+_M = TypeVar("_M")
 
 
-def to_json(manifest: Manifest | Progress | SliceManifest | Restored) -> bytes:
-    """Write a manifest, sealed; the same values give the same bytes."""
-    return sealed(_ADAPTERS[type(manifest)].dump_json(manifest, indent=1))
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(manifest: object) -> bytes:
+    """Write a manifest, or another value of such fields, sealed; the same values give the same bytes."""
+    kind: Any = type(manifest)
+    return sealed(_adapter(kind).dump_json(manifest, indent=1))
 
 
 def from_json(kind: type[_M], data: bytes, name: str) -> _M:
@@ -260,7 +254,7 @@ def from_json(kind: type[_M], data: bytes, name: str) -> _M:
     Raises DamagedError when a single byte is not as it was written, or with every problem found.
     """
     try:
-        manifest: _M = _ADAPTERS[kind].validate_json(unsealed(data, name))
+        manifest: _M = _adapter(cast(Any, kind)).validate_json(unsealed(data, name))
     except ValidationError as error:
         found = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'text'}: {problem['msg']}"

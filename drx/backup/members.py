@@ -1,7 +1,9 @@
 """Write documents as gzip members laid end to end, and read single members back, checked. Only stores are touched."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from hashlib import sha256
 
 from bson import decode
@@ -9,9 +11,9 @@ from bson.json_util import dumps
 from isal import igzip, isal_zlib
 
 from drx.backup.digest import Digest, digest_of
-from drx.backup.documents import DamagedDocument, id_element, split
+from drx.backup.documents import DamagedDocument, id_document, split
 from drx.backup.manifest import CANONICAL, PLAIN, FileManifest, Member
-from drx.backup.stores.base import Store, Upload
+from drx.backup.stores.base import Begun, Store, Upload
 from drx.errors import DamagedError
 
 MEMBER_BYTES = 4 << 20  # a member ends with the batch that brings it here
@@ -27,39 +29,75 @@ def compress(data: bytes) -> bytes:
     return packed
 
 
-class MemberWriter:
-    """A file of members in the order in which `add` is called, from any thread."""
+def end_of(members: Sequence[Member]) -> int:
+    """Tell where members that begin a file end."""
+    return members[-1].offset + members[-1].size_bytes if members else 0
 
-    def __init__(self, upload: Upload, path: str) -> None:
+
+def _nobody(*_: object) -> None:
+    """Nobody has to be told."""
+
+
+class MemberWriter:
+    """A file of members in the order in which `add` is called, from any thread.
+
+    `kept` are those that an upload which is gone on with has already.
+    """
+
+    def __init__(self, upload: Upload, path: str, kept: Sequence[Member] = ()) -> None:
         self._upload, self._path = upload, path
         self._lock = threading.Lock()
         self._sha256 = sha256()
-        self._members: list[Member] = []
-        self._size_bytes = 0
+        self._members = list(kept)
+        self.size_bytes = end_of(kept)
 
-    def add(self, documents: Iterable[bytes], digest: Digest, ids: _Ids = (None, None)) -> None:
-        """Write one member of these documents, which `digest` describes; `ids` are the first and the last."""
+    def add(
+        self, documents: Iterable[bytes], digest: Digest, ids: _Ids = (None, None),
+        placed: Callable[[int], None] = _nobody,
+    ) -> None:  # fmt: skip
+        """Write one member of these documents, which `digest` describes; `ids` are the first and the last.
+
+        `placed` is told where it ends, before `settled` tells of it.
+        """
         packed = compress(b"".join(documents))
         checksum = sha256(packed).hexdigest()
         with self._lock:
-            self._members.append(Member(self._size_bytes, len(packed), checksum, digest, *ids))
+            self._members.append(Member(self.size_bytes, len(packed), checksum, digest, *ids))
             self._sha256.update(packed)
-            self._size_bytes += len(packed)
+            self.size_bytes += len(packed)
+            placed(self.size_bytes)
             self._upload.write(packed)
 
+    def settled(self) -> tuple[Begun, tuple[Member, ...]] | None:
+        """Tell how far the upload is, with the members that lie in it; None before the store has any of them."""
+        with self._lock:
+            begun = self._upload.settled()
+            if begun is None:
+                return None
+            kept = bisect_right(self._members, begun.size_bytes, key=lambda member: member.offset + member.size_bytes)
+            return begun, tuple(self._members[:kept])
+
     def finish(self) -> FileManifest:
-        """Complete the upload and describe the file. A file without documents is one empty member."""
+        """Complete the upload and describe the file; its SHA-256 is of what was added here.
+
+        A file without documents is one empty member.
+        """
         if not self._members:
             self.add((), Digest())
         checksum = self._upload.complete()
-        return FileManifest(self._path, self._size_bytes, self._sha256.hexdigest(), tuple(self._members), checksum)
+        return FileManifest(self._path, self.size_bytes, self._sha256.hexdigest(), tuple(self._members), checksum)
 
 
 class MemberBuffer:
-    """Gathers documents of one range until they make a member."""
+    """Gathers documents of one range until they make a member.
 
-    def __init__(self, writer: MemberWriter, *, with_ids: bool = True) -> None:
-        self._writer, self._with_ids = writer, with_ids
+    `placed` is told of each one: its last document, and where it ends.
+    """
+
+    def __init__(
+        self, writer: MemberWriter, *, with_ids: bool = True, placed: Callable[[bytes, int], None] = _nobody
+    ) -> None:
+        self._writer, self._with_ids, self._placed = writer, with_ids, placed
         self._documents: list[bytes] = []
         self._digest = Digest()
         self._ids = ("", "")
@@ -78,7 +116,8 @@ class MemberBuffer:
     def flush(self) -> None:
         """Write what is gathered, if anything."""
         if self._documents:
-            self._writer.add(self._documents, self._digest, self._ids if self._with_ids else (None, None))
+            ids = self._ids if self._with_ids else (None, None)
+            self._writer.add(self._documents, self._digest, ids, partial(self._placed, self._documents[-1]))
         self._documents, self._digest, self._ids = [], Digest(), ("", "")
 
 
@@ -97,6 +136,20 @@ def read_member(store: Store, key: str, member: Member) -> list[bytes]:
     return documents
 
 
+def read_back(store: Store, key: str, members: Sequence[Member]) -> str:
+    """Read a file of members back from its store and give its SHA-256.
+
+    Raises DamagedError that names the member which is not as it was written.
+    """
+    whole = sha256()
+    for member in members:
+        packed = store.read(key, member.offset, member.size_bytes)
+        if sha256(packed).hexdigest() != member.sha256:
+            raise _differs(store, key, member)
+        whole.update(packed)
+    return whole.hexdigest()
+
+
 def inflate_member(store: Store, key: str, member: Member) -> bytes:
     """Read one member and inflate it, without a look at single documents: that alone proves every byte.
 
@@ -106,10 +159,7 @@ def inflate_member(store: Store, key: str, member: Member) -> bytes:
     """
     packed = store.read(key, member.offset, member.size_bytes)
     if sha256(packed).hexdigest() != member.sha256:
-        raise DamagedError(
-            f"{_where(store, key, member)} is damaged: the SHA-256 differs",
-            "Restore from another copy or another base",
-        )
+        raise _differs(store, key, member)
     inflater = isal_zlib.decompressobj(_GZIP)
     try:
         raw: bytes = inflater.decompress(packed, member.digest.size_bytes + 1)
@@ -124,6 +174,12 @@ def _where(store: Store, key: str, member: Member) -> str:
     return f"{store.describe()}/{key}, bytes {member.offset} to {member.offset + member.size_bytes},"
 
 
+def _differs(store: Store, key: str, member: Member) -> DamagedError:
+    return DamagedError(
+        f"{_where(store, key, member)} is damaged: the SHA-256 differs", "Restore from another copy or another base"
+    )
+
+
 def _not_documents(store: Store, key: str, member: Member, what: str) -> DamagedError:
     document = "documents" if what.startswith(":") else "the documents"
     return DamagedError(f"{_where(store, key, member)} does not hold {document}{what}", "Restore from another base")
@@ -131,6 +187,4 @@ def _not_documents(store: Store, key: str, member: Member, what: str) -> Damaged
 
 def show_id(document: bytes) -> str:
     """Write a document's `_id` as canonical Extended JSON, whatever its value."""
-    identity = id_element(document)
-    raw = (len(identity) + 9).to_bytes(4, "little") + identity[:1] + b"_id\0" + identity[1:] + b"\0"
-    return dumps(decode(raw, PLAIN)["_id"], json_options=CANONICAL)
+    return dumps(decode(id_document(document), PLAIN)["_id"], json_options=CANONICAL)

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
 from drx.backup.cursor import RAW
-from drx.backup.documents import id_element, split
+from drx.backup.documents import id_document, id_element, split
 from drx.backup.insert import batches_of, insert
 from drx.backup.scan import Range, Scan, failures
 from drx.errors import StepError
@@ -134,7 +134,7 @@ def _all(good: Documents, live: Documents) -> Iterator[tuple[Sequence[bytes], Ma
         there = _by_id(live, part[-1:])  # a range leaves its end out
         if len(part) > 1:
             wanted = {id_element(each) for each in part}  # what is newer lies between them, and there may be much of it
-            for found in reading.batches(Range([("_id", _name(part[0]))], [("_id", _name(part[-1]))])):
+            for found in reading.batches(Range(id_document(part[0]), id_document(part[-1]))):
                 there.update((key, each) for each in found if (key := id_element(each)) in wanted)
         yield part, there
 

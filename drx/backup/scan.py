@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -14,8 +15,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from drx.backup.cursor import RAW, read_raw
 from drx.backup.digest import Digest
-from drx.backup.documents import split
-from drx.backup.manifest import PLAIN
+from drx.backup.documents import id_document, split
+from drx.backup.manifest import PLAIN, STRICT, Raw
 from drx.errors import StepError
 
 Client = MongoClient[dict[str, Any]]
@@ -50,10 +51,16 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Documents from `low` (inclusive) to `high` (exclusive) in the order of `_id`; without bounds, all of them."""
+    """Documents from `low` to `high` (exclusive) in the order of `_id`; without bounds, all of them.
 
-    low: list[tuple[str, Any]] | None = None
-    high: list[tuple[str, Any]] | None = None
+    Bounds are raw documents that hold nothing but an `_id`. With `after`, the document at `low` is not one of them.
+    """
+
+    __pydantic_config__ = STRICT
+
+    low: Raw | None = None
+    high: Raw | None = None
+    after: bool = False
 
 
 @contextmanager
@@ -106,6 +113,11 @@ class Scan:
     estimated_count: int
     batch_size: int
 
+    @property
+    def in_order(self) -> bool:
+        """Whether it is read in the order of `_id`, so that what was read can be told from what is left."""
+        return any(part.low or part.high for part in self.ranges)
+
     def batches(self, part: Range) -> Iterator[list[bytes]]:
         """Read a range as raw documents, as many at a time as one reply of the server holds."""
         find: dict[str, Any] = {"find": self.collection.name, "batchSize": self.batch_size}
@@ -113,11 +125,15 @@ class Scan:
         if part.low or part.high:
             find["hint"] = {"_id": 1}  # bounds compare ids of every type; a filter would not
         if part.low:
-            find["min"] = dict(part.low)
+            find["min"] = RawBSONDocument(part.low, RAW)
         if part.high:
-            find["max"] = dict(part.high)
+            find["max"] = RawBSONDocument(part.high, RAW)
+        left_out = part.low if part.after else None
         with failures(f"reading {self.collection.full_name}"):
-            yield from read_raw(self.collection.database, find)
+            for documents in read_raw(self.collection.database, find):
+                known = left_out and documents and id_document(documents[0]) == left_out
+                yield documents[1:] if known else documents
+                left_out = None if documents else left_out
 
 
 def scan(client: Client, database: str, described: Described, workers: int, *, expected: Digest | None = None) -> Scan:
@@ -155,5 +171,5 @@ def _cut(collection: Collection[Any], parts: int) -> tuple[Range, ...]:
     ]  # fmt: skip
     sampled = list({bytes(found.raw): found for found in collection.aggregate(stages)}.values())
     step = max(1, len(sampled) // parts)
-    cuts = [[("_id", found["_id"])] for found in sampled[step::step]]
+    cuts = [bytes(found.raw) for found in sampled[step::step]]
     return tuple(Range(low, high) for low, high in pairwise([None, *cuts, None]))

@@ -1,12 +1,13 @@
 """Take one base in a process of its own, which a test kills: `dump_child.py URI DATABASE STORE [ENDPOINT]`."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
 
-from drx.backup import capture, unfinished
+from drx.backup import capture, members, scan, unfinished
 from drx.backup.dump import base_backup
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address
@@ -15,6 +16,9 @@ if __name__ == "__main__":
     uri, database, place, *endpoint = sys.argv[1:]
     capture._SETTLED_SECONDS = 0.1
     unfinished._SAVE_EVERY_SECONDS = 0.0
+    unfinished._SAVING_SHARE = math.inf
+    scan._SPLIT_FROM_BYTES = 8 << 20
+    scan._BATCH_BYTES = members.MEMBER_BYTES = 1 << 20
     store = open_store(
         S3Address(place, "p", endpoint=endpoint[0], access_key_id="test", secret_access_key="test")
         if endpoint

@@ -1,5 +1,6 @@
 """A base that is killed, cut off or robbed of its store is none, goes on later, and leaves nothing behind."""
 
+import math
 import os
 import random
 import shutil
@@ -19,14 +20,15 @@ from drx.backup import capture, unfinished
 from drx.backup.catalog import MANIFEST, PROGRESS, list_bases
 from drx.backup.dump import base_backup
 from drx.backup.fold import BaseCollection, fold
-from drx.backup.manifest import Manifest, Progress, from_json
+from drx.backup.manifest import Manifest, from_json
 from drx.backup.moments import until_after
 from drx.backup.restore import restore
 from drx.backup.slices import read_chain, take_slice
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.backup.stores.s3 import S3Store
-from drx.backup.verify import verify_base
+from drx.backup.unfinished import Progress
+from drx.backup.verify import verify_base, verify_restored
 from drx.errors import Cancelled, StepError, StoreError
 from tests.backup import dump_child, model
 from tests.backup.writer import writing
@@ -43,6 +45,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait no second for the embedded server, and write down each collection."""
     monkeypatch.setattr(capture, "_SETTLED_SECONDS", 0.1)
     monkeypatch.setattr(unfinished, "_SAVE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(unfinished, "_SAVING_SHARE", math.inf)
 
 
 def s3_address(endpoint: str, bucket: str) -> S3Address:
@@ -85,7 +88,8 @@ def restored_equals_source(database: Db, store: Store, manifest: Manifest, into:
     until = until_after(end)
     entries = read_chain(store, "svc", manifest, until)
     plan = fold(entries, database=database.name, base=base, until=until, consistent_from=manifest.end)
-    restore(database.client, store, manifest, into=into, plan=plan, **QUIET)
+    restored = restore(database.client, store, manifest, into=into, plan=plan, **QUIET)
+    assert not verify_restored(database.client, restored, **QUIET)
     expected = model.snapshot(database.client, database.name).described()
     assert model.snapshot(database.client, into).described() == expected
 

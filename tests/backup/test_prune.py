@@ -244,10 +244,10 @@ def test_a_base_finished_meanwhile_is_not_taken_for_unfinished(tmp_path: Path) -
 class Finishing(DirectoryStore):
     """A store in which somebody finishes a base just before it is cleared away."""
 
-    def abandon(self, prefix: str, before: datetime | None = None) -> None:
+    def abandon(self, prefix: str, before: datetime | None = None, spared: str | None = None) -> None:
         if prefix.endswith("/late/"):
             self.put(f"{prefix}manifest.json", b"{}")
-        super().abandon(prefix, before)
+        super().abandon(prefix, before, spared)
 
 
 def test_memory_does_not_grow_with_the_number_of_slices(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

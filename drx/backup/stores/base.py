@@ -81,11 +81,32 @@ class Found:
     age: timedelta | None
 
 
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part of an unfinished upload, as the store confirmed it."""
+
+    size_bytes: int
+    etag: str
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An unfinished upload, as far as the store has it for certain."""
+
+    id: str
+    size_bytes: int
+    parts: tuple[SentPart, ...] = ()
+
+
 class Upload(AbstractContextManager["Upload"], Protocol):
-    """An object being written. Leaving the context before `complete` leaves nothing behind."""
+    """An object being written. Leaving the context before `complete` leaves nothing behind, unless it was to last."""
 
     def write(self, data: bytes) -> None:
         """Append bytes; parts are cut between calls, never inside one."""
+
+    def settled(self) -> Begun | None:
+        """Tell what the store has for certain of what was written; None before it has anything."""
 
     def complete(self) -> str | None:
         """Make the object visible and return the checksum the store reports for it, if any."""
@@ -127,14 +148,21 @@ class Store(Protocol):
     def upload(self, key: str) -> Upload:
         """Begin an object of unknown size."""
 
+    def lasting_upload(self, key: str, begun: Begun | None) -> Upload:
+        """Begin an object that, left unfinished, stays until `abandon`; or go on with one, after what is settled."""
+
+    def holds(self, key: str, begun: Begun) -> bool:
+        """Tell whether an unfinished upload is there still, as far as it was settled."""
+
     def copy_from(self, source: "Store", key: str) -> bool:
         """Let the server copy an object of another store, no byte of it passing through here; False where it cannot."""
 
     def unfinished(self, prefix: str) -> Iterator[Entry]:
         """List the uploads below `prefix` that were begun and not finished; their sizes are those known, or 0."""
 
-    def abandon(self, prefix: str, before: datetime | None = None) -> None:
-        """Remove unfinished uploads that a killed process left below `prefix`, all or those begun before a moment."""
+    def abandon(self, prefix: str, before: datetime | None = None, spared: str | None = None) -> None:
+        """Remove unfinished uploads that a killed process left below `prefix`, all or those begun before a moment, but
+        for the one whose id is spared."""
 
     def protection(self, key: str) -> str:
         """Say why one object cannot be deleted, by its retention or a legal hold; empty where it can."""

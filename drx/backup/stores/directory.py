@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from drx.backup.stores.base import DirectoryAddress, Entry, Found, Store
+from drx.backup.stores.base import Begun, DirectoryAddress, Entry, Found, Store
 from drx.errors import DamagedError, StoreError
 from drx.files import sync_directory
 
@@ -34,7 +34,7 @@ class DirectoryStore:
             upload.complete()
 
     def create(self, key: str, data: bytes) -> bool:
-        with DirectoryUpload(self, key, replace=False) as upload:
+        with DirectoryUpload(self, key, replacing=False) as upload:
             upload.write(data)
             try:
                 upload.complete()
@@ -99,15 +99,25 @@ class DirectoryStore:
             self.path(key).unlink(missing_ok=True)
 
     def upload(self, key: str) -> "DirectoryUpload":
-        return DirectoryUpload(self, key, replace=True)
+        return DirectoryUpload(self, key)
+
+    def lasting_upload(self, key: str, begun: Begun | None) -> "DirectoryUpload":
+        return DirectoryUpload(self, key, lasting=True, begun=begun)
+
+    def holds(self, key: str, begun: Begun) -> bool:
+        path = self.path(key).with_name(begun.id)
+        with self.failures(key):
+            return begun.id.startswith(_UNFINISHED) and path.is_file() and path.stat().st_size >= begun.size_bytes
 
     def unfinished(self, prefix: str) -> Iterator[Entry]:
         with self.failures(prefix):
             for path in self.path(prefix.rstrip("/")).rglob(f"{_UNFINISHED}*"):
                 yield _entry(path.relative_to(self._root).as_posix(), path.stat())
 
-    def abandon(self, prefix: str, before: datetime | None = None) -> None:
+    def abandon(self, prefix: str, before: datetime | None = None, spared: str | None = None) -> None:
         for found in self.unfinished(prefix):
+            if found.key.rpartition("/")[2] == spared:
+                continue
             if before is None or not found.written_at or found.written_at < before:
                 with self.failures(found.key):
                     (self._root / found.key).unlink(missing_ok=True)
@@ -173,8 +183,12 @@ def _version(data: bytes) -> str:
 class DirectoryUpload:
     """A file that takes its name only when it is complete and on disk."""
 
-    def __init__(self, store: DirectoryStore, key: str, *, replace: bool) -> None:
-        self._store, self._key, self._replace = store, key, replace
+    def __init__(
+        self, store: DirectoryStore, key: str, *, replacing: bool = True, lasting: bool = False,
+        begun: Begun | None = None,
+    ) -> None:  # fmt: skip
+        self._store, self._key, self._replacing = store, key, replacing
+        self._lasting, self._begun = lasting, begun
         self._file: BinaryIO | None = None
         self._unfinished = Path()
 
@@ -182,8 +196,14 @@ class DirectoryUpload:
         path = self._store.path(self._key)
         with self._store.failures(self._key):
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
-            self._file, self._unfinished = os.fdopen(descriptor, "wb"), Path(name)
+            if self._begun:
+                self._unfinished = path.with_name(self._begun.id)
+                self._file = self._unfinished.open("r+b")
+                self._file.truncate(self._begun.size_bytes)
+                self._file.seek(0, os.SEEK_END)
+            else:
+                descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
+                self._file, self._unfinished = os.fdopen(descriptor, "wb"), Path(name)
         return self
 
     def write(self, data: bytes) -> None:
@@ -191,13 +211,20 @@ class DirectoryUpload:
         with self._store.failures(self._key):
             self._file.write(data)
 
+    def settled(self) -> Begun | None:
+        assert self._file
+        with self._store.failures(self._key):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            return Begun(self._unfinished.name, self._file.tell())
+
     def complete(self) -> str | None:
         assert self._file
         path = self._store.path(self._key)
         with self._store.failures(self._key):
             self._file.flush()
             os.fsync(self._file.fileno())
-            if self._replace:
+            if self._replacing:
                 self._unfinished.replace(path)
             else:
                 path.hardlink_to(self._unfinished)
@@ -212,4 +239,5 @@ class DirectoryUpload:
             try:
                 self._file.close()
             finally:
-                self._unfinished.unlink(missing_ok=True)
+                if not self._lasting:
+                    self._unfinished.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drx.backup.stores.base import Entry, Found, S3Address, Store
+from drx.backup.stores.base import Begun, Entry, Found, S3Address, Store
 from drx.backup.stores.s3_client import make_s3_client
 from drx.backup.stores.s3_upload import S3Upload, checksum
 from drx.errors import DamagedError, DrxError, StoreError
@@ -157,6 +157,24 @@ class S3Store:
         """Begin an object of unknown size; `settings` are its content type, metadata and the like."""
         return S3Upload(self, key, settings)
 
+    def lasting_upload(self, key: str, begun: Begun | None) -> S3Upload:
+        return S3Upload(self, key, _NO_SETTINGS, lasting=True, begun=begun)
+
+    def holds(self, key: str, begun: Begun) -> bool:
+        try:
+            with self.failures(key):
+                pages = self.client.get_paginator("list_parts")
+                sent = [
+                    (found["Size"], found["ETag"])
+                    for page in pages.paginate(Bucket=self.bucket, Key=self.key(key), UploadId=begun.id, **self.owner)
+                    for found in page.get("Parts", ())
+                ]
+        except S3Error as error:
+            if error.code == "NoSuchUpload":
+                return False
+            raise
+        return sent[: len(begun.parts)] == [(part.size_bytes, part.etag) for part in begun.parts]
+
     def copy_from(self, source: Store, key: str) -> bool:
         from drx.backup.stores.s3_copy import copy_object
 
@@ -166,9 +184,9 @@ class S3Store:
         for found in self._uploads(prefix):
             yield Entry(found["Key"].removeprefix(self._prefix), 0, found["Initiated"])
 
-    def abandon(self, prefix: str, before: datetime | None = None) -> None:
+    def abandon(self, prefix: str, before: datetime | None = None, spared: str | None = None) -> None:
         for found in self._uploads(prefix):
-            if before is None or found["Initiated"] < before:
+            if found["UploadId"] != spared and (before is None or found["Initiated"] < before):
                 self.abort(found["Key"].removeprefix(self._prefix), found["UploadId"], None)
 
     def _uploads(self, prefix: str) -> "Iterator[MultipartUploadTypeDef]":

@@ -8,6 +8,8 @@ from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from drx.backup.stores.base import Begun, SentPart
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
@@ -30,14 +32,17 @@ class S3Upload:
     A part that fails is told at the next write, or at the end.
     """
 
-    def __init__(self, store: "S3Store", key: str, settings: Mapping[str, Any]) -> None:
-        self._store, self._key, self._settings = store, key, settings
+    def __init__(
+        self, store: "S3Store", key: str, settings: Mapping[str, Any], *, lasting: bool = False,
+        begun: Begun | None = None,
+    ) -> None:  # fmt: skip
+        self._store, self._key, self._settings, self._lasting = store, key, settings, lasting
         self._pending: list[bytes] = []
         self._pending_bytes = 0
-        self._upload_id = ""
+        self._upload_id = begun.id if begun else ""
         self._pool = ThreadPoolExecutor(_ON_THEIR_WAY, "s3-upload")
-        self._sending: deque[Future[CompletedPartTypeDef]] = deque()
-        self._parts: list[CompletedPartTypeDef] = []
+        self._sending: deque[Future[SentPart]] = deque()
+        self._parts = list(begun.parts) if begun else []
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +53,12 @@ class S3Upload:
         if self._pending_bytes >= part_size(self._next_part()):
             self._send(last=False)
 
+    def settled(self) -> Begun | None:
+        while self._sending and self._sending[0].done() and not self._sending[0].exception():
+            self._parts.append(self._sending.popleft().result())
+        size_bytes = sum(part.size_bytes for part in self._parts)
+        return Begun(self._upload_id, size_bytes, tuple(self._parts)) if self._parts else None
+
     def complete(self) -> str | None:
         if not self._upload_id:
             return self._store.put_checked(self._key, self._take(), self._settings)
@@ -55,10 +66,14 @@ class S3Upload:
             self._send(last=True)
         while self._sending:
             self._parts.append(self._sending.popleft().result())
+        parts: list[CompletedPartTypeDef] = [
+            {"PartNumber": number, "ETag": part.etag, "ChecksumSHA256": part.checksum}
+            for number, part in enumerate(self._parts, 1)
+        ]
         with self._store.failures(self._key):
             reply = self._store.client.complete_multipart_upload(
                 Bucket=self._store.bucket, Key=self._store.key(self._key), UploadId=self._upload_id,
-                MultipartUpload={"Parts": self._parts}, **self._store.owner,
+                MultipartUpload={"Parts": parts}, **self._store.owner,
             )  # fmt: skip
         self._upload_id = ""
         return reply.get("ChecksumSHA256") or reply["ETag"]
@@ -68,7 +83,7 @@ class S3Upload:
     ) -> None:
         self._pending.clear()
         self._pool.shutdown(cancel_futures=True)  # a part that arrived after the abort would stay behind
-        if self._upload_id:
+        if self._upload_id and not self._lasting:
             self._store.abort(self._key, self._upload_id, error)
 
     def _next_part(self) -> int:
@@ -87,14 +102,14 @@ class S3Upload:
             self._parts.append(self._sending.popleft().result())
         self._sending.append(self._pool.submit(self._send_part, self._next_part(), data))
 
-    def _send_part(self, number: int, data: bytes) -> "CompletedPartTypeDef":
+    def _send_part(self, number: int, data: bytes) -> SentPart:
         digest = checksum(data)
         with self._store.failures(self._key):
             reply = self._store.client.upload_part(
                 Bucket=self._store.bucket, Key=self._store.key(self._key), UploadId=self._upload_id,
                 PartNumber=number, Body=data, ChecksumSHA256=digest, **self._store.owner,
             )  # fmt: skip
-        return {"PartNumber": number, "ETag": reply["ETag"], "ChecksumSHA256": digest}
+        return SentPart(len(data), reply["ETag"], digest)
 
     def _take(self) -> bytes:
         data = b"".join(self._pending)
