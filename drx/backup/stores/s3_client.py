@@ -1,5 +1,6 @@
 """Make clients of S3. Those of a process share the descriptions that botocore reads from disk, which takes longest."""
 
+import os
 import threading
 from datetime import UTC, datetime
 from functools import cache
@@ -52,9 +53,15 @@ def _read_descriptions() -> "Loader":
     """Read what every client of S3 needs; boto3 adds its own folder to what this finds, for anything else."""
     from botocore.loaders import Loader
 
-    loader = Loader()
+    class Named(Loader):
+        """Takes every folder for a service; botocore would open all four hundred, once for each kind, to find S3's."""
+
+        def list_available_services(self, type_name: str) -> list[str]:
+            return [name for path in self.search_paths if os.path.isdir(path) for name in sorted(os.listdir(path))]
+
+    loader = Named()
     loader.load_data("endpoints")
-    for kind in ("service-2", "endpoint-rule-set-1"):
+    for kind in ("service-2", "endpoint-rule-set-1", "paginators-1"):
         loader.load_service_model("s3", kind)
     return loader
 
