@@ -104,10 +104,19 @@ class _Project:
         return check_document(data, str(path), catalogue, self.binder, self.surroundings)
 
     def _doubts(self) -> list[Problem]:
-        """Warn of schedules that are sound and still cannot keep the RPO."""
+        """Warn of schedules that are sound and still cannot keep the RPO, or do not let their jobs come to an end."""
+        from drx.cli.schedule_jobs import jobs_in
         from drx.schedule.rpo import too_seldom
+        from drx.schedule.timeouts import too_short
 
-        return list(too_seldom(self.config, self.binder.runbook, datetime.now(UTC))) if self.config else []
+        if self.config is None:
+            return []
+        doubts = list(too_seldom(self.config, self.binder.runbook, datetime.now(UTC)))
+        try:
+            jobs = jobs_in(self.config.settings, self.binder)
+        except DrxError:
+            return doubts  # a runbook that is missing or wrong is a problem of its own
+        return [*doubts, *too_short(self.config, jobs)]
 
 
 def _unreadable(path: Path, error: InvalidInput) -> Problem:

@@ -6,7 +6,7 @@ import typer
 
 from drx.cli import names
 from drx.cli.groups import exit_codes
-from drx.cli.options import Environment, Json, Junit, Log, LogFormat, Sandbox, Unattended
+from drx.cli.options import Environment, Json, Junit, Log, LogFormat, Sandbox, Timeout, Unattended
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +38,7 @@ def run(
     ] = False,
     speed: Annotated[float, typer.Option("--speed", help="How many times faster a tabletop's steps are.")] = 1.0,
     unattended: Unattended = False,
+    timeout: Timeout = None,
     as_json: Json = False,
     log_format: LogFormat = Log.TEXT,
     sandbox: Sandbox = "default",
@@ -53,7 +54,7 @@ def run(
     from drx.cli.run import run as begin
 
     as_json = as_json or log_format is Log.JSON
-    way = Way(unattended=unattended, as_json=as_json, dry=dry_run, junit=junit, tabletop=tabletop, speed=speed)
+    way = Way(unattended, as_json, dry_run, junit, tabletop, speed, timeout)
     return begin(runbook, environment, values or [], way, sandbox)
 
 
@@ -96,6 +97,7 @@ def drill(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the sandbox running, to look at it.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Note a pass in drills/verified.json.")] = False,
     junit: Junit = None,
+    timeout: Timeout = None,
 ) -> int:
     """Practise a disaster against the clock.
 
@@ -110,8 +112,9 @@ def drill(
 
     as_json = as_json or log_format is Log.JSON
     return choose(
-        drill_name, environment, every=every, as_json=as_json, sandbox=sandbox, keep=keep, record=record, junit=junit
-    )
+        drill_name, environment, every=every, as_json=as_json, sandbox=sandbox, keep=keep, record=record, junit=junit,
+        timeout=timeout,
+    )  # fmt: skip
 
 
 def show(

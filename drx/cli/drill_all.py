@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ def choose(
     keep: bool,
     record: bool,
     junit: Path | None,
+    timeout: timedelta | None,
 ) -> int:
     """Run the drill that was named, or all of them; raises UsageError where it is not clear which."""
     if (drill_name is None) != every:
@@ -50,9 +52,12 @@ def choose(
     if drill_name is not None:
         from drx.cli.run import drill
 
-        return drill(drill_name, environment, as_json=as_json, sandbox=sandbox, keep=keep, record=record, junit=junit)
-    if keep or junit is not None:
-        option = "--keep" if keep else "--junit"
+        return drill(
+            drill_name, environment, as_json=as_json, sandbox=sandbox, keep=keep, record=record, junit=junit,
+            timeout=timeout,
+        )  # fmt: skip
+    option = "--keep" if keep else "--junit" if junit is not None else "--timeout" if timeout is not None else None
+    if option is not None:
         raise UsageError(f"{option} is for one drill, not for --all", "Name the drill")
     return drill_all(environment, as_json=as_json, sandbox=sandbox, record=record)
 

@@ -1,5 +1,6 @@
 """Options that many commands share, with their help texts."""
 
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,16 @@ from typing import Annotated
 import typer
 
 from drx.cli import names
+from drx.units import parse_duration
+
+
+def duration(text: str) -> timedelta:
+    """Read a span of time; raises BadParameter, which says how to write one."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
 
 Environment = Annotated[
     str | None, typer.Option("--env", help="Environment of drx.yaml.", autocompletion=names.environments)
@@ -14,6 +25,15 @@ Environment = Annotated[
 Sandbox = Annotated[
     str,
     typer.Option("--sandbox", help="Which sandbox stands in for `sandbox: true`.", autocompletion=names.sandboxes),
+]
+Timeout = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--timeout",
+        metavar="DURATION",
+        parser=duration,
+        help="Where nobody attends it, give up after so long: 20m, 2h. A shorter timeout of the runbook holds.",
+    ),
 ]
 Unattended = Annotated[bool, typer.Option("--unattended", help="Nobody is there: never wait for an answer.")]
 Output = Annotated[str | None, typer.Option("--output", help="Write the committed document there.")]

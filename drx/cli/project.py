@@ -26,6 +26,7 @@ from drx.errors import HumanNeeded, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
     from drx.engine.events import Author, Event, Notified, SecretsRead
     from drx.engine.plan import Plan
@@ -60,7 +61,7 @@ class Project:
         named = [reference] if "/" in reference or reference.endswith((".yaml", ".yml")) else []
         return read_binder(self.root, named)
 
-    def setting(self, *, unattended: bool, as_json: bool = False) -> "Setting":
+    def setting(self, *, unattended: bool, as_json: bool = False, timeout: "timedelta | None" = None) -> "Setting":
         """Where and by whom a run is run, and how it is shown."""
         from drx.guard import read_trust
         from drx.runner.run import Setting
@@ -75,6 +76,7 @@ class Project:
             trust,
             self.resolve,
             unattended,
+            timeout,
             shelf=lambda environment: shelf_of(self.config, environment),
             read=self.read,
             strays=self.strays,

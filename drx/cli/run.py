@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ class Way:
     """Only talk it through: nothing is touched, and steps take recorded times."""
     speed: float = 1.0
     """How many times faster a tabletop's steps are."""
+    timeout: timedelta | None = None
+    """How long the run may take, where its runbook allows more."""
 
     def check(self) -> None:
         """Refuse ways that exclude each other; raises UsageError."""
@@ -40,6 +43,8 @@ class Way:
             raise UsageError("--dry-run and --tabletop exclude each other", "Use one of them")
         if self.tabletop and self.unattended:
             raise UsageError("a tabletop is for people, and --unattended says that nobody is there", "Use one of them")
+        if self.timeout is not None and not self.unattended:
+            raise UsageError("--timeout is for a run that nobody attends", "Add --unattended, or leave --timeout out")
         if self.speed != 1.0 and not self.tabletop:
             raise UsageError("--speed is for a tabletop", "Add --tabletop, or leave --speed out")
         if not 0.1 <= self.speed <= 10_000:
@@ -86,7 +91,8 @@ def walk(
     attended = not way.unattended and not way.as_json
     read = attended or model.kind != "operation"  # nobody reads along when backups run at night
     around = Around(project, way.as_json, talks=read, asks=attended, junit=way.junit)
-    setting = around.before(model.runbook, project.setting(unattended=way.unattended, as_json=way.as_json))
+    plain = project.setting(unattended=way.unattended, as_json=way.as_json, timeout=way.timeout)
+    setting = around.before(model.runbook, plain)
     with uses:
         if way.tabletop:
             code = run_tabletop(binder, project.config, runbook, environment, setting, inputs, way.speed)
@@ -105,11 +111,14 @@ def drill(
     keep: bool,
     record: bool = False,
     junit: Path | None = None,
+    timeout: timedelta | None = None,
 ) -> int:
     """Practise a disaster: set-up, fault, recovery, verdict. Nobody has to be there. `record` notes a pass."""
     project = load_project(sandbox)
     with heard_of(project, drill_name, environment, unattended=False):
-        code, _ = practise(project, drill_name, environment, as_json=as_json, keep=keep, record=record, junit=junit)
+        code, _ = practise(
+            project, drill_name, environment, as_json=as_json, keep=keep, record=record, junit=junit, timeout=timeout
+        )
     return code
 
 
@@ -122,6 +131,7 @@ def practise(
     keep: bool,
     record: bool,
     junit: Path | None = None,
+    timeout: timedelta | None = None,
 ) -> "tuple[int, RunFacts | None]":
     """Run a drill of the project; gives its figures too, once it has come to its end."""
     from drx.cli.sound import require_sound_drill
@@ -133,7 +143,8 @@ def practise(
     refuse_protected(project.config.settings, environment)
     require_sound_drill(binder, project.config, drill_name)
     around = Around(project, as_json, junit=junit)
-    setting = around.before(binder.drill(drill_name).runbook, project.setting(unattended=True, as_json=as_json))
+    plain = project.setting(unattended=True, as_json=as_json, timeout=timeout)
+    setting = around.before(binder.drill(drill_name).runbook, plain)
     left = False
     with sandbox_for(project, environment, keep=lambda: keep or left):
         code = run_drill(binder, project.config, drill_name, environment, setting)

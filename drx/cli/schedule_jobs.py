@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from drx.cli.project import Project
+from drx.config.model import Settings
 from drx.errors import UsageError
 from drx.schedule.jobs import Job, Subject, jobs_of
 
@@ -20,20 +21,25 @@ def read_jobs(project: Project) -> tuple[Job, ...]:
     schedules = project.config.settings.schedules
     if not schedules:
         raise UsageError("drx.yaml states no schedules", "Add for example `schedules: [{run: nightly-backup, ...}]`")
-    binder = project.binder("")
+    return jobs_in(project.config.settings, project.binder(""))
+
+
+def jobs_in(settings: Settings, binder: "Binder") -> tuple[Job, ...]:
+    """Give the jobs of these settings; raises InvalidInput where a runbook or drill is missing or wrong."""
     found = {}
-    for each in schedules:
+    for each in settings.schedules:
         name = each.drill or each.run or ""
         found[name] = _drill(binder, name) if each.drill else _runbook(binder, name)
-    return jobs_of(project.config.settings, found)
+    return jobs_of(settings, found)
 
 
 def _runbook(binder: "Binder", name: str) -> Subject:
+    from drx.runbook.model import UNATTENDED_LIMIT
     from drx.runbook.timing import critical_path
 
     runbook = binder.runbook(name)
     expected = critical_path(runbook, binder.runbook).expected
-    return Subject(runbook.title, expected, runbook.timeout, runbook.grace)
+    return Subject(runbook.title, expected, runbook.timeout or UNATTENDED_LIMIT, runbook.grace)
 
 
 def _drill(binder: "Binder", name: str) -> Subject:

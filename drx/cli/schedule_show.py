@@ -33,6 +33,12 @@ def _print(overview: Overview) -> None:
         takes, due = show_duration(job.expected), show_duration(pause)
         print(f"\n{job.name} should take {takes}, and is due again after {due}: it would meet itself.")
         print("Run it less often, or expect less of its steps.")
+    for job, pause in overview.slow:
+        given_up, due = show_duration(job.timeout), show_duration(pause)
+        print(
+            f"\n{job.name} is given up only after {given_up}, and is due again after {due}: a slow run skips the next."
+        )
+        print("Give it a shorter timeout in drx.yaml, or run it less often.")
     if overview.meetings:
         print("\nAt work at the same time, in one environment; each waits for the other's lock where it needs it:")
         for met in overview.meetings:
@@ -53,6 +59,7 @@ def _as_json(overview: Overview) -> dict[str, object]:
                 "cron": job.cron,
                 "timezone": job.timezone,
                 "expected_seconds": job.expected.total_seconds(),
+                "timeout_seconds": job.timeout.total_seconds(),
                 "next": [show_time(moment) for moment in moments],
             }
             for job, moments in overview.upcoming
@@ -60,6 +67,7 @@ def _as_json(overview: Overview) -> dict[str, object]:
         "overlapping": [
             {"name": job.name, "pause_seconds": pause.total_seconds()} for job, pause in overview.overlapping
         ],
+        "slow": [{"name": job.name, "pause_seconds": pause.total_seconds()} for job, pause in overview.slow],
         "meetings": [
             {"names": [met.first.name, met.second.name], "at": show_time(met.at)} for met in overview.meetings
         ],

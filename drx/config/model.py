@@ -194,6 +194,8 @@ class Schedule(Model):
     """When: minute, hour, day, month, weekday."""
     timezone: Zone = "UTC"
     """The time zone of `cron`, such as Europe/Berlin."""
+    timeout: Duration | None = None
+    """After this long the run gives up, where its runbook would let it go on for longer."""
     ping: Url | None = None
     """A dead man's switch, in the style of healthchecks.io: it hears of the start, the end, and a failure."""
 

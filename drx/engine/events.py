@@ -21,6 +21,8 @@ class RunStarted:
     drx_version: str
     frozen: Mapping[str, str]
     drill: str | None = None
+    timeout_seconds: float | None = None
+    """What the command line allowed the run; its runbook may allow less."""
     type: Literal["RunStarted"] = "RunStarted"
 
 

@@ -1,7 +1,8 @@
 """Turn what lies beside drx.yaml into the files a record keeps, and those back into a plan. Bytes in, values out."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from drx.actions.registry import catalogue
 from drx.config import Config, Target
@@ -28,6 +29,8 @@ class What:
     environment: str
     operator: str
     drill: str | None = None
+    timeout: timedelta | None = None
+    """What the command line allows it; its runbook may allow less."""
 
 
 def files_of(binder: Binder, config: Config, runbook: str, drill: str | None) -> dict[str, bytes]:
@@ -71,9 +74,16 @@ def plan_of(binder: Binder, config: Config, what: What, target: Target) -> Plan:
     runbook = binder.runbook(what.runbook)
     if what.drill is not None:
         drill = binder.drill(what.drill)
-        return compiler.drill(drill, runbook, constants=constants, objectives=objectives)
+        return _narrowed(compiler.drill(drill, runbook, constants=constants, objectives=objectives), what.timeout)
     plan = compiler.runbook(runbook, mode=what.mode, constants=constants, objectives=objectives)
-    return with_surprises(plan, runbook.surprises) if what.mode is Mode.TABLETOP else plan
+    return with_surprises(plan, runbook.surprises) if what.mode is Mode.TABLETOP else _narrowed(plan, what.timeout)
+
+
+def _narrowed(plan: Plan, timeout: timedelta | None) -> Plan:
+    """Give the run no more time than it is allowed from outside."""
+    if timeout is None or (plan.timeout is not None and plan.timeout <= timeout):
+        return plan
+    return replace(plan, timeout=timeout)
 
 
 def specs_of(plan: Plan) -> bytes:

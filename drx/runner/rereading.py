@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from drx.config import Config, Target, read_config
@@ -30,7 +31,8 @@ class Begun:
     def what(self) -> What:
         """What is run, where, and by whom."""
         run = self.started
-        return What(run.run, run.mode, run.runbook, run.environment, self.user, run.drill)
+        timeout = timedelta(seconds=run.timeout_seconds) if run.timeout_seconds is not None else None
+        return What(run.run, run.mode, run.runbook, run.environment, self.user, run.drill, timeout)
 
     def plan(self, target: Target | None = None) -> Plan:
         """Compile its plan; without a target, as far as that is possible without the servers' addresses."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class Setting:
     resolve: Callable[[Config, str], Target]
     """Reads the secrets of an environment, anew for each start and resume."""
     unattended: bool = False
+    timeout: timedelta | None = None
+    """How long a run that nobody attends may take, where its runbook allows more."""
     finished: Callable[[RunFacts], None] = lambda facts: None
     """Told the figures of a run that has come to its end."""
     shelf: Callable[[str], Shelf | None] = lambda environment: None
@@ -89,7 +91,8 @@ def run_runbook(
     mode = Mode.OPERATION if runbook.kind == "operation" else Mode.INCIDENT
     _require_somebody(config, mode, runbook.runbook, environment, setting)
     target = setting.resolve(config, environment)
-    what = What(run_id(runbook.runbook, _now()), mode, runbook.runbook, environment, setting.operator.user)
+    run, user = run_id(runbook.runbook, _now()), setting.operator.user
+    what = What(run, mode, runbook.runbook, environment, user, timeout=setting.timeout)
     frozen = replace(binder, files=files_of(binder, config, reference, None))
     with alone(setting.jobs, what, setting.operator):
         return _begin(frozen, config, what, target, setting, inputs)
@@ -105,7 +108,7 @@ def run_drill(binder: Binder, config: Config, reference: str, environment: str, 
     drill = binder.drill(reference)
     target = setting.resolve(config, environment)
     run = run_id(drill.drill, _now())
-    what = What(run, Mode.DRILL, drill.runbook, environment, setting.operator.user, drill.drill)
+    what = What(run, Mode.DRILL, drill.runbook, environment, setting.operator.user, drill.drill, setting.timeout)
     frozen = replace(binder, files=files_of(binder, config, drill.runbook, reference))
     with alone(setting.jobs, what, setting.operator):
         return _begin(frozen, config, what, target, setting, {})
@@ -198,6 +201,7 @@ def _begin(
         drx_version=__version__,
         frozen=freeze(record, files),
         drill=what.drill,
+        timeout_seconds=what.timeout.total_seconds() if what.timeout is not None else None,
     )
     with Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
         loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting, binder))

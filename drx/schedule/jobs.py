@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from drx.config.model import Environment, Schedule, Settings
 from drx.config.values import REFERENCE
-from drx.units import show_duration
+from drx.runbook.model import UNATTENDED_LIMIT
+from drx.units import parse_duration, show_duration
 
 _MARGIN = timedelta(minutes=4)
 """What a run may need beyond its own limits: to start, and to write and copy its report."""
@@ -28,8 +29,8 @@ class Job:
     title: str
     expected: timedelta
     """How long it takes when every step takes as long as it should."""
-    timeout: timedelta | None
-    """After this long the run gives up; none where its runbook states none."""
+    timeout: timedelta
+    """After this long the run gives up."""
     grace: timedelta
     """How long it may clean up after that, or after a signal."""
     variables: tuple[str, ...]
@@ -46,25 +47,23 @@ class Job:
         return self.grace + _MARGIN
 
     @property
-    def longest(self) -> timedelta | None:
-        """After this long the job does not answer any more, and may be ended; none where nobody can tell."""
-        return self.timeout + self.grace + 2 * _MARGIN if self.timeout is not None else None
+    def longest(self) -> timedelta:
+        """After this long the job does not answer any more, and may be ended."""
+        return self.timeout + self.grace + 2 * _MARGIN
 
     @property
     def limits(self) -> str:
         """Say the run's own limits: what ends it from outside comes after them."""
-        if self.timeout is None:
-            return "The run has no limit of its own"
         return f"The run gives up after {show_duration(self.timeout)}, and cleans up within {show_duration(self.grace)}"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a schedule runs: its title, how long that should take, and the limits that its runbook states."""
+    """What a schedule runs: its title, how long that should take, and the limits that its runbook sets."""
 
     title: str
     expected: timedelta
-    timeout: timedelta | None = None
+    timeout: timedelta = UNATTENDED_LIMIT
     grace: timedelta = timedelta(minutes=1)
 
 
@@ -80,10 +79,11 @@ def jobs_of(settings: Settings, subjects: Mapping[str, Subject]) -> tuple[Job, .
         seen[name] += 1
         name = name if seen[name] == 1 else f"{name}-{seen[name]}"
         subject = subjects[schedule.drill or schedule.run or ""]
+        limit, variables = limit_of(schedule, subject.timeout), tuple(_variables(settings, environment, schedule))
         made.append(
             Job(
                 name, tuple(_arguments(schedule)), environment, schedule.cron, schedule.timezone, subject.title,
-                subject.expected, subject.timeout, subject.grace, tuple(_variables(settings, environment, schedule)),
+                subject.expected, limit, subject.grace, variables,
             )
         )  # fmt: skip
     return tuple(made)
@@ -99,6 +99,20 @@ def _arguments(schedule: Schedule) -> Iterator[str]:
         yield from ("--env", schedule.environment)
     if schedule.run:
         yield "--unattended"
+    if schedule.timeout is not None:
+        yield from ("--timeout", _written(schedule.timeout))
+
+
+def limit_of(schedule: Schedule, runbook: timedelta | None) -> timedelta:
+    """After how long a job gives up, given what its runbook allows: the shorter of the two holds."""
+    allowed = UNATTENDED_LIMIT if runbook is None else runbook
+    return allowed if schedule.timeout is None else min(schedule.timeout, allowed)
+
+
+def _written(span: timedelta) -> str:
+    """Write a duration for a command line: as people do, where that means the same."""
+    short = show_duration(span).replace(" ", "")
+    return short if parse_duration(short) == span else f"{span.total_seconds():g}s"
 
 
 def _variables(settings: Settings, environment: str, schedule: Schedule) -> Sequence[str]:

@@ -30,7 +30,9 @@ class Overview:
     upcoming: tuple[tuple[Job, tuple[datetime, ...]], ...]
     """Each job with its next moments."""
     overlapping: tuple[tuple[Job, timedelta], ...]
-    """Jobs that may still be at work when they are due again, with the shortest pause between two moments."""
+    """Jobs that should still be at work when they are due again, with the shortest pause between two moments."""
+    slow: tuple[tuple[Job, timedelta], ...]
+    """Others that may still be at work then, as they are not given up before, with the same pause."""
     meetings: tuple[Meeting, ...]
 
 
@@ -38,7 +40,10 @@ def look_ahead(jobs: Sequence[Job], now: datetime) -> Overview:
     """Look at the jobs from now on."""
     upcoming = tuple((job, tuple(islice(moments(job.cron, job.timezone, now), NEXT))) for job in jobs)
     due = {job.name: _within(job, now) for job in jobs}
-    return Overview(upcoming, tuple(_overlapping(jobs, due)), tuple(_meetings(jobs, due)))
+    pauses = [(job, pause) for job in jobs if (pause := _shortest_pause(due[job.name])) is not None]
+    overlapping = tuple((job, pause) for job, pause in pauses if pause < job.expected)
+    slow = tuple((job, pause) for job, pause in pauses if job.expected <= pause < job.timeout)
+    return Overview(upcoming, overlapping, slow, tuple(_meetings(jobs, due)))
 
 
 def _within(job: Job, now: datetime) -> list[datetime]:
@@ -47,14 +52,8 @@ def _within(job: Job, now: datetime) -> list[datetime]:
     return list(islice(takewhile(lambda moment: moment < end, moments(job.cron, job.timezone, now)), _MOST))
 
 
-def _overlapping(jobs: Sequence[Job], due: dict[str, list[datetime]]) -> list[tuple[Job, timedelta]]:
-    found = []
-    for job in jobs:
-        times = due[job.name]
-        pause = min((second - first for first, second in pairwise(times)), default=None)
-        if pause is not None and pause < job.expected:
-            found.append((job, pause))
-    return found
+def _shortest_pause(times: Sequence[datetime]) -> timedelta | None:
+    return min((second - first for first, second in pairwise(times)), default=None)
 
 
 def _meetings(jobs: Sequence[Job], due: dict[str, list[datetime]]) -> list[Meeting]:

@@ -9,6 +9,7 @@ from drx.errors import DrxError
 from drx.runbook.model import ActionStep, Runbook
 from drx.runbook.timing import critical_path
 from drx.schedule.cron import longest_pause
+from drx.schedule.jobs import limit_of
 from drx.units import show_duration
 from drx.yaml_source import Problem
 
@@ -38,7 +39,7 @@ def too_seldom(config: Config, runbook: Callable[[str], Runbook], now: datetime)
                 ("schedules", index, "cron"),
                 f"up to {show_duration(pause)} between two slices and {show_duration(takes)} for the next one"
                 f" are more than the RPO of {show_duration(promised)}",
-                "Run it more often, give its runbook a shorter timeout, or promise less",
+                "Run it more often, give it a shorter timeout, or promise less",
             )
 
 
@@ -52,5 +53,8 @@ def _span(schedule: Schedule, runbook: Callable[[str], Runbook], now: datetime) 
         return None, timedelta(0)  # it is a problem of its own, and said where it stands
     if not archives_oplog(found):
         return None, timedelta(0)
-    takes = critical_path(found, lambda name: None).expected if found.timeout is None else found.timeout
+    if found.timeout is None and schedule.timeout is None:
+        takes = critical_path(found, lambda name: None).expected
+    else:
+        takes = limit_of(schedule, found.timeout)
     return longest_pause(schedule.cron, schedule.timezone, now), takes

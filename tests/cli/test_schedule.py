@@ -96,6 +96,30 @@ def test_a_run_in_a_place_that_does_not_last_is_given_its_own_limits(project: Pa
     assert "TimeoutStopSec=540" in shown
 
 
+def test_a_schedule_may_give_its_run_less_time(project: Path, capsys: Capture) -> None:
+    path = project / "runbooks" / "nightly.yaml"
+    path.write_text(path.read_text() + "timeout: 7h\n")
+    (project / "drx.yaml").write_text(CONFIG.replace('"0 3 * * *"', '"0 3 * * *", timeout: 20m') + RECORDS)
+    assert run(["check", "drx.yaml"]) == ExitCode.OK
+    run(["schedule", "github"])
+    shown = capsys.readouterr().out
+    assert "exec drx run nightly --env production --unattended --timeout 20m" in shown
+    assert "timeout-minutes: 29" in shown, "longer than drx itself gives the run: its report is written first"
+    run(["schedule", "kubernetes", "--image", "x"])
+    assert "activeDeadlineSeconds: 1740" in capsys.readouterr().out
+    run(["schedule", "systemd"])
+    assert "TimeoutStartSec=1740" in capsys.readouterr().out
+    run(["schedule", "show"])
+    assert "slices should take 15m" in (shown := capsys.readouterr().out)
+    assert "is given up" not in shown
+    (project / "drx.yaml").write_text(CONFIG.replace('"*/10 * * * *"', '"*/20 * * * *", timeout: 10m'))
+    run(["check", "drx.yaml"])
+    assert "drx.yaml:7:75: warning: slices is given up after 10m, but should take 15m" in capsys.readouterr().out
+    (project / "drx.yaml").write_text(CONFIG.replace('"*/10 * * * *"', '"*/20 * * * *", timeout: 30m'))
+    run(["schedule", "show"])
+    assert "slices is given up only after 30m, and is due again after 20m" in capsys.readouterr().out
+
+
 def test_a_crontab_keeps_what_others_wrote(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`crontab` is played by a small program that keeps its file as the real one does."""
     kept = project / "kept"

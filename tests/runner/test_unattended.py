@@ -3,12 +3,13 @@
 import threading
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from drx.cli.binder import read_binder
-from drx.engine.events import AbortRequested, ClockDiverged, RunFinished, StepStarted
+from drx.engine.events import AbortRequested, ClockDiverged, RunFinished, RunStarted, StepStarted
 from drx.engine.terms import Outcome
 from drx.errors import ExitCode, LockedError
 from drx.journal import clock
@@ -39,6 +40,20 @@ def test_a_run_that_takes_too_long_is_ended_and_cleaned_up(project: Project) -> 
     assert (abort.source, abort.reason) == ("policy", "the run was not done after 0.5s, its timeout")
     assert next(fact for fact in project.facts if isinstance(fact, RunFinished)).outcome is Outcome.FAILED
     assert "the run was not done after 0.5s, its timeout" in (project.record / "report.md").read_text()
+
+
+@pytest.mark.parametrize(("head", "seconds"), [("timeout: 30m", 0.5), ("timeout: 500ms", 1800)])
+def test_the_command_line_can_only_give_less_time(project: Project, head: str, seconds: float) -> None:
+    project.write(steps_yaml(SLOW, head=head))
+    setting = replace(project.setting(), timeout=timedelta(seconds=seconds))
+    assert begin(project, setting) is ExitCode.FAILED
+    abort = next(fact for fact in project.facts if isinstance(fact, AbortRequested))
+    assert abort.reason == "the run was not done after 0.5s, its timeout"
+    assert "the run was not done after 0.5s, its timeout" in (project.record / "report.md").read_text()
+    started = project.facts[0]
+    assert isinstance(started, RunStarted)
+    assert started.timeout_seconds == seconds, "whoever resumes it has no more time either"
+    assert begun(project.record, project.events).plan().timeout == timedelta(seconds=0.5)
 
 
 def test_a_cleanup_does_not_outlast_the_timeout_by_more_than_the_grace(project: Project) -> None:

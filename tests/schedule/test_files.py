@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from drx.config.model import Settings
+from drx.config.model import Schedule, Settings
 from drx.errors import UsageError
+from drx.runbook.model import UNATTENDED_LIMIT
 from drx.schedule.block import with_block
 from drx.schedule.calendar import on_calendar
 from drx.schedule.cron import moments
@@ -32,7 +33,7 @@ SETTINGS = Settings.model_validate(
             {"run": "nightly", "environment": "production", "cron": "0 3 * * *"},
             {"run": "slices", "environment": "production", "cron": "5,35 * * * *"},
             {"run": "slices", "environment": "staging", "cron": "*/20 * * * *"},
-            {"drill": "db-drop", "environment": "staging", "cron": "0 4 1 * *"},
+            {"drill": "db-drop", "environment": "staging", "cron": "0 4 1 * *", "timeout": "2h"},
         ],
     }
 )
@@ -52,7 +53,7 @@ def test_every_job_has_a_name_of_its_own_and_only_the_variables_it_needs() -> No
     assert [job.name for job in JOBS] == ["nightly", "slices-production", "slices-staging", "drill-db-drop"]
     assert JOBS[0].variables == ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL")
     assert JOBS[2].variables == ("STAGING_URL",)
-    assert JOBS[3].command == "drx drill db-drop --env staging"
+    assert JOBS[3].command == "drx drill db-drop --env staging --timeout 2h"
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -158,6 +159,35 @@ def test_a_job_that_is_due_again_before_it_ends_is_named() -> None:
     slow = jobs_of(SETTINGS, SUBJECTS | {"slices": Subject("Slow", timedelta(minutes=25))})
     found = [(job.name, pause) for job, pause in look_ahead(slow, NOW).overlapping]
     assert found == [("slices-staging", timedelta(minutes=20))]
+
+
+def test_a_job_that_is_given_up_only_after_it_is_due_again_is_named() -> None:
+    """Without a timeout anywhere, a run has a day."""
+    found = [(job.name, pause) for job, pause in look_ahead(JOBS, NOW).slow]
+    assert found == [("slices-production", timedelta(minutes=30)), ("slices-staging", timedelta(minutes=20))]
+    timed = [each.model_copy(update={"timeout": timedelta(minutes=20)}) for each in SETTINGS.schedules]
+    assert look_ahead(jobs_of(SETTINGS.model_copy(update={"schedules": timed}), SUBJECTS), NOW).slow == ()
+
+
+@pytest.mark.parametrize(
+    ("stated", "runbook", "held", "written"),
+    [
+        ("20m", timedelta(hours=18), timedelta(minutes=20), ("--timeout", "20m")),
+        ("26h 3m", None, timedelta(hours=24), ("--timeout", "93780s")),
+        ("18h", timedelta(minutes=25), timedelta(minutes=25), ("--timeout", "18h")),
+        (None, timedelta(minutes=25), timedelta(minutes=25), ()),
+    ],
+)
+def test_the_shorter_of_two_timeouts_holds(
+    stated: object, runbook: timedelta | None, held: timedelta, written: tuple[str, ...]
+) -> None:
+    schedule = Schedule.model_validate(
+        {"run": "nightly", "environment": "staging", "cron": "0 3 * * *", "timeout": stated}
+    )
+    subject = Subject("x", timedelta(minutes=1), UNATTENDED_LIMIT if runbook is None else runbook)
+    (job,) = jobs_of(SETTINGS.model_copy(update={"schedules": (schedule,)}), {"nightly": subject})
+    assert job.timeout == held
+    assert job.arguments[5:] == written
 
 
 def test_the_rest_of_a_crontab_stays_as_it_is() -> None:

@@ -36,7 +36,7 @@ def _said(*schedules: str) -> list[str]:
 def test_what_may_be_lost_is_the_pause_and_the_time_of_the_next_slice() -> None:
     assert _said('run: slices, environment: production, cron: "*/40 * * * *"') == [
         "drx.yaml:5:50: warning: up to 40m between two slices and 25m for the next one are more than the RPO of 1h."
-        " Run it more often, give its runbook a shorter timeout, or promise less"
+        " Run it more often, give it a shorter timeout, or promise less"
     ]
 
 
@@ -53,6 +53,12 @@ def test_what_may_be_lost_is_the_pause_and_the_time_of_the_next_slice() -> None:
 )
 def test_when_it_is_said(cron: str, run: str, doubtful: bool) -> None:
     assert bool(_said(f'run: {run}, environment: production, cron: "{cron}"')) is doubtful
+
+
+@pytest.mark.parametrize(("timeout", "doubtful"), [("20m", False), ("21m", True), ("2h", True)])
+def test_the_timeout_of_a_schedule_counts_where_it_is_shorter(timeout: str, doubtful: bool) -> None:
+    schedule = f'run: slices, environment: production, cron: "*/40 * * * *", timeout: {timeout}'
+    assert bool(_said(schedule)) is doubtful
 
 
 def test_the_best_schedule_of_an_environment_counts() -> None:
