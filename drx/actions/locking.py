@@ -13,7 +13,7 @@ from drx.actions.base import Context
 from drx.errors import LockedByAnother, PermanentError, StoreError
 
 if TYPE_CHECKING:
-    from drx.backup.locks import Held, LockName
+    from drx.backup.locks import Held, Holder, LockName
     from drx.backup.stores.base import Store
 
 _PATIENCE_SECONDS = 15.0
@@ -57,11 +57,17 @@ def locked_or_told(context: Context, store: "Store", name: "LockName") -> Iterat
         yield lock
 
 
-def _take(stack: ExitStack, context: Context, store: "Store", name: "LockName") -> StepLock:
-    from drx.backup.locks import Holder, holding
+def holder_of_run(context: Context) -> "Holder":
+    """Say who works here."""
+    from drx.backup.locks import Holder
 
-    holder = Holder(this_account(), socket.gethostname(), os.getpid(), context.run_id)
-    held: Held = stack.enter_context(holding(store, context.target.service, name, holder))
+    return Holder(this_account(), socket.gethostname(), os.getpid(), context.run_id)
+
+
+def _take(stack: ExitStack, context: Context, store: "Store", name: "LockName") -> StepLock:
+    from drx.backup.locks import holding
+
+    held: Held = stack.enter_context(holding(store, context.target.service, name, holder_of_run(context)))
 
     def check() -> None:
         context.check()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.dump_tools import restore_base
+from drx.actions.in_use import in_use
 from drx.actions.points import Point
 from drx.actions.proof import claim, prove, silent
 from drx.actions.servers import backup_store, mongo_target, user_database, with_mongo
@@ -81,7 +82,7 @@ def restore(params: Restore, context: Context) -> Result:
 
     Every object is checked before it is used; every document is written once, in its final state, and read back: a
     digest that differs is a failure. After an interruption it goes on where it was. Nothing is ever restored into the
-    database that the backup is of.
+    database that the backup is of. Meanwhile retention deletes nothing in the store.
     """
     from drx.actions.bases import origin_of
     from drx.actions.recovery import plan_recovery
@@ -97,6 +98,11 @@ def restore(params: Restore, context: Context) -> Result:
     began = time.monotonic()
 
     def work(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored", float | None]:
+        with in_use(context, store, origin.service) as unprotected:
+            said.extend(unprotected)
+            return load_and_prove(client)
+
+    def load_and_prove(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored", float | None]:
         recovery = plan_recovery(store, origin, params.at, context).only(params.only)
         if params.replace:
             _check_whole(store, recovery.manifest, context)
@@ -113,9 +119,11 @@ def restore(params: Restore, context: Context) -> Result:
             prove(found, into)
         return recovery, restored, seconds
 
+    said: list[str] = []
     recovery, restored, seconds = with_mongo(context, work, long=True)
     result = _result(recovery, restored, proven=params.read_back)
-    return replace(result, outputs={**result.outputs, "seconds": None if seconds is None else round(seconds, 3)})
+    outputs = {**result.outputs, "seconds": None if seconds is None else round(seconds, 3)}
+    return replace(result, outputs=outputs, lines=(*result.lines, *said))
 
 
 def _target(params: Restore, context: Context) -> str:

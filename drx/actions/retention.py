@@ -9,6 +9,7 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
+from drx.actions.in_use import Restores
 from drx.actions.locking import locked, locked_or_told
 from drx.actions.servers import address_of, backup_store
 from drx.errors import PermanentError, StepError, StoreError
@@ -55,7 +56,8 @@ def prune(params: Prune, context: Context) -> Result:
     rules say. Points of the uploads follow the same rules, and the bytes that none of them names go; while the uploads
     are being backed up, they are left alone. The last good base, what something kept needs, and what is under Object
     Lock always stay. While the newest backup is unfinished or damaged, nothing is deleted, and the step fails; an older
-    one that is damaged stays, and fails the step, too. What was never finished is cleared away once there is a good
+    one that is damaged stays, and fails the step, too. So does a restore from the store: it is waited for by pruning
+    again. What was never finished is cleared away once there is a good
     base after it. Every decision stands with its reason in an artifact.
     """
     from drx.backup.retention import Rules
@@ -80,7 +82,6 @@ def prune(params: Prune, context: Context) -> Result:
 
 def _prune_all(params: Prune, context: Context, primary: "Store", rules: "Rules") -> "tuple[list[Pruned], list[str]]":
     """Prune one store after the other; one that cannot be reached does not stop the others."""
-    from drx.backup.prune import prune as prune_store
     from drx.backup.stores import open_store
 
     outcomes, unreachable = [], []
@@ -89,25 +90,32 @@ def _prune_all(params: Prune, context: Context, primary: "Store", rules: "Rules"
         check = lock.check if lock else context.check
         for store in (primary, *(open_store(address_of(copy)) for copy in stated)):
             try:
-                with nullcontext() if params.dry_run else locked_or_told(context, store, "uploads") as uploads:
-                    outcomes.append(
-                        prune_store(
-                            store, context.target.service, rules, dry_run=params.dry_run,
-                            check=_both(check, uploads.check) if uploads else check,
-                            uploads_hold=uploads.refusal if uploads else "",
-                        )
-                    )  # fmt: skip
+                outcomes.append(_prune_one(store, context, rules, check, dry_run=params.dry_run))
             except StoreError as error:
                 unreachable.append(error.message)
     return outcomes, unreachable
 
 
-def _both(one: Callable[[], None], other: Callable[[], None]) -> Callable[[], None]:
-    def check() -> None:
-        one()
-        other()
+def _prune_one(
+    store: "Store", context: Context, rules: "Rules", check: Callable[[], None], *, dry_run: bool
+) -> "Pruned":
+    """Prune one store, unless somebody restores from it: a lock that is not to be had is lacking there, too."""
+    from drx.backup.prune import prune as prune_store
 
-    return check
+    service = context.target.service
+    if dry_run:
+        return prune_store(store, service, rules, dry_run=True, check=check)
+    with (
+        locked_or_told(context, store, "uploads") as uploads,
+        locked_or_told(context, store, "retention") as retention,
+    ):
+        checks = (check, uploads.check, retention.check, Restores(store, service).check)
+
+        def check_all() -> None:
+            for each in checks:
+                each()
+
+        return prune_store(store, service, rules, dry_run=False, check=check_all, uploads_hold=uploads.refusal)
 
 
 def _refuse(outcomes: "list[Pruned]", unreachable: list[str], lines: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ between two checks has to be harmless: a base and a slice count by a manifest un
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,12 +19,17 @@ from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
 from drx.backup.stores.base import Found, Store
 from drx.errors import Cancelled, LockedByAnother, PermanentError, StepError, StoreError
 
-LockName = Literal["base", "slice", "uploads"]
+LockName = Literal["base", "slice", "uploads", "retention", "restore-1", "restore-2", "restore-3", "restore-4"]
 """One for bases and all that removes or copies them, one for slices: a long base never starves the slices.
 
-One for the uploads in each store: what an inventory is about to name is not deleted meanwhile."""
+One for the uploads in each store: what an inventory is about to name is not deleted meanwhile. One for whoever prunes a
+store, and some for those who restore from it: each of both takes its own, then looks for the other's."""
 
-_WORDS: dict[LockName, str] = {"base": "bases", "slice": "slices", "uploads": "uploads"}
+RESTORES: tuple[LockName, ...] = ("restore-1", "restore-2", "restore-3", "restore-4")
+_WORDS: dict[LockName, str] = {
+    "base": "bases", "slice": "slices", "uploads": "uploads", "retention": "retention",
+    **dict.fromkeys(RESTORES, "restores"),
+}  # fmt: skip
 SECONDS = 120.0
 """How long a lock outlives a holder that died."""
 _RENEWALS = 4  # so many while one lasts
@@ -92,15 +97,47 @@ def holding(
     Pass `lost` on as a reason to stop, or call `check` often. Raises LockedByAnother that names the holder;
     PermanentError for a store that cannot lock; StepError at the end where the lock was lost meanwhile.
     """
-    held = _acquire(store, service, name, holder, seconds)
-    held.begin()
-    try:
+    with _kept(_acquire(store, service, name, holder, seconds)) as held:
         try:
             yield held
         except Cancelled:
             held.check()
             raise
         held.check()
+
+
+@contextmanager
+def noticed(store: Store, service: str, names: Iterable[LockName], holder: Holder) -> Iterator[None]:
+    """Hold the first of these locks that is free, for others to see; work that does not depend on it goes on without.
+
+    Raises as `holding`, but not where it was lost.
+    """
+    taken: LockedByAnother | None = None
+    for name in names:
+        try:
+            held = _acquire(store, service, name, holder, SECONDS)
+        except LockedByAnother as error:
+            taken = error
+        else:
+            with _kept(held):
+                yield
+            return
+    assert taken, "there is at least one name"
+    raise taken
+
+
+def holder_of(store: Store, service: str, name: LockName) -> Holder | None:
+    """Tell who holds a lock now; None where nobody does."""
+    found = store.find(_key(service, name))
+    lock = _from_json(found.data, f"{store.describe()}/{_key(service, name)}") if found else None
+    return lock.holder if found and lock and lock.left(found, datetime.now(UTC)) > timedelta() else None
+
+
+@contextmanager
+def _kept(held: "Held") -> Iterator["Held"]:
+    held.begin()
+    try:
+        yield held
     finally:
         held.release()
 
@@ -164,7 +201,7 @@ class Held:
 
 
 def _acquire(store: Store, service: str, name: LockName, holder: Holder, seconds: float) -> Held:
-    key, since, now = f"{service}/locks/{name}.json", _uptime(), datetime.now(UTC)
+    key, since, now = _key(service, name), _uptime(), datetime.now(UTC)
     lock = Lock(service, name, uuid4().hex, holder, now, _expiry(seconds), seconds)
     data = _to_json(lock)
     if store.create(key, data) and store.create(key, data):
@@ -182,6 +219,10 @@ def _acquire(store: Store, service: str, name: LockName, holder: Holder, seconds
     if store.replace(key, data, _NO_VERSION) is not None:
         raise _unable(store, "If-Match")
     return Held(store, key, lock, found.version, since)
+
+
+def _key(service: str, name: LockName) -> str:
+    return f"{service}/locks/{name}.json"
 
 
 def _locked(store: Store, lock: Lock, until: datetime) -> LockedByAnother:
