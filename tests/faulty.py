@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _SLOW_DOWN = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your rate.</Message></Error>'
+_DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 
 
 class Faults:
@@ -22,6 +23,10 @@ class Faults:
         """In so many more answers to GET of an object, one byte is another."""
         self.answered = 0
         """How many requests were answered by 503."""
+        self.discreet = False
+        """It tells nobody who asks, nor which buckets there are."""
+        self.writes = 0
+        """How many requests would have changed something."""
         self._lock = threading.Lock()
 
     def refuses(self, method: str) -> bool:
@@ -31,6 +36,13 @@ class Faults:
             self.refusals -= refused
             self.answered += refused
             return refused
+
+    def forbids(self, method: str, path: str) -> bool:
+        """Whether this request is answered by 403; counts it as a write where it is one."""
+        of_server = urlsplit(path).path == "/"
+        with self._lock:
+            self.writes += method in ("PUT", "POST", "DELETE") and not of_server
+        return self.discreet and of_server
 
     def alters(self, method: str, kind: str, body: bytes) -> bytes:
         """Give what is passed on of an answer."""
@@ -47,6 +59,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.faults.forbids(self.command, self.path):
+            self._answer(403, [("Content-Type", "application/xml")], _DENIED)
+            return
         if self.faults.refuses(self.command):
             self._answer(503, [("Content-Type", "application/xml")], _SLOW_DOWN)
             return

@@ -35,6 +35,12 @@ class Proxy:
                     end.shutdown(socket.SHUT_RDWR)
             self._open.clear()
 
+    def lead_to(self, port: int) -> None:
+        """Break every connection, and let new ones through to another port."""
+        self.cut()
+        self._target = port
+        self.mend()
+
     def mend(self) -> None:
         """Let connections through again."""
         self.is_cut = False

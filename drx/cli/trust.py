@@ -36,17 +36,21 @@ def trust(
     say(f"{environment}{' (protected: no drill runs there)' if target.protected else ''}")
     for identity in found:
         say(_line(identity, known.marks(environment, identity.kind)))
-    _refuse_shared(
-        environment, found, known, frozenset(name for name, each in settings.environments.items() if each.protected)
-    )
-    if all(set(identity.marks) == set(known.marks(environment, identity.kind)) for identity in found):
+    protected = frozenset(name for name, each in settings.environments.items() if each.protected)
+    _refuse_shared(environment, found, known, protected | known.protected)
+    if _trusted_already(environment, found, known, protected=target.protected):
         say("These servers are trusted already.")
         return ExitCode.OK
     if not yes:
         _confirm(environment, ask)
-    path = write_trust(config.directory, known.with_identities(environment, found))
+    path = write_trust(config.directory, known.with_identities(environment, found, protected=target.protected))
     say(f"Trusted. Commit {path.name}, so that everybody's runs know these servers.")
     return ExitCode.OK
+
+
+def _trusted_already(environment: str, found: tuple[Identity, ...], known: Trust, *, protected: bool) -> bool:
+    as_written = environment not in known.edited and protected == (environment in known.protected)
+    return as_written and all(set(each.marks) == set(known.marks(environment, each.kind)) for each in found)
 
 
 _SEVERAL = ("atlas", "dns")

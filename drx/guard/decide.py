@@ -73,7 +73,7 @@ def decide_access(request: AccessRequest, identity: Identity | None, trust: Trus
     """
     if request.effect == "read":
         return Allowed()
-    refusal = _refuse_mode(request) or _refuse_lost(request) or _refuse_server(request, identity, trust)
+    refusal = _refuse_mode(request) or _refuse_lost(request) or refuse_server(request, identity, trust)
     return refusal or _decide_destruction(request)
 
 
@@ -107,7 +107,8 @@ def _refuse_lost(request: AccessRequest) -> Refused | None:
     return None
 
 
-def _refuse_server(request: AccessRequest, identity: Identity | None, trust: Trust) -> Refused | None:
+def refuse_server(request: AccessRequest, identity: Identity | None, trust: Trust) -> Refused | None:
+    """Refuse a server that is not the environment's own, or for all one knows may belong to a protected one."""
     kind = next((each for each in KINDS if each == request.target), None)
     if kind is None or (kind == "host" and request.own_machine):
         return None
@@ -115,10 +116,10 @@ def _refuse_server(request: AccessRequest, identity: Identity | None, trust: Tru
     if identity is None or identity.kind != kind:
         reason = f"{request.target} of '{request.environment}' did not say whose server it is"
         return Refused(reason, f"See that it answers, then {ask}")
-    if request.mode is Mode.DRILL:
-        refusal = refuse_protected_server(request, identity, trust)
-        if refusal:
-            return refusal
+    if request.environment in trust.edited:
+        return _edited(request.environment)
+    if request.mode is Mode.DRILL and (refusal := _refuse_protected_server(request, identity, trust)):
+        return refusal
     if request.sandbox:
         return None
     owner = trust.owner(identity, frozenset(trust.environments) - {request.environment})
@@ -132,16 +133,41 @@ def _refuse_server(request: AccessRequest, identity: Identity | None, trust: Tru
     return None
 
 
-def refuse_protected_server(request: AccessRequest, identity: Identity, trust: Trust) -> Refused | None:
-    """Refuse a server of a protected environment, and any server while theirs are unknown."""
-    owner = trust.owner(identity, request.protected_environments)
+def _edited(environment: str) -> Refused:
+    reason = f"what drx.trust.yaml says of '{environment}' is not what `drx trust` wrote"
+    return Refused(reason, f"Take the file back from Git, or run `drx trust {environment}` and look at what it shows")
+
+
+def _refuse_protected_server(request: AccessRequest, identity: Identity, trust: Trust) -> Refused | None:
+    """Refuse a server of a protected environment, and any server while theirs are unknown.
+
+    Environments that were protected when they were trusted count too: drx.yaml may have lost or renamed them since.
+    """
+    part, kind = f"{request.target} of '{request.environment}'", identity.kind
+    if request.environment in trust.protected:
+        reason = f"'{request.environment}' was protected when it was trusted, and drx.yaml no longer says so"
+        return Refused(reason, f"Add `protected: true` again; if it was meant, run `drx trust {request.environment}`")
+    protected = request.protected_environments | {name for name in trust.protected if trust.marks(name, kind)}
+    owner = trust.owner(identity, protected)
     if owner:
-        reason = f"{request.target} of '{request.environment}' is a server of '{owner}', which is protected"
+        reason = f"{part} is a server of '{owner}', which is protected"
         return Refused(reason, f"Correct its address in drx.yaml, or the variable it comes from: {identity.value}")
-    for name in sorted(request.protected_environments):
-        if not trust.marks(name, identity.kind) and not request.sandbox:
-            reason = f"nobody has trusted {request.target} of '{name}' yet, so this server may be it"
-            return Refused(reason, f"Run `drx trust {name}` first")
+    unsure = (_refuse_unsure(request, identity, trust, name) for name in sorted(protected))
+    return None if request.sandbox else next(filter(None, unsure), None)
+
+
+def _refuse_unsure(request: AccessRequest, identity: Identity, trust: Trust, protected: str) -> Refused | None:
+    """Refuse a server of which nobody can say that it is not a protected environment's."""
+    marks = trust.marks(protected, identity.kind)
+    if protected in trust.edited:
+        return _edited(protected)
+    if not marks:
+        reason = f"nobody has trusted {request.target} of '{protected}' yet, so this server may be it"
+        return Refused(reason, f"Run `drx trust {protected}` first")
+    if not identity.can_be_held_against(marks):
+        reason = f"{request.target} of '{request.environment}' cannot be told apart from that of '{protected}'"
+        keys = "Let the keys of both list buckets (s3:ListAllMyBuckets)"
+        return Refused(reason, f"{keys}, then run `drx trust` for {protected} and {request.environment}")
     return None
 
 

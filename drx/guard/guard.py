@@ -1,5 +1,6 @@
 """The guard of one run: asks servers who they are, once each, and lets actions through or refuses. Journals nothing."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from drx.config import RailwayTarget, Settings, SystemdTarget, Target
@@ -16,7 +17,7 @@ from drx.guard.decide import (
     Refused,
     decide_access,
     protected_refusal,
-    refuse_protected_server,
+    refuse_server,
 )
 from drx.guard.identity import KINDS, REPLICA_SET_MARK, Identity, Kind, UnknownIdentity, identify_bucket, identify_mongo
 from drx.guard.trust import Trust
@@ -43,17 +44,20 @@ class Guard:
         self._trust = _with_stated(trust, target, settings)
         self._mode = mode
         self._identities: dict[Kind, Identity] = {}
+        self._written: set[Kind] = set()
+        """What was asked just before a write."""
 
     def check_drill(self) -> tuple[Identity, ...]:
         """Let a drill begin: call it before anything is written. Gives who the servers are.
 
-        Raises RefusedError for a protected environment, and for a server that belongs to one or may do so.
+        Raises RefusedError for a protected environment, for a server that belongs to one or may do so, and for one
+        that is not the environment's own.
         """
         if self._target.protected:
             _enforce(protected_refusal(self._target.name))
         for kind in kinds_of(self._target):
-            identity = self._identify(kind)
-            refusal = refuse_protected_server(self._request("write", kind, "setup"), identity, self._trust)
+            identity = self._identities[kind] = identify(self._target, kind)
+            refusal = refuse_server(self._request("write", kind, "setup"), identity, self._trust)
             _enforce(refusal or Allowed())
         return tuple(self._identities.values())
 
@@ -69,6 +73,8 @@ class Guard:
     ) -> tuple[Identity, ...]:
         """Let an action through, just before it starts. Gives the servers that were asked now, for the journal.
 
+        A server is asked just before the first write to it, and before anything there is destroyed: somebody else may
+        answer at its address meanwhile. In a sandbox, which drx runs itself, once is enough.
         `created` and `lost` are what the journal says of this run; `named` is what a person typed for this step.
         Raises RefusedError, or NameNeeded where a person may still allow it.
         """
@@ -76,9 +82,9 @@ class Guard:
         for part in spec.targets or ("host",):
             identity = None
             if spec.effect != "read" and part in spec.targets and part in kinds_of(self._target):
-                fresh = part not in self._identities
-                identity = self._identify(part)
-                asked += [identity] if fresh else []
+                before = self._identities.get(part)
+                identity = self._identify(part, spec.effect)
+                asked += [identity] if identity != before else []
             request = self._request(spec.effect, part, phase, resource, created, lost, named, bool(spec.targets))
             _enforce(decide_access(request, identity, self._trust))
         return tuple(asked)
@@ -87,13 +93,11 @@ class Guard:
         """Whether somebody has said which server this part of the environment is; asks no server."""
         return bool(self._trust.marks(self._target.name, kind))
 
-    def forget(self) -> None:
-        """Ask every server anew: after a resume, somebody else may answer at the same address."""
-        self._identities.clear()
-
-    def _identify(self, kind: Kind) -> Identity:
-        if kind not in self._identities:
+    def _identify(self, kind: Kind, effect: Effect) -> Identity:
+        stale = not self._target.sandbox and (effect == "destroy" or kind not in self._written)
+        if stale or kind not in self._identities:
             self._identities[kind] = identify(self._target, kind)
+        self._written.add(kind)
         return self._identities[kind]
 
     def _request(
@@ -192,7 +196,7 @@ def _with_stated(trust: Trust, target: Target, settings: Settings) -> Trust:
             environments.setdefault(name, {})["mongo"] = (*trust.marks(name, "mongo"), *stated)
     if target.mongo and target.mongo.replica_set_id:
         environments.setdefault(target.name, {})["mongo"] = (f"{REPLICA_SET_MARK}{target.mongo.replica_set_id}",)
-    return Trust(environments)
+    return replace(trust, environments=environments)
 
 
 def _enforce(decision: Decision) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -24,6 +24,7 @@ REPLICA_SET_MARK = "replicaSetId:"
 
 _WAIT_SECONDS = 5
 _AUTHENTICATION_FAILED = (18, 8000)
+_SERVER = re.compile(r"[a-z+]+://(?:[^/]*@)?([^/?@]+)")
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,66 @@ class Identity:
         """Whether it is the server that has these marks."""
         return not set(self.marks).isdisjoint(marks)
 
+    def is_found_in(self, marks: tuple[str, ...]) -> bool:
+        """Whether it is that server for all one knows: a bucket is the same one, whose keys ever are asked."""
+        return self.is_one_of(marks) or not _places(self.marks).isdisjoint(_places(marks))
+
+    def can_be_held_against(self, marks: tuple[str, ...]) -> bool:
+        """Whether sharing none of these marks proves it to be another server.
+
+        Buckets under two addresses are two only where both tell when they were made.
+        """
+        if self.kind != "uploads" or (_tells_birth(self.marks) and _tells_birth(marks)):
+            return True
+        return {_server(place) for place in _places(self.marks)} == {_server(place) for place in _places(marks)}
+
 
 class UnknownIdentity(RefusedError):
     """A server did not say who it is."""
 
 
+_ACCOUNT, _MADE = " account ", " made "
+_ACCESS_POINT = re.compile(r"arn:.*|.*(-s3alias|--ol-s3)")
+"""A name that stands for a bucket with another name.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+"""
+
+
+def _places(marks: tuple[str, ...]) -> frozenset[str]:
+    """Where buckets are, out of their marks: server and name, which are a bucket's own whoever asks."""
+    return frozenset(mark.partition(_ACCOUNT)[0] for mark in marks if _ACCOUNT in mark)
+
+
+def _server(place: str) -> str:
+    return place.rpartition("/")[0]
+
+
+def _tells_birth(marks: tuple[str, ...]) -> bool:
+    return any(_MADE in mark for mark in marks)
+
+
 def identify_mongo(target: MongoTarget) -> Identity:
     """Read a MongoDB server's marks: the replica set's id, the UUIDs of collections that each server makes for itself.
 
-    Raises UnknownIdentity within seconds where the server does not answer or does not tell.
+    Where the address names hosts that are no members of one set, each is asked: a driver settles on one of them, and
+    another time on another one. Raises UnknownIdentity within seconds where one does not answer or does not tell.
     """
+    uri = target.uri.reveal()
+    found, strangers = _ask_mongo(uri)
+    for stranger in strangers:
+        found += _ask_mongo(stranger, alone=True)[0]
+    marks = dict(found)
+    return Identity("mongo", tuple(marks), marks[found[0][0]])
+
+
+def _ask_mongo(uri: str, *, alone: bool = False) -> tuple[list[tuple[str, str]], list[str]]:
+    """Give a server's marks, each with where it was read, and the addresses of hosts that it does not know."""
     from pymongo import MongoClient
     from pymongo.errors import ConfigurationError, PyMongoError
 
-    uri, milliseconds = target.uri.reveal(), 1000 * _WAIT_SECONDS
+    milliseconds = 1000 * _WAIT_SECONDS
+    direct: dict[str, Any] = {"directConnection": True} if alone else {}
     try:
         with MongoClient[dict[str, object]](
             uri,
@@ -65,9 +112,11 @@ def identify_mongo(target: MongoTarget) -> Identity:
             connectTimeoutMS=milliseconds,
             socketTimeoutMS=milliseconds,
             uuidRepresentation="standard",
+            **direct,
         ) as client:
             client.admin.command("ping")
             found = _replica_set_marks(client) + _collection_marks(client)
+            strangers = [] if alone else _strangers(client, uri)
     except (ConfigurationError, ValueError):
         message = "the address of the MongoDB server cannot be used: it is not well formed, or DNS does not know it"
         raise UnknownIdentity(message, "Correct the environment's mongo.uri: mongodb://USER:PASSWORD@HOST/") from None
@@ -78,7 +127,19 @@ def identify_mongo(target: MongoTarget) -> Identity:
         raise UnknownIdentity(
             message, "Let the user run replSetGetConfig (role clusterMonitor), or read database local"
         )
-    return Identity("mongo", tuple(mark for mark, _ in found), found[0][1])
+    return found, strangers
+
+
+def _strangers(client: "Client", uri: str) -> list[str]:
+    """List the hosts of an address that are no members of the set, each as an address; DNS lists only members."""
+    hosts = server_of(uri).lower().split(",")
+    if len(hosts) == 1:
+        return []
+    hello = client.admin.command("hello")
+    members = {host.lower() for key in ("hosts", "passives", "arbiters") for host in hello.get(key, ())}
+    strangers = (host for host in hosts if (host if re.search(r":\d+$", host) else f"{host}:27017") not in members)
+    where = _SERVER.match(uri)
+    return [f"{uri[: where.start(1)]}{host}{uri[where.end(1) :]}" for host in strangers] if where else []
 
 
 def _replica_set_marks(client: "Client") -> list[tuple[str, str]]:
@@ -124,7 +185,7 @@ def _explained(error: "PyMongoError", server: str) -> UnknownIdentity:
 
 def server_of(uri: str) -> str:
     """Give the hosts of a MongoDB address, without user, password and options."""
-    match = re.match(r"[a-z+]+://(?:[^/]*@)?([^/?@]+)", uri)
+    match = _SERVER.match(uri)
     return match[1] if match else "of the environment"
 
 
@@ -133,6 +194,9 @@ def identify_bucket(target: BucketTarget) -> Identity:
 
     Raises UnknownIdentity within seconds where there is no such bucket, or it belongs to another account.
     """
+    if _ACCESS_POINT.fullmatch(target.bucket):
+        message = f"{target.bucket} is an access point, and does not tell which bucket lies behind it"
+        raise UnknownIdentity(message, "State the name of the bucket itself in drx.yaml")
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -154,7 +218,7 @@ def identify_bucket(target: BucketTarget) -> Identity:
     except (BotoCoreError, ClientError, ValueError) as error:
         raise _explained_bucket(error, target) from None
     server = _bucket_server(target.endpoint)
-    mark = f"{server}/{target.bucket} account {account or 'unknown'}"
+    mark = f"{server}/{target.bucket}{_ACCOUNT}{account or 'unknown'}"
     return Identity("uploads", (mark, *born), "HeadBucket, GetCallerIdentity" if not target.owner else "HeadBucket")
 
 
@@ -174,7 +238,7 @@ def _creation_mark(client: "S3Client", bucket: str) -> list[str]:
         found = [entry for entry in client.list_buckets()["Buckets"] if entry["Name"] == bucket]
     except ClientError:
         return []
-    return [f"{bucket} made {entry['CreationDate'].isoformat()}" for entry in found]
+    return [f"{bucket}{_MADE}{entry['CreationDate'].isoformat()}" for entry in found]
 
 
 def _bucket_server(endpoint: str | None) -> str:

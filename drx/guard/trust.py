@@ -1,5 +1,7 @@
 """Keep which servers belong to which environment, in drx.trust.yaml. Judges nothing."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +18,8 @@ from drx.yaml_source.document import MAX_BYTES
 FILE_NAME = "drx.trust.yaml"
 _HEADER = """\
 # The servers of each environment, as they identified themselves when a person trusted them.
-# Written by `drx trust ENVIRONMENT`. Commit it; to forget an environment, remove its lines.
+# Written by `drx trust ENVIRONMENT`. Commit it; to forget an environment, remove its lines. Lines that were edited, or
+# given to another environment, are not believed.
 """
 
 
@@ -25,6 +28,10 @@ class Trust:
     """The marks of the servers that belong to each environment."""
 
     environments: Mapping[str, Mapping[Kind, tuple[str, ...]]] = field(default_factory=dict)
+    protected: frozenset[str] = frozenset()
+    """Environments that drx.yaml protected when they were trusted."""
+    edited: frozenset[str] = frozenset()
+    """Environments whose entry is not as `drx trust` wrote it."""
 
     def marks(self, environment: str, kind: Kind) -> tuple[str, ...]:
         """Give the marks of an environment's server; none where nobody trusted it yet."""
@@ -32,13 +39,20 @@ class Trust:
 
     def owner(self, identity: Identity, environments: frozenset[str]) -> str | None:
         """Name the one of these environments that the server belongs to, if any."""
-        belongs = (name for name in sorted(environments) if identity.is_one_of(self.marks(name, identity.kind)))
+        belongs = (name for name in sorted(environments) if identity.is_found_in(self.marks(name, identity.kind)))
         return next(belongs, None)
 
-    def with_identities(self, environment: str, identities: tuple[Identity, ...]) -> "Trust":
-        """Give the same trust, with these servers as the environment's own."""
-        known = dict(self.environments.get(environment, {}))
-        return Trust({**self.environments, environment: known | {each.kind: each.marks for each in identities}})
+    def with_identities(
+        self, environment: str, identities: tuple[Identity, ...], *, protected: bool = False
+    ) -> "Trust":
+        """Give the same trust, with these servers as the environment's own; of an edited entry nothing is kept."""
+        known = {} if environment in self.edited else dict(self.environments.get(environment, {}))
+        others = self.protected - {environment}
+        return Trust(
+            {**self.environments, environment: known | {each.kind: each.marks for each in identities}},
+            others | {environment} if protected else others,
+            self.edited - {environment},
+        )
 
 
 class _Entry(Model):
@@ -54,6 +68,14 @@ class _Entry(Model):
     """Marks of the application at its provider."""
     dns: tuple[Text, ...] = ()
     """Marks of the names that may be changed, with their zone."""
+    protected: bool = False
+    """Whether drx.yaml protected it when it was trusted."""
+    sum: Text = ""
+    """What `drx trust` summed the entry up to."""
+
+    def marks(self) -> dict[Kind, tuple[str, ...]]:
+        """The marks by kind."""
+        return {"mongo": self.mongo, "uploads": self.uploads, "atlas": self.atlas, "host": self.host, "dns": self.dns}
 
 
 class _File(Model):
@@ -82,17 +104,11 @@ def read_trust(directory: Path) -> Trust:
     file, problems = read_model(document, _File)
     if file is None:
         raise InvalidDocument(problems)
+    entries = file.environments
     return Trust(
-        {
-            name: {
-                "mongo": each.mongo,
-                "uploads": each.uploads,
-                "atlas": each.atlas,
-                "host": each.host,
-                "dns": each.dns,
-            }
-            for name, each in file.environments.items()
-        }
+        {name: each.marks() for name, each in entries.items()},
+        frozenset(name for name, each in entries.items() if each.protected),
+        frozenset(name for name, each in entries.items() if each.sum != _sum(name, each.marks(), each.protected)),
     )
 
 
@@ -100,11 +116,26 @@ def write_trust(directory: Path, trust: Trust) -> Path:
     """Replace drx.trust.yaml, and give its path."""
     import yaml
 
-    environments = {
-        name: {kind: list(marks) for kind, marks in sorted(entry.items()) if marks}
-        for name, entry in sorted(trust.environments.items())
-    }
+    environments = {name: _entry(trust, name) for name in sorted(trust.environments)}
     text = yaml.safe_dump({"environments": environments}, sort_keys=False, allow_unicode=True, width=120)
     path = directory / FILE_NAME
     write_atomically(path, (_HEADER + text).encode(), mode=0o644)
     return path
+
+
+def _entry(trust: Trust, environment: str) -> dict[str, object]:
+    """What stands in the file for one environment; one that was edited stays as unbelieved as it is."""
+    marks = trust.environments[environment]
+    protected = environment in trust.protected
+    entry: dict[str, object] = {kind: list(found) for kind, found in sorted(marks.items()) if found}
+    if protected:
+        entry["protected"] = True
+    if environment not in trust.edited:
+        entry["sum"] = _sum(environment, marks, protected)
+    return entry
+
+
+def _sum(environment: str, marks: Mapping[Kind, tuple[str, ...]], protected: bool) -> str:
+    """Sum up an entry, so that a slip of the hand or of a merge is noticed; it is no signature."""
+    stated = [environment, protected, sorted((kind, list(found)) for kind, found in marks.items() if found)]
+    return f"sha256:{hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:16]}"

@@ -7,7 +7,7 @@ import pytest
 
 from drx.cli.trust import trust
 from drx.errors import DrxError, ExitCode, HumanNeeded, RefusedError, UsageError
-from drx.guard import read_trust
+from drx.guard import Identity, Trust, read_trust, write_trust
 
 TEXT = """\
 service: shop
@@ -84,7 +84,8 @@ def test_production_is_not_trusted_as_staging(project: Path) -> None:
 
 
 def test_a_replaced_server_is_shown_beside_the_old_one(project: Path) -> None:
-    (project / "drx.trust.yaml").write_text("environments: {staging: {mongo: ['oplog.rs:old'], uploads: [kept]}}")
+    old = Identity("mongo", ("oplog.rs:old",), "x"), Identity("uploads", ("kept",), "x")
+    write_trust(project, Trust().with_identities("staging", old))
     person = Person("staging")
     person.trust("staging", project)
     assert any("until now: oplog.rs:old" in line for line in person.read)

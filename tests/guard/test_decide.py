@@ -151,6 +151,53 @@ def test_the_sandbox_needs_no_trust_at_all() -> None:
     assert word(decide_access(IN_SANDBOX, STRANGER, Trust())) == "allowed"
 
 
+@pytest.mark.parametrize("name", ["production", "staging"])
+def test_marks_that_were_edited_count_for_nothing(name: str) -> None:
+    trust = replace(TRUST, edited=frozenset({name}))
+    assert (
+        word(decide_access(ON_STAGING, STAGING, trust))
+        == f"what drx.trust.yaml says of '{name}' is not what `drx trust` wrote"
+    )
+    operation = word(decide_access(replace(ON_STAGING, mode=Mode.OPERATION), STAGING, trust))
+    assert operation == ("allowed" if name == "production" else word(decide_access(ON_STAGING, STAGING, trust)))
+    assert word(decide_access(IN_SANDBOX, STRANGER, trust)) == "allowed"
+
+
+def test_what_was_protected_when_it_was_trusted_stays_so() -> None:
+    """drx.yaml has lost production, or its `protected: true`."""
+    trust = replace(TRUST, protected=frozenset({"production"}))
+    lost = replace(ON_STAGING, protected_environments=frozenset())
+    assert word(decide_access(lost, STAGING, trust)) == "allowed"
+    assert (
+        word(decide_access(lost, PRODUCTION, trust))
+        == "mongo of 'staging' is a server of 'production', which is protected"
+    )
+    named = replace(lost, environment="production")
+    expected = "'production' was protected when it was trusted, and drx.yaml no longer says so"
+    assert word(decide_access(named, PRODUCTION, trust)) == expected
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "expected"),
+    [
+        (("aws/prod account 1",), ("aws/stage account 1",), "allowed"),
+        (("aws/prod account 1",), ("aws/prod account unknown",), "is a server of 'production', which is protected"),
+        (("h:1/up account 1",), ("other:2/up account 1",), "cannot be told apart from that of 'production'"),
+        (
+            ("h:1/up account 1", "up made 1"),
+            ("other:2/up account 1",),
+            "cannot be told apart from that of 'production'",
+        ),
+        (("h:1/up account 1", "up made 1"), ("other:2/up account 1", "up made 2"), "allowed"),
+        (("h:1/up account 1", "up made 1"), ("other:2/up account 2", "up made 1"), "is a server of 'production'"),
+    ],
+)
+def test_buckets_that_cannot_be_told_apart(theirs: tuple[str, ...], ours: tuple[str, ...], expected: str) -> None:
+    trust = Trust({"production": {"uploads": theirs}, "staging": {"uploads": ours}})
+    asked = replace(ON_STAGING, target="uploads", resource=None)
+    assert expected in word(decide_access(asked, Identity("uploads", ours, "HeadBucket"), trust))
+
+
 RESOURCES = st.sampled_from(["shop", "shop.images", "shop_recovered", "other"])
 TARGETS = st.sampled_from(["mongo", "uploads", "store", "host"])
 PAIRS = st.frozensets(st.tuples(TARGETS, RESOURCES), max_size=3)

@@ -26,6 +26,8 @@ from drx.guard.identity import _bucket_server, _replica_set_marks
 from drx.runbook.catalogue import ActionSpec, Effect
 from drx.secrets import Secret
 from tests import servers
+from tests.drills.harness import silent
+from tests.proxy import proxied
 
 SETTINGS = Settings.model_validate(
     {
@@ -51,6 +53,11 @@ def spec(effect: Effect, *targets: str) -> ActionSpec:
 def mongo_target(uri: str) -> MongoTarget:
     """A database on that server."""
     return MongoTarget(Secret(uri), "shop")
+
+
+def port_of(uri: str) -> int:
+    """The port of the only host of an address."""
+    return int(uri.partition("127.0.0.1:")[2].partition("/")[0])
 
 
 def bucket_target(endpoint: str, name: str) -> BucketTarget:
@@ -149,6 +156,8 @@ def test_two_buckets_are_told_apart(s3_server: str, bucket: str) -> None:
     [
         ({"bucket": "nowhere-to-be-found"}, "does not exist"),
         ({"bucket": "not a name"}, "cannot be used"),
+        ({"bucket": "up-metahabcdefghijklmnopqrstuv1234567890ab-s3alias"}, "is an access point"),
+        ({"bucket": "arn:aws:s3:us-east-1:1:accesspoint/up"}, "is an access point"),
         ({"endpoint": "nonsense"}, "cannot be used"),
         ({"endpoint": "http://127.0.0.1:1"}, "does not answer within 5 s"),
     ],
@@ -245,13 +254,36 @@ def test_an_unknown_server_is_refused(other_server: str) -> None:
         guard(other_server, "staging", Trust(), Mode.OPERATION).check(spec("write", "mongo"), "shop", "runbook")
 
 
-def test_a_server_is_asked_once_and_again_after_a_resume(other_server: str, trust: Trust) -> None:
+def test_a_server_is_said_once(other_server: str, trust: Trust) -> None:
     operation = guard(other_server, "staging", trust, Mode.OPERATION)
     assert operation.check(spec("read", "mongo"), None, "runbook") == ()
     assert len(operation.check(spec("write", "mongo"), "shop", "runbook")) == 1
     assert operation.check(spec("write", "mongo"), "shop", "runbook") == ()
-    operation.forget()
-    assert len(operation.check(spec("write", "mongo"), "shop", "runbook")) == 1
+
+
+@pytest.mark.parametrize("effect", ["write", "destroy"])
+def test_who_answers_at_an_address_is_asked_when_it_counts(
+    mongo_server: str, other_server: str, trust: Trust, effect: Effect
+) -> None:
+    """Another server takes the place of staging's after the drill was let in; and, to destroy, after a first write."""
+    with proxied(port_of(other_server)) as proxy:
+        drill = guard(f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true", "staging", trust)
+        drill.check_drill()
+        if effect == "destroy":
+            drill.check(spec("write", "mongo"), "shop", "setup")
+        proxy.lead_to(port_of(mongo_server))
+        with pytest.raises(RefusedError, match="a server of 'production'"):
+            drill.check(spec(effect, "mongo"), "shop", "runbook")
+
+
+def test_every_host_of_an_address_is_asked(mongo_server: str, other_server: str, trust: Trust) -> None:
+    """Two servers that know nothing of each other: which of them a driver takes is chance."""
+    both = f"mongodb://127.0.0.1:{port_of(other_server)},127.0.0.1:{port_of(mongo_server)}/"
+    for _ in range(4):
+        with pytest.raises(RefusedError, match="a server of 'production'"):
+            guard(both, "staging", trust).check_drill()
+    with silent(answers=False) as nobody, pytest.raises(UnknownIdentity, match=f"127.0.0.1:{nobody} does not answer"):
+        guard(f"mongodb://127.0.0.1:{port_of(other_server)},127.0.0.1:{nobody}/", "staging", trust).check_drill()
 
 
 def test_a_person_names_what_is_destroyed(other_server: str, trust: Trust) -> None:
@@ -281,8 +313,9 @@ def test_a_production_known_by_drx_yaml_alone_is_protected(other_server: str) ->
     data["objectives"] = {"rto": "2h", "rpo": "1h"}
     data["environments"]["production"]["mongo"]["replica_set_id"] = "65f0"
     staging = identify_mongo(mongo_target(other_server))
+    trust = Trust().with_identities("staging", (staging,))
     target = Target("staging", "shop", mongo=mongo_target(other_server))
-    assert Guard(target, Settings.model_validate(data), Trust(), Mode.DRILL).check_drill() == (staging,)
+    assert Guard(target, Settings.model_validate(data), trust, Mode.DRILL).check_drill() == (staging,)
 
 
 def test_a_part_that_is_not_stated_is_refused(other_server: str, trust: Trust) -> None:

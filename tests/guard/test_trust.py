@@ -1,5 +1,6 @@
 """drx.trust.yaml: written whole, read back, and clear about what is wrong in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,9 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
     path = write_trust(tmp_path, Trust().with_identities("staging", (Identity("mongo", ("oplog.rs:1",), "x"),)))
     assert path.read_text() == (
         "# The servers of each environment, as they identified themselves when a person trusted them.\n"
-        "# Written by `drx trust ENVIRONMENT`. Commit it; to forget an environment, remove its lines.\n"
-        "environments:\n  staging:\n    mongo:\n    - oplog.rs:1\n"
+        "# Written by `drx trust ENVIRONMENT`. Commit it; to forget an environment, remove its lines. "
+        "Lines that were edited, or\n# given to another environment, are not believed.\n"
+        "environments:\n  staging:\n    mongo:\n    - oplog.rs:1\n    sum: sha256:28307d1f92b8855b\n"
     )
 
 
@@ -46,6 +48,36 @@ def test_trusting_a_part_anew_keeps_the_others() -> None:
     trust = Trust().with_identities("staging", (Identity("uploads", ("b",), "x"), Identity("mongo", ("a",), "x")))
     trust = trust.with_identities("staging", (Identity("mongo", ("c",), "x"),))
     assert (trust.marks("staging", "mongo"), trust.marks("staging", "uploads")) == (("c",), ("b",))
+
+
+KNOWN = (
+    Trust()
+    .with_identities("production", (Identity("mongo", ("oplog.rs:1",), "x"),), protected=True)
+    .with_identities("staging", (Identity("mongo", ("oplog.rs:2",), "x"),))
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "edited"),
+    [
+        ("oplog.rs:1", "oplog.rs:3", {"production"}),
+        ("    protected: true\n", "", {"production"}),
+        ("  staging:", "  stage:", {"stage"}),
+        ("- oplog.rs:2", "- oplog.rs:2\n    - oplog.rs:1", {"staging"}),
+        ("sum: sha256:", "sum: sha257:", {"production", "staging"}),
+    ],
+)
+def test_an_entry_that_was_edited_is_noticed(tmp_path: Path, before: str, after: str, edited: set[str]) -> None:
+    path = write_trust(tmp_path, KNOWN)
+    assert read_trust(tmp_path) == replace(KNOWN, environments=read_trust(tmp_path).environments)
+    path.write_text(path.read_text().replace(before, after))
+    found = read_trust(tmp_path)
+    assert found.edited == edited
+    write_trust(tmp_path, found.with_identities("third", (Identity("mongo", ("oplog.rs:4",), "x"),)))
+    assert read_trust(tmp_path).edited == edited, "trusting another environment does not make it believed"
+    for name in edited:
+        found = found.with_identities(name, (Identity("mongo", ("oplog.rs:5",), "x"),))
+    assert not found.edited
 
 
 @pytest.mark.parametrize(
