@@ -1,26 +1,20 @@
-"""Read what readiness is judged by: stores, servers, records. Nothing is written, and nothing is waited for long."""
+"""Read what readiness is judged by: stores and servers. Nothing is written, and nothing is waited for long."""
 
-import json
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from drx.config.target import Target
 from drx.errors import DrxError
 from drx.reports.readiness import Copies, Oplog, Stores, Versions
 
-if TYPE_CHECKING:
-    from drx.schedule.jobs import Job
-
 Read = TypeVar("Read")
 PATIENCE_SECONDS = 10.0
-"""How long a store or a server may take: whoever asks now wants an answer now."""
-_LOOKED_AT = 50
-"""How many of the newest records of a job are opened."""
+"""How long stores and servers may take, all together: whoever asks now wants an answer now."""
 
 
 def aside(read: Callable[[], Read], failed: Callable[[str], Read]) -> Callable[[], Read]:
@@ -33,11 +27,12 @@ def aside(read: Callable[[], Read], failed: Callable[[str], Read]) -> Callable[[
         except DrxError as error:
             answers.put(failed(error.message))
 
+    until = time.monotonic() + PATIENCE_SECONDS
     threading.Thread(target=work, daemon=True).start()
 
     def result() -> Read:
         try:
-            return answers.get(timeout=PATIENCE_SECONDS)
+            return answers.get(timeout=max(until - time.monotonic(), 0.0))
         except Empty:
             return failed(f"no answer within {PATIENCE_SECONDS:g}s")
 
@@ -104,65 +99,3 @@ def read_versions(target: Target) -> Versions:
     assert target.uploads
     with connected(target.uploads, Masker(target.secrets()).mask) as uploads:
         return Versions(keeps_versions(uploads))
-
-
-@dataclass(frozen=True)
-class Began:
-    """The newest run of a job that left a record here."""
-
-    at: datetime
-    outcome: str
-    """`succeeded`, `failed`, `aborted`; `unfinished` where it has not ended, or was killed."""
-    succeeded_at: datetime | None = None
-    """When the newest one began that succeeded, among those that were looked at."""
-    seconds: float | None = None
-    """How long the newest one took that has ended."""
-
-
-def newest_run(records: Path, names: list[str], job: "Job") -> Began | None:
-    """Find the newest run of a job; `names` are the names of all records, newest first.
-
-    Names tell what was run and when: only the newest few of the job are opened, however many records there are.
-    """
-    subject = job.arguments[1]
-    newest: Began | None = None
-    for name in [name for name in names if name[17:-5] == subject][:_LOOKED_AT]:
-        found = _read_report(records / name / "report.json")
-        if found is None:
-            newest = newest or Began(_moment(name), "unfinished")
-            continue
-        if job.environment and found.get("environment") != job.environment:
-            continue
-        outcome, seconds = str(found.get("outcome")), _seconds(found)
-        newest = newest or Began(_moment(name), outcome, None, seconds)
-        newest = replace(newest, seconds=seconds if newest.seconds is None else newest.seconds)
-        if outcome == "succeeded":
-            return replace(newest, succeeded_at=_moment(name))
-    return newest
-
-
-def _seconds(run: dict[str, object]) -> float | None:
-    whole = run.get("whole")
-    total = whole.get("total") if isinstance(whole, dict) else None
-    return float(total) if isinstance(total, int | float) else None
-
-
-def record_names(records: Path) -> list[str]:
-    """List the names of all records, newest first."""
-    try:
-        return sorted((path.name for path in records.iterdir() if path.name[:2] == "20"), reverse=True)
-    except OSError:
-        return []
-
-
-def _read_report(path: Path) -> dict[str, object] | None:
-    """Give what a report says of its run; None where the run is not over, or its report is damaged."""
-    try:
-        run = json.loads(path.read_bytes())["run"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return run if isinstance(run, dict) else None
-
-
-def _moment(name: str) -> datetime:
-    return datetime.strptime(name[:16], "%Y-%m-%dT%H%MZ").replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
 """`drx` and `drx status`: could we recover, now? Gathers and prints; reports/readiness.py judges. Writes nothing."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from drx.reports.readiness import (
     judge_copies,
     judge_jobs,
     judge_oplog,
+    judge_records,
     judge_rpo,
     judge_scenario,
     judge_tests,
@@ -34,6 +35,7 @@ from drx.runbook.load import RUNBOOKS, Binder
 from drx.units import show_time
 
 if TYPE_CHECKING:
+    from drx.cli.job_runs import Began
     from drx.schedule.jobs import Job
 
 
@@ -83,18 +85,18 @@ def look(project: Project, environment: str | None) -> Readiness:
 
     Raises UsageError for an environment that is none.
     """
-    from drx.cli.readings import record_names
-
     settings, binder = project.config.settings, project.binder("")
     name = environment or _most_precious(project)
     if name not in settings.environments:
         raise UsageError(f"there is no environment '{name}'", f"Name one of {', '.join(settings.environments)}")
     now, jobs = datetime.now(UTC), _jobs(project)
     asked = _ask(project, name, binder, [job for job in jobs if job.environment in ("", name)], now)
-    names = record_names(project.records) if jobs else []
-    due = tuple(_due(project, names, job, now) for job in jobs)
+    ran = _ran(project, jobs, now)
     proven = [judge_scenario(each, now) for each in _scenarios(project, binder)]
-    lines = [*asked(), *judge_jobs(due)]
+    lines = [*asked()]
+    began, problem = ran()
+    due = tuple(_due(job, newest, now) for job, newest in zip(jobs, began, strict=True))
+    lines += [*judge_jobs(due), *judge_records(problem)]
     objectives = [line for line in lines if isinstance(line, Objective)]
     others = [line for line in lines if not isinstance(line, Objective)]
     return Readiness(settings.service, name, now, (*objectives, *proven, *others), due)
@@ -173,11 +175,27 @@ def _jobs(project: Project) -> "tuple[Job, ...]":
     return read_jobs(project) if project.config.settings.schedules else ()
 
 
-def _due(project: Project, names: list[str], job: "Job", now: datetime) -> Due:
-    from drx.cli.readings import newest_run
+def _ran(project: Project, jobs: "Sequence[Job]", now: datetime) -> "Callable[[], tuple[Sequence[Began | None], str]]":
+    """Look for the newest runs of jobs, beside everything else; gives why other hosts' could not be seen, too."""
+    from drx.cli.job_runs import Records
+    from drx.cli.project import shelf_of
+    from drx.cli.readings import aside
+
+    here = Records(project.records).newest(jobs, now)
+    try:
+        shelf = shelf_of(project.config) if jobs else None
+    except DrxError as error:
+        problem = _unreadable(error).problem
+        return lambda: (here, problem)
+    if shelf is None:
+        return lambda: (here, "")
+    everywhere = Records(project.records, shelf)
+    return aside(lambda: (everywhere.newest(jobs, now), ""), lambda problem: (here, problem))
+
+
+def _due(job: "Job", began: "Began | None", now: datetime) -> Due:
     from drx.schedule.cron import last_before, moments
 
-    began = newest_run(project.records, names, job)
     return Due(
         " ".join(job.arguments[:2]),
         next(moments(job.cron, job.timezone, now), None),
@@ -187,6 +205,7 @@ def _due(project: Project, names: list[str], job: "Job", now: datetime) -> Due:
         began.succeeded_at if began else None,
         began.seconds if began else None,
         job.environment,
+        began.run if began else "",
     )
 
 

@@ -100,7 +100,7 @@ class Oplog:
 
 @dataclass(frozen=True)
 class Due:
-    """A scheduled job: when it comes next, when it was due last, and when it began last by the records here.
+    """A scheduled job: when it comes next, when it was due last, and when it began last by the records that are seen.
 
     What was due less than GRACE ago may still begin, and is not asked for.
     """
@@ -114,10 +114,12 @@ class Due:
     last_seconds: float | None = None
     """How long the newest run took that has ended."""
     environment: str = ""
+    last_run: str = ""
+    """The id of the newest run."""
 
     @property
     def missed(self) -> bool:
-        """Whether it should have run here and has not. Without any record here it runs elsewhere, or never did."""
+        """Whether it should have run and has not. Without any record it runs where nobody sees, or never did."""
         if self.last_began is None or self.last_due is None:
             return False
         return self.last_began < self.last_due - _INACCURATE
@@ -261,9 +263,9 @@ _ENDED = {"failed": "failed", "aborted": "was aborted"}
 
 
 def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
-    """Name what comes next, and what should have run here and has not.
+    """Name what comes next, and what should have run and has not.
 
-    A job without any record here runs elsewhere, or never did: the stores' own figures tell the difference.
+    A job without any record runs where nobody sees, or never did: the stores' own figures tell the difference.
     """
     coming = sorted((job.coming, job.command) for job in jobs if job.coming)
     if coming:
@@ -277,5 +279,11 @@ def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
             yield Line("missed", found, Level.WARNING, remedy, job=job.command)
         elif job.last_outcome in ("failed", "aborted"):
             found = f"{job.command} began {job.last_began:%Y-%m-%d %H:%M} and {_ENDED[job.last_outcome]}"
-            remedy = "Read the report of that run, in drills/records"
-            yield Line("failed", found, Level.WARNING, remedy, job=job.command)
+            yield Line("failed", found, Level.WARNING, f"Look at that run: drx show {job.last_run}", job=job.command)
+
+
+def judge_records(problem: str) -> Iterator[Line]:
+    """Say that runs of other hosts could not be seen: a job that runs there may be missed, and nobody knows."""
+    if problem:
+        found = f"those of other hosts are not seen: {problem}"
+        yield Line("records", found, Level.UNKNOWN, "Mend that, or see what runs there by its dead man's switch")

@@ -10,16 +10,17 @@ from drx.runner.naming import named_run
 from drx.runner.record import REPORTS
 
 
-def newest_runs(shelf: Shelf, limit: int) -> tuple[str, ...]:
-    """Give the ids of the runs in a bucket, newest first."""
+def newest_runs(shelf: Shelf, limit: int | None = None, *, beginning: str = "") -> tuple[str, ...]:
+    """Give the ids of the runs in a bucket, newest first; of all that begin like that, as many as `limit` says."""
     prefix = shelf.run_key()
-    names = (entry.key.removeprefix(prefix).removesuffix(".json") for entry in shelf.store.list(prefix))
+    found = shelf.store.list(prefix + beginning)
+    names = (entry.key.removeprefix(prefix).removesuffix(".json") for entry in found)
     return tuple(sorted(names, reverse=True)[:limit])
 
 
 def find_run(shelf: Shelf, name: str) -> str:
     """Give the id of the run that is meant; raises UsageError as `named_run` does."""
-    return named_run(newest_runs(shelf, 1_000_000), name, shelf.store.describe())
+    return named_run(newest_runs(shelf), name, shelf.store.describe())
 
 
 class Fetching:

@@ -103,12 +103,13 @@ def test_jobs_that_were_missed_or_failed() -> None:
         Due("run in-time", tomorrow, ago(hours=1), ago(hours=1)),
         Due("run a-minute-early", tomorrow, ago(hours=1), ago(minutes=61)),
         Due("run missed", tomorrow, ago(hours=1), ago(hours=25)),
-        Due("run failed", tomorrow, ago(hours=2), ago(hours=2), "failed"),
+        Due("run failed", tomorrow, ago(hours=2), ago(hours=2), "failed", last_run="r-7f3a"),
         Due("run elsewhere", NOW + HOUR, ago(hours=1), None),
     ]
     lines = list(judge_jobs(due))
     assert lines[0].found.startswith("run elsewhere 2026-11-26 13:00 · ")
     assert [(line.subject, line.found.split()[1]) for line in lines[1:]] == [("missed", "missed"), ("failed", "failed")]
+    assert lines[2].remedy == "Look at that run: drx show r-7f3a"
 
 
 @pytest.mark.parametrize(
