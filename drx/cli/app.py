@@ -1,11 +1,14 @@
 """The `drx` command: registers every command, and turns errors into exit codes. Decides nothing else."""
 
+import errno
 import gc
+import io
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -46,7 +49,11 @@ def make_app() -> typer.Typer:
 def main() -> None:
     """Run the command line and exit with the code that design.md's table gives."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it reads the metadata of every package to find none
-    if sys.stdin and sys.stdin.isatty():
+    _prepare_streams()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup, for one, has it ignored
+            signal.signal(number, _leave)
+    if sys.stdin.isatty():
         signal.signal(signal.SIGINT, signal.default_int_handler)  # some shells start what they start with it ignored
     if sys.argv[1:2] in ([], [STATUS]):
         gc.disable()  # it is over in a second, of which looking for garbage would be a tenth
@@ -54,6 +61,23 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is done is done: a late Ctrl-C must not change the code
     gc.freeze()  # the process ends: looking through all it holds once more would be a fifth of a short command
     sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    """Let signs have stand-ins, and open what was closed: a journal would get its number, and be printed into."""
+    from drx.ui.signs import STAND_IN
+
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=STAND_IN)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End as whoever asked for it expects, but not before the terminal is as it was found."""
+    raise SystemExit(128 + number)
 
 
 def run(arguments: list[str]) -> int:
@@ -73,8 +97,20 @@ def run(arguments: list[str]) -> int:
         sys.stdout = None  # whoever read it has gone; nothing is left to flush
         return ExitCode.OK
     except Exception as error:
-        code = _bug(error)
+        code = _say(_no_room(error)) if _is_full(error) else _bug(error)
     return STATUS_UNKNOWN if arguments[0] == STATUS else code
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _no_room(error: Exception) -> UsageError:
+    """Say where nothing more could be written; what was to be shown could not be, where no file is named."""
+    named = getattr(error, "filename", None)
+    if named is None:
+        sys.stdout = None  # what is left in it would be tried once more, and be a second error
+    return UsageError(f"no room is left on the disk of {named or 'what drx writes to'}", "Make room, then run it again")
 
 
 def _in_a_project() -> bool:

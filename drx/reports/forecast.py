@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import quantiles
 
-from drx.engine.plan import Group, Phase, Plan, PlannedStep, walk
+from drx.engine.plan import Group, Human, Phase, Plan, PlannedStep, walk
 from drx.engine.visit import BROKEN, Status
 from drx.reports.shapes import RunFacts, StepTiming
 from drx.runbook.expressions import ExpressionError, evaluate
@@ -29,6 +29,8 @@ class Forecast:
     """How many earlier runs it rests on."""
     planned: bool
     """It rests on what the runbook expects, where no earlier run came to a step."""
+    people: timedelta
+    """How much of `likely` somebody is asked in, rather than drx at work."""
 
     @property
     def basis(self) -> str:
@@ -47,6 +49,7 @@ class _Rest:
     late: timedelta = timedelta()
     runs: int = 0
     planned: bool = False
+    people: timedelta = timedelta()
     recovers: bool = False
     """It ends with the step that recovers."""
 
@@ -65,7 +68,7 @@ def forecast(plan: Plan, facts: RunFacts, now: datetime, earlier: Earlier) -> Fo
     """Add up what the steps up to the recovery should still take; of what goes on side by side, the longest counts."""
     newest = {step.step: step for step in facts.steps if not step.rollback}
     rest = _sequence(plan.main, _Now(plan, newest, now, earlier))
-    return Forecast(rest.likely, rest.late, rest.runs, rest.planned)
+    return Forecast(rest.likely, rest.late, rest.runs, rest.planned, rest.people)
 
 
 def _sequence(steps: Sequence[PlannedStep], now: _Now) -> _Rest:
@@ -76,7 +79,7 @@ def _sequence(steps: Sequence[PlannedStep], now: _Now) -> _Rest:
         rest = _group(step, step.work, now) if isinstance(step.work, Group) else _single(step, now)
         total = _Rest(
             total.likely + rest.likely, total.late + rest.late, max(total.runs, rest.runs),
-            total.planned or rest.planned, rest.recovers or step.recovered,
+            total.planned or rest.planned, total.people + rest.people, rest.recovers or step.recovered,
         )  # fmt: skip
         if total.recovers:
             break
@@ -93,9 +96,10 @@ def _group(step: PlannedStep, group: Group, now: _Now) -> _Rest:
         return _Rest()
     branches = [_sequence(inner, now) for inner in group.branches.values()]
     counted = [branch for branch in branches if branch.recovers] or branches
+    longest = max(counted, key=lambda branch: branch.likely)
     return _Rest(
-        max(branch.likely for branch in counted), max(branch.late for branch in counted),
-        max(branch.runs for branch in counted), any(branch.planned for branch in counted),
+        longest.likely, max(branch.late for branch in counted),
+        max(branch.runs for branch in counted), any(branch.planned for branch in counted), longest.people,
         any(branch.recovers for branch in counted),
     )  # fmt: skip
 
@@ -109,7 +113,9 @@ def _single(step: PlannedStep, now: _Now) -> _Rest:
     gone = now.at - found.started if found and found.status in BUSY else timedelta()
     half, most = _spread(times) if times else (step.expect or timedelta(),) * 2
     planned = not times and bool(step.expect)
-    return _Rest(max(half - gone, timedelta()), max(most - gone, timedelta()), len(times), planned)
+    likely = max(half - gone, timedelta())
+    people = likely if isinstance(step.work, Human) else timedelta()
+    return _Rest(likely, max(most - gone, timedelta()), len(times), planned, people)
 
 
 def _is_open(step: StepTiming) -> bool:

@@ -48,7 +48,7 @@ def overview(
     for number, step in enumerate(steps, start=1):
         yield Line("", title_of(step), f"  {number:>2} {step.id:<16} ", f"   ({_figures(step)})", is_title=True)
     yield from _headed("where", _where(target, guard) if plan.mode is not Mode.TABLETOP else ["nothing is touched"])
-    yield from _headed("how long", [_how_long(plan, steps, facts, earlier, now)])
+    yield from _headed("how long", [_how_long(plan, facts, earlier, now)])
     yield from _headed("to stop", ["Ctrl-C asks what to do; `drx resume` goes on from wherever it was left"])
 
 
@@ -101,13 +101,10 @@ def _trust(kind: Kind, target: Target, guard: Guard) -> str:
     return " (trusted)" if guard.knows(kind) else f" (not trusted yet: `drx trust {target.name}`)"
 
 
-def _how_long(plan: Plan, steps: list[PlannedStep], facts: RunFacts, earlier: Earlier, now: datetime) -> str:
+def _how_long(plan: Plan, facts: RunFacts, earlier: Earlier, now: datetime) -> str:
     found = forecast(plan, facts, now, earlier)
-    last = next((index for index, step in enumerate(steps) if step.recovered), len(steps))
-    asking = (step for step in steps[:last] if isinstance(step.work, Human) and not step.when)
-    people = sum((step.expect or timedelta() for step in asking), timedelta())
     late = f", at most {show_target(_whole(found.late))} in nine of ten" if found.late > found.likely else ""
-    waiting = f", {show_target(people)} of it for people" if people else ""
+    waiting = f", {show_target(_whole(found.people))} of it for people" if found.people else ""
     target = facts.rto.target
     rto = f"; the RTO is {show_target(target)}" if target is not None else ""
     return f"about {show_target(_whole(found.likely))}{waiting} ({found.basis}){late}{rto}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from drx.ui.anchor import Anchor
 from drx.ui.cells import cells, cropped
+from drx.ui.signs import encodable
 
 _REDRAW_SECONDS = 0.5
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -93,7 +94,6 @@ class Foot:
 
 def _write(text: str) -> None:
     """Write to the terminal; one that has gone never stops a recovery."""
-    encoding = sys.stdout.encoding or "ascii"
     with suppress(OSError, ValueError):
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stdout.write(encodable(text, sys.stdout.encoding))
         sys.stdout.flush()

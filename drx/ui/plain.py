@@ -13,6 +13,7 @@ from drx.engine.plan import Plan
 from drx.reports.text import visible
 from drx.ui.lines import DONE, FAILED, PLAIN_MARKS, RUNNING, Line, Wording, fit
 from drx.ui.port import Send
+from drx.ui.signs import encodable
 
 _PROGRESS_SECONDS = 10.0
 _COLOURS = {DONE: "32", FAILED: "31", RUNNING: "36"}
@@ -96,9 +97,8 @@ class PlainUi:
         if self._gone:
             return
         stream = self._stream or sys.stdout
-        encoding = _encoding(stream)
         try:
-            stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+            stream.write(encodable(text, _encoding(stream)) + "\n")
             stream.flush()
         except (OSError, ValueError):
             self._gone = True

@@ -11,6 +11,7 @@ from drx.reports.text import visible
 from drx.ui.anchor import Anchor
 from drx.ui.cells import cut, extra_rows, lines_of
 from drx.ui.keyboard import echoed, forget_typed
+from drx.ui.signs import encodable
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application
@@ -56,12 +57,13 @@ class RichPrompts:
         import questionary
 
         room = shutil.get_terminal_size().columns - _POINTER_WIDTH
-        choices = [questionary.Choice(cut(label, room), value=index) for index, label in enumerate(labels)]
+        choices = [questionary.Choice(_shown(cut(label, room)), value=index) for index, label in enumerate(labels)]
         # Letters move nothing: a line pasted into the wrong window must not choose.
         question = questionary.select(
             _hanging(f"{text} {_HINT}", room),
             choices,
             qmark="?",
+            pointer=_shown("»"),
             instruction=" ",
             use_jk_keys=False,
             use_emacs_keys=False,
@@ -108,7 +110,7 @@ class RichPrompts:
 
         if not self._foot():
             return
-        lines = FormattedTextControl(lambda: "\n".join(visible(line) for line in self._foot()))
+        lines = FormattedTextControl(lambda: _shown("\n".join(visible(line) for line in self._foot())))
         asked = application.layout
         foot = Window(lines, dont_extend_height=True, wrap_lines=False, style="class:foot")
         application.layout = Layout(HSplit([asked.container, foot]), focused_element=asked.current_window)
@@ -235,7 +237,11 @@ def _stay_whole(application: "Application[object]") -> None:
 
 def _hanging(text: str, room: int) -> str:
     """Indent what comes after the first line, so that the mark before it stands out."""
-    return _wrapped(text, room).replace("\n", "\n  ")
+    return _shown(_wrapped(text, room).replace("\n", "\n  "))
+
+
+def _shown(text: str) -> str:
+    return encodable(text, sys.stdout.encoding)
 
 
 def _wrapped(text: str, room: int) -> str:

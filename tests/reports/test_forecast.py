@@ -100,3 +100,22 @@ def test_a_branch_that_recovers_is_not_waited_for_by_the_others() -> None:
         ]
     )
     assert likely(plan) == 5
+
+
+def test_people_are_counted_on_the_longest_branch_alone() -> None:
+    side_by_side = {
+        "id": "both",
+        "parallel": {
+            "phone": [{"id": "call", "confirm": "Call", "expect": "10m"}],
+            "write": [
+                {"id": "mail", "confirm": "Write", "expect": "6m"},
+                {"id": "send", "action": "do-once", "expect": "5m"},
+            ],
+        },
+    }
+    look = {"id": "look", "confirm": "Look", "expect": "2m", "recovered": True}
+    late = {"id": "late", "confirm": "Tidy up", "expect": "1h"}
+    plan = compile_steps([side_by_side, look, late])
+    facts = gather(plan, [event(STARTED), event(ClockStarted(AT, "run"))], "")
+    assert forecast(plan, facts, AT, {}).people == timedelta(minutes=6 + 2)
+    assert forecast(plan, facts, AT, {"mail": [60.0]}).people == timedelta(minutes=10 + 2)
