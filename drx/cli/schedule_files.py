@@ -11,6 +11,7 @@ from drx.cli.project import Project, load_project
 from drx.cli.schedule_jobs import read_jobs
 from drx.errors import ExitCode, StaleError, UsageError
 from drx.files import write_atomically
+from drx.notify.destinations import may_need_apprise
 from drx.schedule.block import with_block
 from drx.schedule.files import FORMS, Place
 from drx.schedule.jobs import Job
@@ -53,16 +54,16 @@ def schedule_files(
         raise UsageError("--write and --check exclude each other", "Use one of them")
     project = load_project()
     notify = project.config.settings.notify
+    jobs = read_jobs(project)
     place = Place(
         project.config.settings.service,
         directory or str(project.root.resolve()),
         program or str(Path(sys.argv[0]).resolve()),
-        _install(project),
+        _install(project, jobs),
         image,
         user,
         tells=bool(notify.on_failure or notify.channels),
     )
-    jobs = read_jobs(project)
     if form in PASSING:
         _require_records(project, jobs, PASSING[form])
     files = FORMS[form](jobs, place)
@@ -87,14 +88,22 @@ def _require_records(project: Project, jobs: Sequence[Job], place: str) -> None:
         raise InvalidDocument([project.config.document.problem(("schedules",), message, remedy)])
 
 
-def _install(project: Project) -> str:
-    """A checkout of drx installs itself; any other project installs what is released."""
+def _install(project: Project, jobs: Sequence[Job]) -> str:
+    """Say how a runner installs drx, with no more than the jobs need.
+
+    A checkout of drx installs itself; any other project installs what is released.
+    """
+    settings = project.config.settings
+    sandboxes = {name for name, found in settings.environments.items() if found.sandbox}
+    needed = {"notify": may_need_apprise(settings.notify), "sandbox": any(job.environment in sandboxes for job in jobs)}
+    extras = ",".join(name for name, is_needed in needed.items() if is_needed)
     try:
         made = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         made = {}
     own = made.get("project", {}).get("name") == "drx"
-    return "pipx install '.[sandbox]'" if own else "pipx install 'drx[sandbox]'"
+    name = "." if own else "drx"
+    return f"pipx install '{name}[{extras}]'" if extras else f"pipx install {name}"
 
 
 def _print(files: Mapping[str, str]) -> None:

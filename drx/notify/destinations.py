@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from drx.config import Config
 from drx.config.load import ValuePath
-from drx.config.model import About
+from drx.config.model import About, Notify
 from drx.config.resolve import resolve_text
 from drx.reports.notices import Notice
 from drx.secrets import Secret
@@ -50,6 +50,12 @@ def destinations(config: Config, notice: Notice, environ: Mapping[str, str]) -> 
 def every_channel(config: Config, environ: Mapping[str, str]) -> list[Destination]:
     """List every channel and web hook; no dead man's switch, which would take a test for a sign of life."""
     return [_found(config, path, environ) for path, _, _ in _channels(config)]
+
+
+def may_need_apprise(notify: Notify) -> bool:
+    """Whether an address is one of Apprise's, or a reference, which may turn out to be one."""
+    addresses = (*notify.on_failure, *(channel.url for channel in notify.channels))
+    return not all(address.startswith(("http://", "https://")) for address in addresses)
 
 
 def _channels(config: Config) -> Iterator[tuple[ValuePath, tuple[About, ...], tuple[str, ...]]]:

@@ -1,5 +1,9 @@
 """`drx run`, `drx drill`, `drx resume`: what is refused before anything starts, and in which order."""
 
+import os
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -130,6 +134,38 @@ def test_a_run_holds_its_sandbox_and_lets_others_in(project: Path, capsys: Captu
         assert app.run(["run", "outer", "--env", "sandbox", "--unattended"]) == ExitCode.LOCKED
     with hold(sandbox, alone=False), hold(sandbox, alone=False), pytest.raises(LockedError), hold(sandbox, alone=True):
         pass
+
+
+def test_two_schedulers_at_once_give_one_run(project: Path) -> None:
+    """Three processes, as cron starts them: one runs, the others say who does and end; it is held until they have."""
+    (project / "hold").write_text("echo ran >> tally\nuntil [ -e go ]; do sleep 0.05; done\n")
+    write(project, "held", "{id: a, action: shell.run, with: {command: [sh, hold]}, expect: 1s}")
+    begin = "from drx.cli.app import main; main()"
+    command = [sys.executable, "-c", begin, "run", "held", "--env", "lab", "--unattended"]
+    environ = {"PATH": os.environ["PATH"], "HOME": str(project), "SHELL": "/bin/sh"}
+    runs = [
+        subprocess.Popen(
+            command, cwd=project, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    try:
+        until = time.monotonic() + 90
+        while sum(each.poll() is not None for each in runs) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+        (project / "go").touch()
+        said = [each.communicate(timeout=90)[0] for each in runs]
+    finally:
+        for each in runs:
+            each.kill()
+    codes = [each.returncode for each in runs]
+    assert sorted(codes) == [ExitCode.OK, ExitCode.LOCKED, ExitCode.LOCKED], said
+    winner = runs[codes.index(ExitCode.OK)]
+    refused = [text for code, text in zip(codes, said, strict=True) if code == ExitCode.LOCKED]
+    assert all("held in lab is being run by" in text and f"process {winner.pid}," in text for text in refused)
+    assert (project / "tally").read_text() == "ran\n"
+    assert len(records(project)) == 1
 
 
 APPROVED = Answered("a", 1, QuestionKind.STEP, Choice.APPROVE)

@@ -81,6 +81,29 @@ def test_where_disks_do_not_last_records_have_to_go_elsewhere(form: list[str], p
     assert run(["schedule", *form]) == ExitCode.OK, "runs in a sandbox are not copied"
 
 
+@pytest.mark.parametrize(
+    ("more", "installed"),
+    [
+        ("", "pipx install drx"),
+        ('notify: {on_failure: ["${HOOK}"]}', "pipx install 'drx[notify]'"),
+        ('notify: {on_failure: ["https://example.org/hook"]}', "pipx install drx"),
+        (
+            'notify: {channels: [{url: "https://example.org/hook"}, {url: "ntfy://topic"}]}',
+            "pipx install 'drx[notify]'",
+        ),
+    ],
+)
+def test_a_runner_installs_what_the_jobs_need(more: str, installed: str, project: Path, capsys: Capture) -> None:
+    (project / "drx.yaml").write_text(CONFIG + RECORDS + more + "\n")
+    assert run(["schedule", "github"]) == ExitCode.OK
+    assert f'- run: "{installed}"\n' in capsys.readouterr().out
+    practice = (CONFIG + more).replace("environments: {", "environments: {lab: {sandbox: true}, ")
+    (project / "drx.yaml").write_text(practice.replace("environment: production", "environment: lab"))
+    assert run(["schedule", "github"]) == ExitCode.OK
+    extras = "[notify,sandbox]" if "notify" in installed else "[sandbox]"
+    assert f"- run: \"pipx install 'drx{extras}'\"\n" in capsys.readouterr().out
+
+
 def test_a_run_in_a_place_that_does_not_last_is_given_its_own_limits(project: Path, capsys: Capture) -> None:
     path = project / "runbooks" / "slices.yaml"
     path.write_text(path.read_text() + "timeout: 7h\ngrace: 5m\n")
