@@ -10,6 +10,10 @@ from drx.backup.manifest import PLAIN
 
 _UINT64_BYTES = 8
 _TIMESTAMP = 0x11
+# How servers begin an entry: op of one letter, then ns, ui, o and o2, each where there is one.
+OP, NS, NS_AT = b"\x02op\0\x02\0\0\0", b"\x02ns\0", 14
+UI, UI_BYTES, OBJECT = b"\x05ui\0\x10\0\0\0\x04", 25, b"\x03o\0"
+_O2, _TS = b"\x03o2\0", b"\x11ts\0"
 
 
 @dataclass(slots=True)
@@ -82,6 +86,9 @@ def parse(raw: bytes) -> Entry:
 
 def position_in(raw: bytes) -> int:
     """Read only the position of an entry: as `elements` would, without what that takes for every field."""
+    found = _usual_position(raw)
+    if found is not None:
+        return found
     position, last = 4, len(raw) - 1
     while position < last:
         kind = raw[position]
@@ -92,6 +99,30 @@ def position_in(raw: bytes) -> int:
             break
         position = value_end(raw, kind, name_end + 1)
     raise DamagedDocument("an oplog entry has no field ts")
+
+
+def _usual_position(raw: bytes) -> int | None:
+    """Read the position of an entry whose fields come as servers write them: op, ns, ui, o, o2, ts; None for others."""
+    if not (raw.startswith(OP, 4) and raw.startswith(NS, NS_AT)):
+        return None
+    return position_after(raw, NS_AT + 8 + _length(raw, NS_AT + 4))
+
+
+def position_after(raw: bytes, at: int) -> int | None:
+    """Read the position of an entry whose ns ends at `at`, and whose fields go on as servers write them."""
+    if raw.startswith(UI, at):
+        at += UI_BYTES
+    if raw.startswith(OBJECT, at):
+        at += 3 + _length(raw, at + 3)
+        if raw.startswith(_O2, at):
+            at += 4 + _length(raw, at + 4)
+    if raw.startswith(_TS, at) and at + 4 + _UINT64_BYTES < len(raw):
+        return int.from_bytes(raw[at + 4 : at + 4 + _UINT64_BYTES], "little")
+    return None
+
+
+def _length(raw: bytes, at: int) -> int:
+    return int.from_bytes(raw[at : at + 4], "little")
 
 
 def first_field(document: bytes) -> str:

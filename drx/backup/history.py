@@ -8,7 +8,23 @@ from bson import Timestamp
 
 from drx.backup.changed_field import changed_field
 from drx.backup.commands import logical_name
-from drx.backup.entry import Entry, decoded, first_field, parse, position_in, position_of, text_in, timestamp_of
+from drx.backup.entry import (
+    NS,
+    NS_AT,
+    OBJECT,
+    OP,
+    UI,
+    UI_BYTES,
+    Entry,
+    decoded,
+    first_field,
+    parse,
+    position_after,
+    position_in,
+    position_of,
+    text_in,
+    timestamp_of,
+)
 from drx.backup.transactions import committed
 from drx.errors import StepError
 
@@ -16,8 +32,6 @@ KINDS = ("drop", "dropDatabase", "rename", "mass_delete", "mass_update")
 
 _COMMANDS = {"drop": "drop", "dropDatabase": "dropDatabase", "renameCollection": "rename"}
 _RUNS = {"d": "mass_delete", "u": "mass_update"}
-_OP, _NS, _NS_AT = b"\x02op\0\x02\0\0\0", b"\x02ns\0", 14  # how servers begin an entry: op of one letter, then ns
-_UI, _UI_BYTES, _O = b"\x05ui\0\x10\0\0\0\x04", 25, b"\x03o\0"
 _PAUSE_SECONDS = 5
 _BUSY_SHARE = 60
 _MOST_FIELDS = 200
@@ -176,16 +190,23 @@ class _Finder:
 
         Most entries are such, and need not be taken apart. They stand alone: those of a transaction are in a command.
         """
+        known: dict[bytes, _Traffic | None] = {}  # by what stands there
         for raw in entries:
-            if raw.startswith(_OP, 4) and raw.startswith(_NS, _NS_AT):
-                op = raw[_NS_AT - 2 : _NS_AT - 1]
+            if raw.startswith(OP, 4) and raw.startswith(NS, NS_AT):
+                op = raw[NS_AT - 2 : NS_AT - 1]
                 if op in (b"u", b"d"):
-                    length = int.from_bytes(raw[_NS_AT + 4 : _NS_AT + 8], "little")
-                    namespace = text_in(raw, _NS_AT + 8, _NS_AT + 7 + length)
-                    update = _update_at(raw, _NS_AT + 8 + length) if op == b"u" else 0
+                    length = int.from_bytes(raw[NS_AT + 4 : NS_AT + 8], "little")
+                    end = NS_AT + 8 + length
+                    update = _update_at(raw, end) if op == b"u" else 0
                     if update is not None:
-                        field = changed_field(raw, update) if update else ""
-                        self._count(op.decode(), namespace, position_in(raw), field)
+                        head = raw[NS_AT - 2 : end]
+                        if head not in known:
+                            known[head] = self._traffic_of(op.decode(), text_in(raw, NS_AT + 8, end - 1))
+                        found = known[head]
+                        if found:
+                            position = position_after(raw, end) or position_in(raw)
+                            if position >= self._since:
+                                found.add(position, changed_field(raw, update) if update else "")
                         continue
                 elif op in (b"i", b"n"):
                     continue
@@ -208,23 +229,24 @@ class _Finder:
         return self._events
 
     def _count(self, op: str, namespace: str, position: int, field: str) -> None:
-        if position < self._since:
-            return
+        found = self._traffic_of(op, namespace)
+        if found and position >= self._since:
+            found.add(position, field)
+
+    def _traffic_of(self, op: str, namespace: str) -> _Traffic | None:
         if (op, namespace) not in self._traffic:
             database, _, collection = namespace.partition(".")
             name = f"{database}.{logical_name(collection)}"
             ours = database == self._database
             self._traffic[op, namespace] = _Traffic(_RUNS[op], name, self._mass) if ours else None
-        found = self._traffic[op, namespace]
-        if found:
-            found.add(position, field)
+        return self._traffic[op, namespace]
 
 
 def _update_at(raw: bytes, position: int) -> int | None:
     """Where the update of an entry begins, the collection's UUID before it; None where something else stands there."""
-    if raw.startswith(_UI, position):
-        position += _UI_BYTES
-    return position + len(_O) if raw.startswith(_O, position) else None
+    if raw.startswith(UI, position):
+        position += UI_BYTES
+    return position + len(OBJECT) if raw.startswith(OBJECT, position) else None
 
 
 def _described(entry: Entry) -> tuple[str, int | None]:

@@ -204,14 +204,18 @@ def _chain_entries(store: Store, service: str, chain: Chain, limit: int) -> Iter
     ends = [end + 1 for end in ends]
     limits = [min(end, nxt, limit) for end, nxt in zip(ends, [*starts, limit], strict=True)]
     own = _differential_entries(store, chain.differential) if chain.differential else _own_entries(store, first)
-    yield from _between(own, 0, limits[0])
+    yield from _between(own, 0, limits[0], in_order=chain.differential is None)
     for piece, start, stop in zip(chain.slices, starts, limits[1:], strict=True):
         if start < limit:
-            yield from _between(slice_entries(store, service, piece), start, stop)
+            yield from _between(slice_entries(store, service, piece), start, stop, in_order=True)
 
 
-def _between(entries: Iterator[Sequence[bytes]], start: int, stop: int) -> Iterator[bytes]:
+def _between(entries: Iterator[Sequence[bytes]], start: int, stop: int, *, in_order: bool) -> Iterator[bytes]:
+    """Choose what lies between two positions; of entries as a server wrote them, the ends tell of what is between."""
     for documents in entries:
+        if in_order and documents and start <= position_in(documents[0]) and position_in(documents[-1]) < stop:
+            yield from documents
+            continue
         for raw in documents:
             if start <= position_in(raw) < stop:
                 yield raw
