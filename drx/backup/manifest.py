@@ -5,9 +5,9 @@ Like a line of the journal, a manifest proves itself: its last field is the SHA-
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 from bson import Timestamp
@@ -16,6 +16,7 @@ from bson.json_util import JSONMode, JSONOptions, dumps, loads
 from pydantic import AwareDatetime, ConfigDict, PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 
 from drx.backup.digest import Digest
+from drx.backup.seal import sealed, unsealed
 from drx.errors import DamagedError
 
 CANONICAL = JSONOptions(
@@ -90,6 +91,7 @@ Document = Annotated[Mapping[str, object], PlainValidator(_read_bson), PlainSeri
 Uuid = Annotated[bytes, PlainValidator(_read_uuid), PlainSerializer(bytes.hex)]
 Raw = Annotated[bytes, PlainValidator(_read_hex), PlainSerializer(bytes.hex)]
 
+FORMAT = 1
 STRICT = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
@@ -253,9 +255,11 @@ def from_json(kind: type[_M], data: bytes, name: str) -> _M:
 
     Raises DamagedError when a single byte is not as it was written, or with every problem found.
     """
+    text = unsealed(data, name)
     try:
-        manifest: _M = _adapter(cast(Any, kind)).validate_json(unsealed(data, name))
+        manifest: _M = _adapter(cast(Any, kind)).validate_json(text)
     except ValidationError as error:
+        _refuse_newer(text, name)
         found = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']) or 'text'}: {problem['msg']}"
             for problem in error.errors(include_url=False)
@@ -264,22 +268,14 @@ def from_json(kind: type[_M], data: bytes, name: str) -> _M:
     return manifest
 
 
-def sealed(text: bytes) -> bytes:
-    """Add a last field to an object of JSON that proves everything before it."""
-    body = text.removesuffix(b"}").rstrip()
-    return body + _seal(body)
-
-
-def _seal(body: bytes) -> bytes:
-    return f',\n "sha256": "{sha256(body).hexdigest()}"\n}}\n'.encode()
-
-
-def unsealed(data: bytes, name: str) -> bytes:
-    """Give the object of JSON that was sealed, proven to be as it was written.
-
-    Raises DamagedError.
-    """
-    body = data[: -len(_seal(b""))]
-    if data != body + _seal(body):
-        raise DamagedError(f"{name} is damaged: it is not as it was written", "Use another copy or another backup")
-    return body + b"}"
+def _refuse_newer(text: bytes, name: str) -> None:
+    """Say so where it is of another format: nothing of it is damaged."""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text)
+        written = found.get("format") if isinstance(found, dict) else None
+        if isinstance(written, int) and written > FORMAT:
+            by = f", by drx {found['drx_version']}" if isinstance(found.get("drx_version"), str) else ""
+            raise DamagedError(
+                f"{name} was written in format {written}{by}; this drx reads format {FORMAT}",
+                "Install that drx, or a newer one",
+            )

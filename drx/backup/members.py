@@ -17,6 +17,8 @@ from drx.backup.stores.base import Begun, Store, Upload
 from drx.errors import DamagedError
 
 MEMBER_BYTES = 4 << 20  # a member ends with the batch that brings it here
+LARGEST_MEMBER = 64 << 20
+"""More than any member holds: what inflates to more was made to fill the memory."""
 _LEVEL = 1
 _Ids = tuple[str | None, str | None]
 _GZIP = 31  # window bits that mean a gzip header
@@ -157,6 +159,10 @@ def inflate_member(store: Store, key: str, member: Member) -> bytes:
 
     Raises DamagedError that names the object when a single byte is not as it was written.
     """
+    if max(member.size_bytes, member.digest.size_bytes) > LARGEST_MEMBER:
+        raise _not_documents(
+            store, key, member, f": it would take {member.digest.size_bytes:,} bytes, and none takes {LARGEST_MEMBER:,}"
+        )
     packed = store.read(key, member.offset, member.size_bytes)
     if sha256(packed).hexdigest() != member.sha256:
         raise _differs(store, key, member)

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, ConfigDict, PlainSerializer, TypeAdapter, ValidationError
 
-from drx.backup.manifest import sealed, unsealed
+from drx.backup.seal import sealed, unsealed
 from drx.errors import DamagedError
 from drx.units import show_time
 

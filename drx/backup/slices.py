@@ -1,5 +1,6 @@
 """Archive pieces of oplog in a store, and read a base's oplog and the pieces after it as one unbroken chain."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,13 +17,13 @@ from drx.backup.documents import DamagedDocument, split
 from drx.backup.entry import position_in, position_of
 from drx.backup.lineage import may_continue
 from drx.backup.manifest import Manifest, SliceManifest, show_timestamp, to_json
-from drx.backup.members import MemberBuffer, MemberWriter, read_member
+from drx.backup.members import LARGEST_MEMBER, MemberBuffer, MemberWriter, read_member
 from drx.backup.pieces import list_oplog
 from drx.backup.stores.base import Store
 from drx.errors import DamagedError, PermanentError
 
+_CLOCKS_DIFFER_SECONDS = 600
 _GZIP = 31  # window bits that mean a gzip header
-_LARGEST_MEMBER = 64 << 20
 _InflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub takes it for an instance
 
 
@@ -50,6 +51,7 @@ def take_slice(
     """
     end = newest_position(client)
     if end <= after:
+        _refuse_future(after, f"{store.describe()}/{service}")
         return None
     try:
         return _archive(client, database, store, service, after, end, None, server, check)
@@ -57,6 +59,15 @@ def take_slice(
         oldest = oldest_position(client)
         gap = f"the oplog rolled over before the entries from {show_timestamp(after)} on were archived"
         return _archive(client, database, store, service, oldest, end, gap, server, check)
+
+
+def _refuse_future(after: Timestamp, where: str) -> None:
+    """Refuse to say that nothing was written since a moment that is still to come: until then nothing were archived."""
+    if after.time > time.time() + _CLOCKS_DIFFER_SECONDS:
+        raise PermanentError(
+            f"the backups in {where} reach up to {_clock(after)}, still to come: nothing is archived until then",
+            "Compare the clocks of this host and the database. If they are right, move away what is of that time",
+        )
 
 
 def _archive(
@@ -276,9 +287,9 @@ def _members(pieces: Iterable[bytes]) -> Iterator[bytes]:
         data = piece
         while data:
             begun = True
-            raw += inflater.decompress(data)
-            if len(raw) > _LARGEST_MEMBER:
-                raise EOFError("a gzip member does not end")
+            raw += inflater.decompress(data, LARGEST_MEMBER + 1 - len(raw))
+            if len(raw) > LARGEST_MEMBER:
+                raise EOFError(f"a gzip member holds more than {LARGEST_MEMBER:,} bytes")
             if not inflater.eof:
                 break
             yield bytes(raw)

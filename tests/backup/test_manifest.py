@@ -20,10 +20,10 @@ from drx.backup.manifest import (
     SliceManifest,
     from_json,
     parse_timestamp,
-    sealed,
     show_timestamp,
     to_json,
 )
+from drx.backup.seal import sealed
 from drx.errors import StoreError
 
 AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -73,7 +73,7 @@ def changed(**fields: Any) -> bytes:
     ("data", "says"),
     [
         (b"{\0}", "text"), (b'{"a":' + b"[" * 10**6, "text"),
-        (changed(more=1), "more"), (changed(kind="half"), "kind"), (changed(format=2), "format"),
+        (changed(more=1), "more"), (changed(kind="half"), "kind"), (changed(format=0), "format"),
         (changed(start="soon"), "start"), (changed(start=5), "start"), (changed(end="1.99999999999"), "end"),
         (changed(started_at="2026-11-21T08:00:00"), "started_at"), (changed(oplog_entries="3"), "oplog_entries"),
         (changed(collections=[{}]), "collections.0.name"), (changed(files=[1]), "files.0"),
@@ -85,6 +85,17 @@ def test_anything_else_is_an_error_that_names_the_place(data: bytes, says: str) 
     with pytest.raises(StoreError, match=r"s3://b/manifest\.json is not a manifest") as caught:
         from_json(Manifest, sealed(data), "s3://b/manifest.json")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [MANIFEST, SLICE])
+def test_a_newer_format_is_said_to_be_one(value: Any) -> None:
+    whole = {**json.loads(to_json(value)), "format": 2, "of_later": [1]}
+    del whole["sha256"]
+    with pytest.raises(StoreError) as caught:
+        from_json(type(value), sealed(json.dumps(whole).encode()), "s3://b/manifest.json")
+    by = f", by drx {value.drx_version}" if isinstance(value, Manifest) else ""
+    assert caught.value.message == f"s3://b/manifest.json was written in format 2{by}; this drx reads format 1"
+    assert "newer" in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [MANIFEST, SLICE])

@@ -18,6 +18,7 @@ from drx.backup.stores.base import Store
 from drx.backup.uploads.listing import NULL, Version
 from drx.errors import DamagedError, StoreError
 
+_PIECE_BYTES, _LONGEST_LINE = 1 << 20, 1 << 20
 _LONGEST = 200
 _FLUSH_BYTES = 256 << 10
 
@@ -107,12 +108,22 @@ def read_items(store: Store, service: str, point: Point) -> Iterator[Item]:
     try:
         for data in store.stream(name):
             checksum.update(data)
-            *lines, rest = (rest + inflate.decompress(data)).split(b"\n")
-            yield from (_ITEM.validate_json(line) for line in lines)
+            for piece in _inflated(inflate, data):
+                *lines, rest = (rest + piece).split(b"\n")
+                yield from (_ITEM.validate_json(line) for line in lines)
+                if len(rest) > _LONGEST_LINE:
+                    raise _damaged(store, name)
     except (zlib.error, ValidationError):
         raise _damaged(store, name) from None
     if checksum.hexdigest() != point.inventory_sha256:
         raise _damaged(store, name)
+
+
+def _inflated(inflate: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    """Inflate piece by piece, however much comes out of a little."""
+    while piece := inflate.decompress(data, _PIECE_BYTES):
+        yield piece
+        data = inflate.unconsumed_tail
 
 
 def check_inventory(store: Store, service: str, point: Point) -> None:
