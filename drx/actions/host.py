@@ -6,9 +6,10 @@ from urllib.parse import quote
 from pydantic import Field, model_validator
 
 from drx.actions.base import Context, Params, Result, action
-from drx.actions.hosts import open_host
+from drx.actions.hosts import open_host, provision_host
 from drx.actions.hosts.base import Host
 from drx.actions.hosts.by_hand import Commands, database_address
+from drx.actions.hosts.new_by_hand import provision_by_hand
 from drx.actions.servers import mongo_target, user_database
 from drx.config.model import Environment
 from drx.errors import StepError
@@ -51,6 +52,10 @@ class SetVariable(Within):
         return self
 
 
+class Provision(Params):
+    pass
+
+
 class Restart(Within):
     pass
 
@@ -87,6 +92,30 @@ def _deploy_by_hand(params: Deploy, environment: Environment) -> str:
 
 def _logs_by_hand(params: Logs, environment: Environment) -> str:
     return Commands(environment).logs(params.lines)
+
+
+@action(
+    "host.provision",
+    effect="write",
+    repeatable=True,
+    outputs={
+        "address": "Where the new host answers: an IP address or a name, for DNS.",
+        "made": "What was made, and was not there before.",
+        "ids": "What its provider knows it by, for drx.yaml.",
+    },
+    by_hand_in=lambda _, environment: provision_by_hand(environment),
+)
+def provision(params: Provision, context: Context) -> Result:
+    """Make a host where the environment's own is gone, from what `host.provision` in drx.yaml says. Nothing runs on it.
+
+    It only adds: what is there already by its name is used, and left as it is. Where the host got other ids or another
+    address, put them where drx.yaml takes them from, and run `drx trust`, before the next step changes the host.
+    """
+    new = provision_host(context)
+    said = f"made {', '.join(new.made)}" if new.made else "all of it is there already"
+    where = (f"the host answers at {new.address}",) if new.address else ()
+    lines = (said, *where, *(f"it is {each}" for each in new.ids))
+    return Result({"address": new.address, "made": list(new.made), "ids": list(new.ids)}, lines)
 
 
 @action("host.set_variable", effect="write", repeatable=True, targets=("host",), by_hand_in=_set_by_hand)

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from drx.config.values import Api
 from drx.fields import Model, Text
 
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""Name of a variable."""
+
 
 class LocalHost(Model):
     """The application runs on this machine, from a directory."""
@@ -15,6 +18,24 @@ class LocalHost(Model):
     """A directory on this machine."""
     directory: Text
     """Directory of the application, relative to drx.yaml."""
+    provision: tuple[Text, ...] = ()
+    """Command, and its arguments, that makes the host anew: directory, releases and variables. The last line that it
+    prints is the address that the host answers at."""
+
+
+class RailwayProvision(Model):
+    """What a service is made from that takes the place of a lost one."""
+
+    service: Text
+    """Name of the new service."""
+    repository: Text
+    """OWNER/NAME at GitHub, which Railway builds it from."""
+    branch: Text = "main"
+    """Branch that it is built from."""
+    environment: Text | None = None
+    """Name of the environment to make it in, which is made where there is none; without it, the host's own."""
+    variables: dict[Variable, Text] = Field(default_factory=dict)
+    """Variables that the application needs from its first start; secrets by reference."""
 
 
 class RailwayHost(Model):
@@ -32,6 +53,8 @@ class RailwayHost(Model):
     """Token of an account or of a workspace."""
     project_token: Text | None = None
     """Instead: token of this project and environment, which reaches nothing else."""
+    provision: RailwayProvision | None = None
+    """What a service is made from that takes the place of a lost one."""
     api: Api = "https://backboard.railway.com"
     """Address of the API."""
 
@@ -40,6 +63,17 @@ class RailwayHost(Model):
         if (self.token is None) == (self.project_token is None):
             raise ValueError("write either token or project_token")
         return self
+
+
+class SystemdProvision(Model):
+    """What an empty machine gets, so that the application can be deployed on it."""
+
+    unit_file: Text
+    """The unit's file on this machine, relative to drx.yaml; it is put into /etc/systemd/system."""
+    directory: Text = Field(pattern=r"^/")
+    """The application's directory there, which is made."""
+    variables: dict[Variable, Text] = Field(default_factory=dict)
+    """What a new `environment_file` holds; secrets by reference."""
 
 
 class SystemdHost(Model):
@@ -59,10 +93,18 @@ class SystemdHost(Model):
     """Command on that machine that prints the version in place: `[readlink, /srv/pixelcraft/current]`."""
     environment_file: Text | None = Field(default=None, pattern=r"^(/|\$\{)")
     """The unit's EnvironmentFile, where variables are set."""
+    provision: SystemdProvision | None = None
+    """What an empty machine gets, so that the application can be deployed on it."""
     sudo: bool = True
     """Run what changes something by `sudo -n`; for users who need no password for that."""
     ssh_config: Text | None = None
     """A configuration file for ssh, instead of ~/.ssh/config; relative to drx.yaml."""
+
+    @model_validator(mode="after")
+    def _variables_have_a_file(self) -> Self:
+        if self.provision and self.provision.variables and self.environment_file is None:
+            raise ValueError("provision.variables need environment_file, where they are written")
+        return self
 
 
 Host = Annotated[LocalHost | RailwayHost | SystemdHost, Field(discriminator="provider")]

@@ -8,7 +8,17 @@ from typing import TypeVar
 from drx.config.commands import SecretCommand, UnreadSecret
 from drx.config.load import Config, ValuePath, suggest_environment
 from drx.config.model import Backups, Bucket, Environment, Records, Store
-from drx.config.providers import Atlas, Dns, Github, Host, LocalHost, RailwayHost, SystemdHost
+from drx.config.providers import (
+    Atlas,
+    Dns,
+    Github,
+    Host,
+    LocalHost,
+    RailwayHost,
+    RailwayProvision,
+    SystemdHost,
+    SystemdProvision,
+)
 from drx.config.target import (
     AtlasTarget,
     BackupTarget,
@@ -19,6 +29,8 @@ from drx.config.target import (
     GithubTarget,
     HostTarget,
     MongoTarget,
+    NewService,
+    NewUnit,
     RailwayTarget,
     Retention,
     StoreTarget,
@@ -53,6 +65,8 @@ class SandboxAddresses:
     app_url: str
     health_url: str
     host_directory: Path
+    provision_host: tuple[str, ...] = ()
+    """Command that makes the application's host anew."""
     dns: DnsTarget | None = None
     """The zone that the application's name stands in, and the resolver that knows it."""
 
@@ -220,13 +234,14 @@ def _target(stated: Environment, name: str, config: Config, backups: BackupTarge
 def _host(stated: Host, directory: Path) -> HostTarget | RailwayTarget | SystemdTarget:
     match stated:
         case LocalHost():
-            return HostTarget(stated.provider, directory / stated.directory)
+            return HostTarget(stated.provider, directory / stated.directory, stated.provision or None)
         case RailwayHost():
             token = Secret(stated.project_token or stated.token or "")
             is_project_token = stated.project_token is not None
             return RailwayTarget(
-                stated.project, stated.environment, stated.service, token, is_project_token, stated.api
-            )
+                stated.project, stated.environment, stated.service, token, is_project_token, stated.api,
+                _new_service(stated.provision) if stated.provision else None,
+            )  # fmt: skip
         case SystemdHost():
             return SystemdTarget(
                 ssh=stated.ssh,
@@ -237,7 +252,21 @@ def _host(stated: Host, directory: Path) -> HostTarget | RailwayTarget | Systemd
                 environment_file=stated.environment_file,
                 sudo=stated.sudo,
                 ssh_config=directory / stated.ssh_config if stated.ssh_config else None,
+                provision=_new_unit(stated.provision, directory) if stated.provision else None,
             )
+
+
+def _new_service(stated: RailwayProvision) -> NewService:
+    variables = _variables(stated.variables)
+    return NewService(stated.service, stated.repository, stated.branch, stated.environment, variables)
+
+
+def _new_unit(stated: SystemdProvision, directory: Path) -> NewUnit:
+    return NewUnit(directory / stated.unit_file, stated.directory, _variables(stated.variables))
+
+
+def _variables(stated: Mapping[str, str]) -> tuple[tuple[str, Secret], ...]:
+    return tuple((name, Secret(value)) for name, value in stated.items())
 
 
 def _dns(stated: Dns) -> DnsTarget:
@@ -300,7 +329,7 @@ def _in_sandbox(config: Config, environment: str, sandbox: SandboxAddresses) -> 
             access_key_id=sandbox.access_key_id,
             secret_access_key=Secret(sandbox.secret_access_key),
         ),
-        host=HostTarget("local", sandbox.host_directory),
+        host=HostTarget("local", sandbox.host_directory, sandbox.provision_host or None),
         dns=sandbox.dns,
         health_url=sandbox.health_url,
         app_url=sandbox.app_url,

@@ -39,6 +39,32 @@ class HostTarget:
 
     provider: str
     directory: Path
+    provision: tuple[str, ...] | None = None
+    """Command that makes it anew."""
+
+
+Variables = tuple[tuple[str, Secret], ...]
+
+
+@dataclass(frozen=True)
+class NewService:
+    """What a service at Railway is made from that takes the place of a lost one."""
+
+    name: str
+    repository: str
+    branch: str
+    environment: str | None
+    """Name of the environment; None is the host's own."""
+    variables: Variables
+
+
+@dataclass(frozen=True)
+class NewUnit:
+    """What an empty machine gets, so that the application can be deployed on it."""
+
+    unit_file: Path
+    directory: str
+    variables: Variables
 
 
 @dataclass(frozen=True)
@@ -51,6 +77,7 @@ class RailwayTarget:
     token: Secret
     is_project_token: bool
     api: str
+    provision: NewService | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +92,7 @@ class SystemdTarget:
     environment_file: str | None
     sudo: bool
     ssh_config: Path | None
+    provision: NewUnit | None = None
 
 
 @dataclass(frozen=True)
@@ -246,6 +274,8 @@ def _shown(value: object, reveal: bool) -> object:
             return value.reveal() if reveal else HIDDEN
         case Path():
             return str(value)
+        case NewService() | NewUnit():
+            return True  # that a host can be made anew is all that a runbook has to know
         case MongoTarget() | BucketTarget() | HostTarget() | RailwayTarget() | SystemdTarget():
             return {name: part for name, part in _scope(value, reveal).items() if part is not None}
         case DnsTarget() | AtlasTarget() | GithubTarget():
@@ -267,6 +297,9 @@ def _secrets(value: object) -> Iterator[str]:
             | BucketTarget()
             | BackupTarget()
             | RailwayTarget()
+            | SystemdTarget()
+            | NewService()
+            | NewUnit()
             | AtlasTarget()
             | GithubTarget()
         ):

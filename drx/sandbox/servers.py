@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -56,10 +56,11 @@ class MemberStatus:
     condition: Literal["running", "not answering", "dead"]
 
 
-def up(directory: Path, *, point_name: bool = True) -> SandboxState:
+def up(directory: Path, only: Collection[str] | None = None, *, point_name: bool = True) -> SandboxState:
     """Start every server that does not run, side by side, and wait until all of them answer.
 
     A second call changes nothing; a member that died is started again on its data and, if it is free, on its port.
+    With `only`, members that are not among these names stay as they are, dead or alive.
     Without `point_name`, the application's name goes on leading where it led.
     Raises UsageError where the servers are not installed, DrxError with the end of the log if a member does not start;
     what this call started is ended again.
@@ -69,17 +70,18 @@ def up(directory: Path, *, point_name: bool = True) -> SandboxState:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(directory):
         before = _read(directory) or SandboxState(directory=directory, members=())
-        alive = tuple(member for member in before.members if is_alive(process_of(member)))
-        remaining = SandboxState(directory=directory, members=alive)
+        left = tuple(each for each in before.members if is_alive(process_of(each)) or (only and each.name not in only))
+        remaining = SandboxState(directory=directory, members=left, zone=before.zone)
         started: list[Process] = []
         try:
             state = _start_missing(remaining, before, started)
             make_buckets(state)
-            _prepare_host(state, before)
-            write_releases(directory, partial(start_script, directory, state.member(APP)))
+            if only is None or APP in only:
+                _prepare_host(state, before)
+                write_releases(directory, partial(start_script, directory, state.member(APP)))
             state = state.model_copy(update={"zone": make_zone(state, point=point_name)})
             write_state(state)
-            _await_answers(state)
+            _await_answers(state, only)
         except BaseException:
             end(started, _END_SECONDS)
             write_state(remaining)
@@ -163,6 +165,7 @@ def log_end(directory: Path, name: str) -> str:
 
 def _start_missing(state: SandboxState, before: SandboxState, started: list[Process]) -> SandboxState:
     """Start what does not run; each process is in the state file before it is waited for, so that none is lost."""
+    there = state.members
     ports = {member.name: member.port for member in before.members}
     address = _app_address(before)
     for program in programs(state.directory, ports, address):
@@ -170,6 +173,8 @@ def _start_missing(state: SandboxState, before: SandboxState, started: list[Proc
             state = state.with_member(_start(program, state.directory, started))
     write_state(state)
     for program in programs(state.directory, {}, address):
+        if state.find(program.name) in there and state.member(program.name).port:
+            continue  # it was not started now
         port = _await_port(state.member(program.name))
         if port is None and ports.get(program.name):
             state = state.with_member(_start(program, state.directory, started))  # its port was taken meanwhile
@@ -216,10 +221,10 @@ def _await_port(member: Member) -> int | None:
     return port
 
 
-def _await_answers(state: SandboxState) -> None:
+def _await_answers(state: SandboxState, only: Collection[str] | None) -> None:
     answers = {MONGO: lambda: _mongo_answers(state), APP: lambda: _app_answers(state)}
     for name, answers_now in answers.items():
-        if not wait_until(answers_now, _START_SECONDS):
+        if (only is None or name in only) and not wait_until(answers_now, _START_SECONDS):
             raise DrxError(f"'{name}' of the sandbox does not answer{log_end(state.directory, name)}", "Read its log")
 
 

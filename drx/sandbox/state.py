@@ -1,5 +1,6 @@
 """What a sandbox consists of and where its files lie. Reads and writes the state file; starts and ends nothing."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -105,6 +106,7 @@ class SandboxState(Model):
             app_url=f"http://{APP_NAME}:{self.member(APP).port}",
             health_url=f"http://{APP_NAME}:{self.member(APP).port}/healthz",
             host_directory=host_directory(self.directory),
+            provision_host=(sys.executable, "-P", "-m", "drx.sandbox.new_host", str(self.directory)),
             dns=self._dns,
         )
 

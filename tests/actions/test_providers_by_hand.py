@@ -86,6 +86,22 @@ def test_railway_is_asked(
     assert service.asked[-1].headers["project-access-token"] == "t1"
 
 
+def test_railway_is_asked_for_a_new_service(railway: Environment, service: Service, tmp_path: Path) -> None:
+    ids = {"environmentCreate": {"id": "e2"}, "serviceCreate": {"id": "s2"}, "serviceDomainCreate": {"domain": "d"}}
+    service.routes["POST /graphql/v2"] = [Said(value={"data": ids})]
+    assert railway.host is not None
+    new = {"service": 'it\'s "new" $Y', "repository": "shop/shop", "environment": "recovery"}
+    stated = railway.host.model_dump() | {"provision": new}
+    anew = Environment.model_validate({"host": stated})
+    types(anew, command("host.provision", anew), tmp_path)
+    assert [each.body["query"] for each in service.asked] == [
+        'mutation { environmentCreate(input: {projectId: "p1", name: "recovery"}) { id } }',
+        'mutation { serviceCreate(input: {projectId: "p1", environmentId: "e2", name: "it\'s \\"new\\" $Y", '
+        'source: {repo: "shop/shop"}, branch: "main"}) { id } }',
+        'mutation { serviceDomainCreate(input: {environmentId: "e2", serviceId: "s2"}) { domain } }',
+    ]
+
+
 def test_railway_tells_the_version_that_runs(railway: Environment, tmp_path: Path) -> None:
     assert types(railway, command("host.version", railway), tmp_path) == "c2\n"
 

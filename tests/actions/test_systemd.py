@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from drx.actions.hosts import systemd
+from drx.actions.hosts import new_systemd, systemd
 from drx.actions.hosts.systemd import quoted
-from drx.config import SystemdTarget, Target
+from drx.config import NewUnit, SystemdTarget, Target
 from drx.errors import Cancelled, PermanentError, StepError
 from drx.guard import identify
+from drx.secrets import Secret
 from tests.actions.context import FakeContext, run
 
 SSHD = shutil.which("sshd") or next((path for path in ("/usr/sbin/sshd",) if os.access(path, os.X_OK)), None)
@@ -235,3 +236,53 @@ def test_what_is_not_stated_is_said(context: FakeContext) -> None:
     ):
         with pytest.raises(PermanentError, match="there is no"):
             run(action, context, **parameters)
+
+
+UNIT = "[Service]\nExecStart=/srv/shop/current/start\nEnvironmentFile=/etc/shop\n"
+
+
+@pytest.fixture
+def empty(machine: Machine, context: FakeContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine on which nothing is, and what it is to get; gives the directory that stands for its disk."""
+    disk = tmp_path / "disk"
+    (disk / "units").mkdir(parents=True)
+    monkeypatch.setattr(new_systemd, "_UNITS", str(disk / "units"))
+    (tmp_path / "shop.service").write_text(UNIT)
+    variables = (("TOKEN", Secret("s3cr$t")), ("MODE", Secret("live")))
+    new = NewUnit(tmp_path / "shop.service", f"{disk}/srv/shop", variables)
+    changed(context, provision=new, environment_file=f"{disk}/etc/shop/env")
+    return disk
+
+
+def test_an_empty_machine_gets_unit_directory_and_variables(
+    machine: Machine, context: FakeContext, empty: Path
+) -> None:
+    result = run("host.provision", context)
+    made = [f"{empty}/srv/shop", f"{empty}/etc/shop/env", f"{empty}/units/shop.service"]
+    assert result.outputs == {"address": "127.0.0.1", "made": made, "ids": []}
+    assert (empty / "srv" / "shop").is_dir()
+    assert (empty / "units" / "shop.service").read_text() == UNIT
+    file = empty / "etc" / "shop" / "env"
+    assert file.read_text() == 'TOKEN="s3cr\\$t"\nMODE="live"\n'
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert machine.asked() == ["systemctl daemon-reload", "systemctl enable shop.service"], "nothing is started"
+    assert "s3cr" not in f"{result}"
+    found = sorted(path.name for path in empty.rglob("*") if path.is_file())
+    assert found == ["env", "shop.service"], "no half file is left"
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_second_time_makes_nothing_and_keeps_what_was_changed(context: FakeContext, empty: Path) -> None:
+    run("host.provision", context)
+    (empty / "etc" / "shop" / "env").write_text("MODE=changed\n")
+    assert run("host.provision", context).outputs["made"] == []
+    assert (empty / "etc" / "shop" / "env").read_text() == "MODE=changed\n"
+
+
+@pytest.mark.usefixtures("machine")
+def test_another_unit_of_that_name_is_left_alone(context: FakeContext, empty: Path) -> None:
+    (empty / "units" / "shop.service").write_text("[Service]\nExecStart=/usr/bin/other\n")
+    with pytest.raises(StepError, match=r"shop\.service is there already, and differs"):
+        run("host.provision", context)
+    assert "other" in (empty / "units" / "shop.service").read_text()
+    assert sorted(path.name for path in (empty / "units").iterdir()) == ["shop.service"]

@@ -12,7 +12,7 @@ from drx.errors import ExitCode
 from drx.reports.shapes import Word
 from drx.sandbox import servers
 from drx.sandbox.buckets import connect_s3
-from drx.sandbox.state import ACCESS_KEY, SECRET_KEY, UPLOADS_BUCKET, SandboxState
+from drx.sandbox.state import ACCESS_KEY, APP, SECRET_KEY, UPLOADS_BUCKET, SandboxState
 from tests.drills.harness import ROOT, SABOTAGE, Outcome, Project
 
 pytestmark = pytest.mark.slow
@@ -70,7 +70,9 @@ def test_it_comes_back(losses: Project, sandbox: SandboxState, name: str) -> Non
     assert outcome.code == ExitCode.OK, outcome.screen
     assert outcome.report.verdict.word is Word.PASSED
     database = "pixelcraft" if name in IN_PLACE else "pixelcraft_recovered"
-    assert_every_file_is_there(servers.up(sandbox.directory), database)
+    state = servers.up(sandbox.directory)
+    assert_every_file_is_there(state, database)
+    assert (state.member(APP).address != sandbox.member(APP).address) == (name == EVERYTHING), "only there a new host"
 
 
 def assert_every_file_is_there(state: SandboxState, database: str) -> None:
@@ -128,6 +130,12 @@ def test_a_moment_after_the_loss_fails(losses: Project) -> None:
     outcome = drill(losses, "uploads-overwritten")
     assert outcome.code != ExitCode.OK
     assert "PASSED" not in outcome.screen
+
+
+def test_a_host_that_was_never_built_fails(losses: Project) -> None:
+    """Somebody says that it is there, and it is not."""
+    losses.change(f"runbooks/{EVERYTHING}.yaml", "target.host.provision is defined", "false")
+    fails(drill(losses, EVERYTHING), "deploy", "there is no directory .*host")
 
 
 def test_a_commit_that_is_none_fails(losses: Project) -> None:

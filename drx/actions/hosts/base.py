@@ -1,7 +1,20 @@
 """What drx needs of a place where an application runs. Shapes only."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class NewHost:
+    """A host on which nothing is deployed yet."""
+
+    address: str
+    """Where it answers, as DNS can be pointed to it: an IP address or a name; empty if nobody told."""
+    made: tuple[str, ...]
+    """What was made for it, and was not there before."""
+    ids: tuple[str, ...] = ()
+    """What its provider knows it by, where drx.yaml has to say so: `service 91ab`."""
 
 
 class Host(Protocol):

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypeVar
 
 from pydantic import Field
 
-from drx.actions.providers.api import Answer, Api, Refusal, Request, Waiter, bearer
+from drx.actions.hosts.railway_api import RailwayApi
+from drx.actions.providers.api import Answer, Waiter
 from drx.actions.providers.polling import poll
 from drx.config import RailwayTarget
 from drx.errors import PermanentError, StepError
-from drx.secrets import Masker
 from drx.values import Json
 
-_A = TypeVar("_A", bound=Answer)
 _EVERY = timedelta(seconds=3)
 _LISTED = 20
 _GOOD = frozenset(("SUCCESS", "SLEEPING"))
@@ -120,15 +118,6 @@ class _Set(Answer):
     done: bool = Field(alias="variableUpsert")
 
 
-class _Error(Answer):
-    message: str = ""
-
-
-class _Envelope(Answer):
-    data: dict[str, object] | None = None
-    errors: tuple[_Error, ...] = ()
-
-
 class RailwayService:
     """See `Host`: one service in one environment of a project."""
 
@@ -137,11 +126,7 @@ class RailwayService:
     def __init__(self, target: RailwayTarget, waiter: Waiter) -> None:
         self._target = target
         self._waiter = waiter
-        token = target.token.reveal()
-        proof = {"Project-Access-Token": token}
-        credentials = (lambda *_: proof) if target.is_project_token else bearer(token)
-        rights = "a token of this project and environment"
-        self._api = Api("Railway", target.api, credentials, rights, masker=Masker([token]))
+        self._ask = RailwayApi(target, waiter).ask
 
     def set_variable(self, name: str, value: str, within: float) -> bool:
         place: dict[str, Json] = {"projectId": self._target.project, **self._instance()}
@@ -234,14 +219,3 @@ class RailwayService:
     ) -> None:
         if not self._ask(document, variables, shape, repeatable=False).done:
             raise StepError(f"Railway did not {what}: it answered false", "Look at the service at Railway")
-
-    def _ask(self, document: str, variables: dict[str, Json], shape: type[_A], *, repeatable: bool = True) -> _A:
-        body: Json = {"query": document, "variables": variables}
-        path = "/graphql/v2"
-        answer = self._api.ask(self._waiter, "POST", path, _Envelope, body=body, repeatable=repeatable)
-        if answer.errors:
-            said = self._api.masker.mask("; ".join(each.message for each in answer.errors))[:300]
-            remedy = "Check the ids in drx.yaml, and that the token is one of this project and environment"
-            raise Refusal(f"Railway refuses: {said}", remedy, 200)
-        request = Request("POST", f"{self._target.api}{path}", {}, None, repeatable)
-        return self._api.shaped(answer.data, request, shape)

@@ -12,7 +12,7 @@ from drx.config import SystemdTarget
 from drx.errors import PermanentError, StepError
 
 _CONNECT_SECONDS = 10
-_QUICK_SECONDS = 30.0
+QUICK_SECONDS = 30.0
 _UNKNOWN = "unknown"
 _SETTLE_SECONDS = 1.0
 _MOST_BYTES = 1 << 20
@@ -47,7 +47,7 @@ class SystemdUnit:
             message = "there is no file for variables"
             raise PermanentError(message, "State host.environment_file of this environment in drx.yaml")
         line = f"{name}={quoted(value)}\n"
-        self._run(["sh", "-c", _REPLACE, "sh", file, name], _QUICK_SECONDS, changes=True, given=line)
+        self.run(["sh", "-c", _REPLACE, "sh", file, name], QUICK_SECONDS, changes=True, given=line)
         self.restart(within)
         return True
 
@@ -55,12 +55,12 @@ class SystemdUnit:
         if not self._target.version:
             message = "there is no command that tells the version"
             raise PermanentError(message, "State host.version of this environment in drx.yaml")
-        said = self._run(self._target.version, _QUICK_SECONDS).strip()
+        said = self.run(self._target.version, QUICK_SECONDS).strip()
         return said.splitlines()[-1] if said else _UNKNOWN
 
     def restart(self, within: float) -> str:
         deadline = time.monotonic() + within
-        self._run(["systemctl", "restart", self._target.unit], within, changes=True)
+        self.run(["systemctl", "restart", self._target.unit], within, changes=True)
         self._stays_active(deadline)
         return self.version() if self._target.version else _UNKNOWN
 
@@ -72,7 +72,7 @@ class SystemdUnit:
                 "there is no command that deploys", "State host.deploy of this environment in drx.yaml"
             )
         command = [part.replace("{version}", version) for part in self._target.deploy]
-        self._run(command, within, changes=True)
+        self.run(command, within, changes=True)
         self.restart(within)
         return version
 
@@ -80,16 +80,16 @@ class SystemdUnit:
         if not self._target.roll_back:
             remedy = "State host.roll_back of this environment in drx.yaml, or deploy a version that was good"
             raise PermanentError("there is no command that rolls back", remedy)
-        self._run(self._target.roll_back, within, changes=True)
+        self.run(self._target.roll_back, within, changes=True)
         return self.restart(within)
 
     def logs(self, lines: int) -> Sequence[str]:
         command = ["journalctl", "--unit", self._target.unit, "--lines", str(lines), "--no-pager", "--output=short-iso"]
-        return self._run(command, _QUICK_SECONDS).splitlines()[-lines:]
+        return self.run(command, QUICK_SECONDS).splitlines()[-lines:]
 
     def identity(self) -> str:
         """Read the machine's own id: machine-id(5)."""
-        found = self._run(["cat", "/etc/machine-id"], _QUICK_SECONDS).strip()
+        found = self.run(["cat", "/etc/machine-id"], QUICK_SECONDS).strip()
         if len(found) < 16:
             raise StepError("the machine has no id in /etc/machine-id", "Run systemd-machine-id-setup there")
         return f"machine {found} unit {self._target.unit}"
@@ -99,7 +99,7 @@ class SystemdUnit:
         shown = ["systemctl", "show", "--property=ActiveState,SubState,MainPID", self._target.unit]
         before = ""
         while True:
-            state = self._run(shown, _QUICK_SECONDS).strip()
+            state = self.run(shown, QUICK_SECONDS).strip()
             settled = "ActiveState=active" in state.splitlines()
             if settled and state == before:
                 return
@@ -109,21 +109,10 @@ class SystemdUnit:
             before = state if settled else ""
             self._waiter.sleep(_SETTLE_SECONDS)
 
-    def _run(self, command: Sequence[str], within: float, *, changes: bool = False, given: str = "") -> str:
+    def run(self, command: Sequence[str], within: float, *, changes: bool = False, given: str = "") -> str:
         """Run a command there and give what it prints; anything but exit code 0 is a failure."""
         whole = ["sudo", "-n", *command] if self._target.sudo and changes else [*command]
-        options = [
-            "-o",
-            "BatchMode=yes",
-            "-o",
-            "StrictHostKeyChecking=yes",
-            "-o",
-            f"ConnectTimeout={_CONNECT_SECONDS}",
-            "-o",
-            "ServerAliveInterval=5",
-        ]
-        file = ["-F", str(self._target.ssh_config)] if self._target.ssh_config else []
-        ssh = ["ssh", "-T", *file, *options, "--", self._target.ssh, shlex.join(whole)]
+        ssh = ["ssh", "-T", *ssh_options(self._target), "--", self._target.ssh, shlex.join(whole)]
         what = f"{command[0]} on {self._target.ssh}"
         try:
             process = subprocess.Popen(
@@ -145,6 +134,15 @@ class SystemdUnit:
         if process.returncode:
             raise _failure(what, process.returncode, said, changes)
         return out[-_MOST_BYTES:].decode("utf-8", "replace")
+
+
+def ssh_options(target: SystemdTarget) -> list[str]:
+    """How ssh is called: it asks nothing, and goes to no machine that it does not know."""
+    settings = (
+        "BatchMode=yes", "StrictHostKeyChecking=yes", f"ConnectTimeout={_CONNECT_SECONDS}", "ServerAliveInterval=5",
+    )  # fmt: skip
+    file = ["-F", str(target.ssh_config)] if target.ssh_config else []
+    return [*file, *(word for setting in settings for word in ("-o", setting))]
 
 
 _LOOK = "Log in there and look what became of it"
