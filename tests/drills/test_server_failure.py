@@ -14,10 +14,11 @@ from drx.reports.shapes import Word
 from drx.sandbox import servers
 from drx.sandbox.host import RELEASES
 from drx.sandbox.processes import is_alive
-from drx.sandbox.state import APP, SandboxState, host_directory
+from drx.sandbox.state import APP, MONGO, SandboxState, host_directory
 from tests.drills.harness import ROOT, Outcome, Project
 
 pytestmark = pytest.mark.slow
+DRILLS = ("server-failure", "bad-deploy", STOPPED := "database-stopped")
 IMPOSTOR = """#!/bin/sh
 exec {python} -c '
 import http.server, os, pathlib
@@ -33,23 +34,29 @@ server.serve_forever()'
 
 @pytest.fixture
 def drilled(project: Project, sandbox: SandboxState) -> Callable[[str], Outcome]:
-    """Runs one of the two drills, small."""
+    """Runs one of these drills, small."""
     project.write("runbooks/server-failure.yaml", (ROOT / "runbooks" / "server-failure.yaml").read_text())
-    for name in ("server-failure", "bad-deploy"):
+    for name in DRILLS:
         text = (ROOT / "drills" / f"{name}.yaml").read_text()
         project.write(f"drills/{name}.yaml", text.replace("images: 5000, objects: 500", "images: 200, objects: 20"))
     project.change("runbooks/server-failure.yaml", "within: 1m}", "within: 3s}")
+    project.change(
+        "runbooks/server-failure.yaml", "retry: {attempts: 4, wait: 5s}", "retry: {attempts: 2, wait: 100ms}"
+    )
     return lambda name: project.drx("drill", name, "--env", "sandbox", "--keep")
 
 
-@pytest.mark.parametrize("name", ["server-failure", "bad-deploy"])
+@pytest.mark.parametrize("name", DRILLS)
 def test_the_application_comes_back(drilled: Callable[[str], Outcome], sandbox: SandboxState, name: str) -> None:
     outcome = drilled(name)
     assert outcome.code == ExitCode.OK, outcome.screen
     assert outcome.report.verdict.word is Word.PASSED
-    again = next(member.member for member in servers.status(sandbox.directory) if member.member.name == APP)
-    assert again.pid != sandbox.member(APP).pid
-    assert not is_alive(servers.process_of(sandbox.member(APP)))
+    now = {each.member.name: each for each in servers.status(sandbox.directory)}
+    for member in (APP, MONGO) if name == STOPPED else (APP,):
+        assert now[member].condition == "running"
+        assert now[member].member.pid != sandbox.member(member).pid
+        assert not is_alive(servers.process_of(sandbox.member(member)))
+    assert (now[MONGO].member == sandbox.member(MONGO)) == (name != STOPPED), "a server that runs is left alone"
     deployed = (host_directory(sandbox.directory) / "current").readlink().name
     assert deployed == RELEASES[-1]
 
@@ -80,6 +87,32 @@ def test_an_outage_that_no_restart_ends_fails(drilled: Callable[[str], Outcome],
     healthy = 'url: "{{ target.health_url }}", within: 3s'
     project.change("runbooks/server-failure.yaml", healthy, "url: 'http://127.0.0.1:9/', within: 3s")
     _fails(drilled("server-failure"), "healthy", "127.0.0.1:9")
+
+
+def test_a_database_server_without_its_data_fails(
+    drilled: Callable[[str], Outcome], sandbox: SandboxState, project: Project
+) -> None:
+    """Its disk is gone as well: started again, it answers, and holds nothing."""
+    _before(project, "database-started", f"rm, -rf, {sandbox.directory / MONGO / 'data'}")
+    outcome = drilled(STOPPED)
+    _fails(outcome, "healthy", "503|there are no images")
+    assert "database-back" not in outcome.failures, "it does answer"
+
+
+def test_a_database_server_that_nobody_started_fails(
+    drilled: Callable[[str], Outcome], sandbox: SandboxState, project: Project
+) -> None:
+    project.change(
+        "runbooks/server-failure.yaml", "when: target.sandbox and steps.database", "when: false and steps.database"
+    )
+    _fails(drilled(STOPPED), "database-back", "does not answer")
+    _repair(sandbox)
+
+
+def _before(project: Project, step: str, command: str) -> None:
+    """Do something while the runbook recovers, just before one of its steps."""
+    spoiled = f"  - {{id: spoil, action: shell.run, with: {{command: [{command}]}}, expect: 1s}}\n\n  - id: {step}\n"
+    project.change("runbooks/server-failure.yaml", f"  - id: {step}\n", spoiled)
 
 
 def _fails(outcome: Outcome, step: str, reason: str) -> None:
