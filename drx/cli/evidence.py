@@ -83,7 +83,7 @@ def opened_record(run: str) -> Iterator[Path]:
         with unpacked(Path(run)) as record:
             yield record
     elif "/" in run and Path(run).is_dir():
-        yield Path(run)
+        yield Path(run).resolve()
     else:
         yield find_record(load_project().records, run)
 

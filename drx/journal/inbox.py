@@ -72,6 +72,15 @@ def take(record: Path) -> Iterator[Delivery | Rejected]:
             yield Delivery(fact, owner, inbox / name)
 
 
+def is_delivery(path: Path) -> bool:
+    """Tell whether a file of the inbox is a fact that a holder of the record would read; it stays where it is."""
+    try:
+        _read(path)
+    except (OSError, ValueError):
+        return False
+    return not path.name.startswith(".")
+
+
 def _read(path: Path) -> tuple[Fact, str]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:

@@ -4,27 +4,33 @@ import gzip
 import io
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from drx.errors import UsageError
+from drx.errors import DrxError, UsageError
 from drx.files import write_atomically
 from drx.journal import JOURNAL
 from drx.runner.record import SIGNATURE, hash_files
 
 
-def pack(record: Path, archive: Path) -> None:
-    """Write everything that the audit of a record reads into a gzipped tar file; raises UsageError."""
+def _tarred(record: Path) -> bytes:
+    """Put everything that the audit of a record reads into a tar file."""
     names = sorted({*hash_files(record), JOURNAL, *([SIGNATURE] if (record / SIGNATURE).exists() else [])})
     packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in names:
+            _add(tar, record, name)
+    return packed.getvalue()
+
+
+def pack(record: Path, archive: Path) -> None:
+    """Write everything that the audit of a record reads into a gzipped tar file; raises UsageError."""
+    packed = io.BytesIO()
     try:
-        with (
-            gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed,
-            tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
-        ):
-            for name in names:
-                _add(tar, record, name)
+        with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed:
+            compressed.write(_tarred(record))
         write_atomically(archive, packed.getvalue())
     except OSError as error:
         raise UsageError(f"{archive} cannot be written: {error.strerror}", "Name a file in a folder of yours") from None
@@ -42,15 +48,38 @@ def _add(tar: tarfile.TarFile, record: Path, name: str) -> None:
 def unpacked(archive: Path) -> Iterator[Path]:
     """Give the record inside of an archive, in a folder that goes afterwards.
 
-    Raises UsageError for what is no such archive.
+    Raises UsageError for what is no such archive, DrxError for one that holds anything besides the record.
     """
     with tempfile.TemporaryDirectory(prefix="drx-audit-") as folder:
         try:
-            with tarfile.open(archive, "r:gz") as tar:
+            content = _inflated(archive.read_bytes())
+            with tarfile.open(fileobj=io.BytesIO(content)) as tar:
                 tar.extractall(folder, filter="data")
-        except (OSError, EOFError, tarfile.TarError) as error:
+                names = tar.getnames()
+        except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
             raise UsageError(f"{archive} is no archive of a record: {error}", "Make one with `drx export`") from None
         records = [path.parent for path in Path(folder).glob(f"*/{JOURNAL}")]
         if len(records) != 1:
             raise UsageError(f"{archive} does not hold one record", "Make one with `drx export`")
+        _require_nothing_else(archive, content, names, records[0])
         yield records[0]
+
+
+def _inflated(content: bytes) -> bytes:
+    """Give what was compressed, proven by gzip's own sum. Raises EOFError, zlib.error."""
+    inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    found = inflate.decompress(content)
+    if not inflate.eof or inflate.unused_data:
+        raise EOFError("it is cut off" if not inflate.eof else f"{len(inflate.unused_data)} bytes follow its end")
+    return found
+
+
+def _require_nothing_else(archive: Path, content: bytes, names: list[str], record: Path) -> None:
+    """Hold an archive against what `pack` makes of the record inside of it, byte by byte."""
+    again = _tarred(record)
+    if content == again:
+        return
+    with tarfile.open(fileobj=io.BytesIO(again)) as tar:
+        added = sorted(set(names) - set(tar.getnames()))
+    what = f"it also holds {', '.join(added)}" if added else "its headers, or what lies between its files, differ"
+    raise DrxError(f"{archive} is not what `drx export` wrote: {what}", "Ask for the archive again")

@@ -18,6 +18,7 @@ from drx.runner.finish import reported_history, reports_of
 from drx.runner.record import FROZEN, SIGNATURE, hash_files, thaw
 from drx.runner.rereading import begun
 from drx.runner.signature import check_signature
+from drx.runner.strays import find_strays
 
 _Said = tuple[str, list[str]]
 """What holds, in words, and what is wrong; where anything is, the first counts for nothing."""
@@ -102,22 +103,29 @@ class _Evidence:
         """Hold every file of the folder against the newest seal, both ways."""
         seal = self.recorded.events[-1].fact if self.recorded.events else None
         sealed = seal.files if isinstance(seal, ReportWritten) else {}
+        strays = find_strays(self.record, sealed)
         try:
             there = hash_files(self.record)
         except DrxError as error:
             return "", [error.message]
-        wrong = []
+        hashes = self._started.frozen if self._started else {}
+        wrong = list(strays.wrong)
         for name in sorted(sealed.keys() | there.keys()) if sealed else ():
             path = self.record / name
             if name not in sealed:
                 wrong.append(f"{path} was added after the record was sealed")
-            elif name.startswith(f"{FROZEN}/"):
+            elif name.startswith(f"{FROZEN}/") and name.removeprefix(f"{FROZEN}/") in hashes:
                 continue  # held against the first event already
             elif name not in there:
                 wrong.append(f"{path} is missing")
             elif there[name] != sealed[name]:
                 wrong.append(f"{path} was changed after the record was sealed")
-        return f"seal: {len(sealed)} files, each with the SHA-256 that the journal holds", wrong
+        rest = (
+            f"not sealed, and no evidence: {', '.join(strays.unsealed)}"
+            if strays.unsealed
+            else "nothing else lies there"
+        )
+        return f"seal: {len(sealed)} files, each with the SHA-256 that the journal holds; {rest}", wrong
 
     def approvals(self) -> _Said:
         """Count the approvals again, by the rules that the run was begun with."""

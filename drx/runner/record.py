@@ -27,7 +27,8 @@ REPORTS = (REPORT, REPORT_HTML, REPORT_JSON)
 """What is written anew: when the run ends, and when something is noted afterwards."""
 SIGNATURE = f"{JOURNAL}.sig"
 """A signature of the whole journal, which seals everything else; made after the seal."""
-_UNHASHED = frozenset({JOURNAL, "journal.lock", SIGNATURE})
+LOCK = f"{JOURNAL.removesuffix('.jsonl')}.lock"
+_UNHASHED = frozenset({JOURNAL, LOCK, SIGNATURE})
 
 
 def run_id(name: str, at: datetime) -> str:

@@ -1,0 +1,216 @@
+"""Whatever is done to a record, anywhere in it, is found, and the words name the file; so it is with its archive."""
+
+import gzip
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from drx.engine.events import NoteAdded, ReportWritten
+from drx.errors import DrxError
+from drx.journal import JOURNAL, place, read_recorded
+from drx.runner.archive import pack, unpacked
+from drx.runner.audit import audit
+from drx.runner.record import hash_files
+from tests.runner.project import Project, steps_yaml
+
+GZIP_HEADER_BYTES = 10
+"""When and where it was compressed: it says nothing of the record."""
+
+
+@pytest.fixture
+def record(project: Project) -> Path:
+    """The record of a finished run, with the output of a step among its artifacts."""
+    project.write(steps_yaml("{id: say, action: shell.run, with: {command: [echo, hello]}, expect: 1s}")).run()
+    for path in project.record.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    assert (project.record / "artifacts").is_dir()
+    return project.record
+
+
+def _files(record: Path) -> list[Path]:
+    return sorted(path for path in record.rglob("*") if path.is_file())
+
+
+def flip(path: Path, chance: random.Random) -> None:
+    content = path.read_bytes() or b"\0"
+    at = chance.randrange(len(content))
+    path.write_bytes(content[:at] + bytes([content[at] ^ (1 << chance.randrange(8))]) + content[at + 1 :])
+
+
+def cut(path: Path, chance: random.Random) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: chance.randrange(len(content))] if content else b" ")
+
+
+def append(path: Path, chance: random.Random) -> None:
+    path.write_bytes(path.read_bytes() + chance.randbytes(chance.choice((1, 7, 400))))
+
+
+def remove(path: Path, chance: random.Random) -> None:
+    path.unlink()
+
+
+def rename(path: Path, chance: random.Random) -> None:
+    path.rename(path.with_name(chance.choice((f"{path.name}~", f".{path.name}", "another"))))
+
+
+def link(path: Path, chance: random.Random) -> None:
+    """The same bytes, but from outside: they can be changed there later."""
+    outside = path.parents[2] / f"outside-{chance.randrange(10**9)}"
+    shutil.copy(path, outside)
+    path.unlink()
+    path.symlink_to(outside)
+
+
+@pytest.mark.parametrize("harm", [flip, cut, append, remove, rename, link])
+def test_harm_to_any_file_is_found_and_the_file_is_named(
+    record: Path, tmp_path: Path, harm: Callable[[Path, random.Random], None]
+) -> None:
+    chance = random.Random(20261127)  # the same places every time
+    whole = tmp_path / "whole"
+    record.rename(whole)
+    evidence = [path for path in _files(whole) if path.name != "journal.lock"]
+    assert {"journal.jsonl", "report.md", "report.html", "report.json", "drx.yaml"} <= {path.name for path in evidence}
+    assert any(path.parent.name == "artifacts" or "artifacts" in path.parts for path in evidence)
+    for path in evidence * 3:
+        shutil.rmtree(record, ignore_errors=True)
+        shutil.copytree(whole, record)
+        harm(record / path.relative_to(whole), chance)
+
+        found = audit(record)
+
+        assert not found.intact, f"{harm.__name__} {path}"
+        assert any(path.name in problem for problem in found.problems), found.problems
+
+
+ADDED = (
+    "note.txt",
+    "journal.jsonl~",
+    "frozen/runbooks/another.yaml",
+    "artifacts/proof.txt",
+    "artifacts/.hidden",
+    "inbox/scribble",
+    "inbox/.00000000000000000001-00000000.note_added.json",
+    "inbox/00000000000000000001-00000000.note_added.json",
+    "inbox/more/note.json",
+    "elsewhere/note.txt",
+)
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_what_does_not_belong_there_is_named(record: Path, name: str) -> None:
+    path = record / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("all was well")
+
+    found = audit(record)
+
+    assert any(path.name in problem for problem in found.problems), found
+
+
+def test_empty_folders_and_special_files_are_named(record: Path) -> None:
+    (record / "empty").mkdir()
+    os.mkfifo(record / "inbox" / "pipe")
+
+    said = "\n".join(audit(record).problems)
+
+    assert "empty is a folder that no run makes" in said
+    assert "pipe is no plain file" in said
+
+
+@pytest.mark.parametrize("text", ["scribble", '{"user": "eve"}', "[]", "{" * 5000])
+def test_a_lock_that_drx_did_not_write_is_named(record: Path, text: str) -> None:
+    (record / "journal.lock").write_text(text)
+    assert "journal.lock was changed" in "\n".join(audit(record).problems)
+
+
+def test_what_nobody_has_read_counts_for_nothing_and_is_said(record: Path) -> None:
+    waiting = place(record, NoteAdded("look at this"))
+    refused = record / "inbox" / "refused" / "scribble"
+    refused.parent.mkdir(exist_ok=True)
+    refused.write_text("x")
+
+    found = audit(record)
+
+    assert found.intact
+    said = "\n".join(found.held)
+    assert f"no evidence: inbox/{waiting.name}, which no run has read" in said
+    assert "inbox/refused/scribble, which the run refused" in said
+
+
+def test_a_frozen_file_that_only_the_seal_knows_is_held_against_it(
+    record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = record / "frozen" / "extra"
+    extra.write_text("one")
+    recorded = read_recorded(record / JOURNAL)
+    *before, last = recorded.events
+    sealed = replace(recorded, events=(*before, replace(last, fact=ReportWritten(hash_files(record)))))
+    monkeypatch.setattr("drx.runner.audit.read_recorded", lambda path: sealed)
+    extra.write_text("two")
+
+    assert "extra was changed after" in "\n".join(audit(record).problems)
+
+
+def test_an_archive_is_the_same_from_wherever_it_is_made(record: Path, tmp_path: Path) -> None:
+    made = []
+    for number, (zone, umask, cwd, run) in enumerate(
+        (
+            ("UTC", "022", tmp_path, str(record)),
+            ("Asia/Kathmandu", "077", record, "./"),
+            ("America/St_Johns", "000", record.parent, f"./{record.name}"),
+        )
+    ):
+        archive = tmp_path / f"{number}.tar.gz"
+        drx = Path(sys.executable).with_name("drx")
+        command = f'umask {umask}; exec "{drx}" export "$1" "$2"'
+        subprocess.run(
+            ["sh", "-c", command, "sh", run, str(archive)],
+            cwd=cwd, env={**os.environ, "TZ": zone}, check=True, capture_output=True,
+        )  # fmt: skip
+        made.append(archive.read_bytes())
+        os.utime(record / "report.md", (number, number))
+
+    assert len(set(made)) == 1
+    with tarfile.open(tmp_path / "0.tar.gz") as tar:
+        tar.extractall(tmp_path / "auditor", filter="data")
+    (taken_out,) = (tmp_path / "auditor").iterdir()
+    assert taken_out.name == record.name
+    assert audit(taken_out).intact
+
+
+def test_any_changed_byte_of_an_archive_is_found(record: Path, tmp_path: Path) -> None:
+    chance = random.Random(20261127)
+    archive = tmp_path / "evidence.tar.gz"
+    pack(record, archive)
+    whole = archive.read_bytes()
+    places = [*range(len(whole) - 8, len(whole)), *(chance.randrange(GZIP_HEADER_BYTES, len(whole)) for _ in range(60))]
+    changed = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in places]
+
+    for content in (*changed, whole[:-1], whole + b"\0", whole + b"more", whole + whole):
+        archive.write_bytes(content)
+        with pytest.raises(DrxError, match="archive"), unpacked(archive):
+            pass
+
+
+def test_what_lies_in_an_archive_beside_the_record_is_named(record: Path, tmp_path: Path) -> None:
+    archive, more = tmp_path / "evidence.tar.gz", tmp_path / "more.tar"
+    pack(record, archive)
+    plain = gzip.decompress(archive.read_bytes())
+    more.write_bytes(plain)
+    (tmp_path / "letter").write_text("and besides")
+    with tarfile.open(more, "a") as tar:
+        tar.add(tmp_path / "letter", "letter")
+
+    for content, said in ((more.read_bytes(), "also holds letter"), (plain + b"more", "between its files")):
+        archive.write_bytes(gzip.compress(content))
+        with pytest.raises(DrxError, match=said), unpacked(archive):
+            pass
