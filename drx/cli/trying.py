@@ -22,6 +22,7 @@ from drx.config import (
 from drx.errors import DrxError
 from drx.guard import identify, identify_bucket
 from drx.starter import Production, RailwayHost
+from drx.starter.answers import ATLAS_ID, ATLAS_SECRET, CLOUDFLARE_TOKEN
 from drx.units import show_duration
 
 ENVIRONMENT = "production"
@@ -44,8 +45,9 @@ def try_production(config: Config, production: Production, environ: Mapping[str,
     """Ask every server of production something harmless, one after the other; what fails is told, and ends nothing."""
     unset = [name for name in production.variables if not environ.get(name)]
     target = resolve_target(config, ENVIRONMENT, {**environ, **dict.fromkeys(unset, _UNSET)})
-    for name, variable, ask in _questions(target, production):
-        if variable in unset:
+    for name, variables, ask in _questions(target, production):
+        variable = next((needed for needed in variables if needed in unset), None)
+        if variable:
             yield Tried(name, False, f"the variable {variable} is not set now", f"Set it: export {variable}=...")
         else:
             yield _tried(name, ask)
@@ -58,27 +60,32 @@ def _tried(name: str, ask: Callable[[], str]) -> Tried:
         return Tried(name, False, error.message, error.remedy)
 
 
-Question = tuple[str, str | None, Callable[[], str]]
-"""What is asked, the variable that it needs, and what asks."""
+Question = tuple[str, tuple[str, ...], Callable[[], str]]
+"""What is asked, the variables that it needs, and what asks."""
 
 
 def _questions(target: Target, production: Production) -> Iterator[Question]:
-    yield "database", production.mongo_variable, lambda: _database(target)
+    yield "database", (production.mongo_variable,), lambda: _database(target)
+    if target.atlas:
+        yield "Atlas", (ATLAS_ID, ATLAS_SECRET), lambda: identify(target, "atlas").value
     if target.uploads:
-        yield "uploads", None, lambda: identify(target, "uploads").value
+        yield "uploads", (), lambda: identify(target, "uploads").value
     if target.backups:
         for label, store in target.backups.labelled:
-            yield ("backups" if store is target.backups.primary else label), None, _asking_store(store)
+            yield ("backups" if store is target.backups.primary else label), (), _asking_store(store)
     match target.host:
         case None:
             pass
         case HostTarget(directory=directory):
-            yield "application", None, partial(_directory, directory)
+            yield "application", (), partial(_directory, directory)
         case RailwayTarget() | SystemdTarget():
             yield "application", _token(production), lambda: identify(target, "host").value
         case _:
             assert_never(target.host)
-    yield "health page", None, lambda: _health(production.health_url)
+    if target.dns:
+        token = (CLOUDFLARE_TOKEN,) if target.dns.provider == "cloudflare" else ()
+        yield "DNS zone", token, lambda: identify(target, "dns").value
+    yield "health page", (), lambda: _health(production.health_url)
 
 
 def _database(target: Target) -> str:
@@ -108,8 +115,8 @@ def _asking_store(store: StoreTarget) -> Callable[[], str]:
             assert_never(store)
 
 
-def _token(production: Production) -> str | None:
-    return production.host.token_variable if isinstance(production.host, RailwayHost) else None
+def _token(production: Production) -> tuple[str, ...]:
+    return (production.host.token_variable,) if isinstance(production.host, RailwayHost) else ()
 
 
 def _directory(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from drx.starter.answers import (
     Answers,
+    Atlas,
     Bucket,
     Directory,
     Host,
@@ -10,12 +11,14 @@ from drx.starter.answers import (
     Production,
     RailwayHost,
     SystemdHost,
+    Zone,
     sandbox_answers,
 )
 from drx.starter.files import Starter, make_starter
 
 __all__ = [
     "Answers",
+    "Atlas",
     "Bucket",
     "Directory",
     "Host",
@@ -25,6 +28,7 @@ __all__ = [
     "RailwayHost",
     "Starter",
     "SystemdHost",
+    "Zone",
     "make_starter",
     "sandbox_answers",
 ]

@@ -53,6 +53,30 @@ Host = LocalHost | RailwayHost | SystemdHost
 
 
 @dataclass(frozen=True)
+class Atlas:
+    """The database is a cluster at MongoDB Atlas; the service account stands in variables."""
+
+    project: str
+    cluster: str
+
+
+@dataclass(frozen=True)
+class Zone:
+    """The application's name stands in a zone at Cloudflare, whose token stands in a variable, or at Route 53."""
+
+    provider: str
+    id: str
+    name: str
+    """Which name in it may be changed."""
+
+
+ATLAS_ID, ATLAS_SECRET, CLOUDFLARE_TOKEN, GITHUB_TOKEN = (
+    "ATLAS_CLIENT_ID", "ATLAS_CLIENT_SECRET", "CLOUDFLARE_TOKEN", "GITHUB_TOKEN",
+)  # fmt: skip
+"""Variables that hold secrets of providers."""
+
+
+@dataclass(frozen=True)
 class Production:
     """What users depend on."""
 
@@ -64,12 +88,19 @@ class Production:
     host: Host | None = None
     endpoint: str | None = None
     """Address of the S3 server that has the buckets; None is AWS."""
+    atlas: Atlas | None = None
+    zone: Zone | None = None
+    repository: str | None = None
+    """The application is deployed from it: OWNER/NAME at GitHub."""
 
     @property
     def variables(self) -> tuple[str, ...]:
         """Names of the variables that hold secrets."""
         token = (self.host.token_variable,) if isinstance(self.host, RailwayHost) else ()
-        return (self.mongo_variable, *token)
+        atlas = (ATLAS_ID, ATLAS_SECRET) if self.atlas else ()
+        dns = (CLOUDFLARE_TOKEN,) if self.zone and self.zone.provider == "cloudflare" else ()
+        github = (GITHUB_TOKEN,) if self.repository else ()
+        return (self.mongo_variable, *token, *atlas, *dns, *github)
 
 
 @dataclass(frozen=True)
@@ -86,6 +117,8 @@ class Answers:
     copy: Place | None = None
     production: Production | None = None
     """None where there is nothing yet but a sandbox to practise on."""
+    staging_variable: str | None = None
+    """Name of the variable that holds the address of the staging's database."""
 
 
 def sandbox_answers(service: str) -> Answers:

@@ -5,7 +5,21 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import assert_never
 
-from drx.starter.answers import Answers, Bucket, Directory, Host, LocalHost, Place, Production, RailwayHost, SystemdHost
+from drx.starter.answers import (
+    ATLAS_ID,
+    ATLAS_SECRET,
+    CLOUDFLARE_TOKEN,
+    GITHUB_TOKEN,
+    Answers,
+    Bucket,
+    Directory,
+    Host,
+    LocalHost,
+    Place,
+    Production,
+    RailwayHost,
+    SystemdHost,
+)
 from drx.units import parse_duration
 from drx.yaml_source.scalars import read_scalar
 
@@ -63,12 +77,18 @@ def _environments(answers: Answers) -> Iterator[str]:
         yield "    protected: true"
         yield from _production(answers.production)
         yield ""
+    if answers.production and answers.staging_variable:
+        yield "  # A copy of production that drills may harm; docs/staging.md says what else it may have."
+        yield "  staging:"
+        yield f"    {_mongo(answers.staging_variable, answers.production.database)}"
+        yield ""
     yield "  # Servers that drx starts on this machine, to practise on: `drx drill db-drop --env sandbox`"
     yield "  sandbox: {sandbox: true}"
 
 
 def _production(production: Production) -> Iterator[str]:
-    yield f'    mongo: {{uri: "${{{production.mongo_variable}}}", database: {_text(production.database)}}}'
+    yield f"    {_mongo(production.mongo_variable, production.database)}"
+    yield from _at_providers(production)
     if production.uploads:
         yield "    # The files that documents refer to. Keys are looked for where every AWS tool looks for them."
         yield f"    uploads: {_bucket(production.uploads, production.endpoint)}"
@@ -77,6 +97,26 @@ def _production(production: Production) -> Iterator[str]:
         yield f"    host: {_host(production.host)}"
     yield "    # Answers 2xx only while the service works: this is what stops the clock of a recovery."
     yield f"    health_url: {_text(production.health_url)}"
+
+
+def _mongo(variable: str, database: str) -> str:
+    return f'mongo: {{uri: "${{{variable}}}", database: {_text(database)}}}'
+
+
+def _at_providers(production: Production) -> Iterator[str]:
+    atlas, zone = production.atlas, production.zone
+    if atlas:
+        yield "    # Its cluster at MongoDB Atlas: `drx run db-drop --input way=atlas` restores by Atlas's own backups."
+        account = f'client_id: "${{{ATLAS_ID}}}", client_secret: "${{{ATLAS_SECRET}}}"'
+        yield f"    atlas: {{project: {_text(atlas.project)}, cluster: {_text(atlas.cluster)}, {account}}}"
+    if zone:
+        yield "    # The name that a recovery points elsewhere, where the application has to move."
+        token = f', token: "${{{CLOUDFLARE_TOKEN}}}"' if zone.provider == "cloudflare" else ""
+        name = f"zone: {_text(zone.id)}, records: [{_text(zone.name)}]"
+        yield f"    dns: {{provider: {zone.provider}, {name}{token}}}"
+    if production.repository:
+        yield "    # What is deployed comes from here; `workflows: [deploy.yml]` lists those that drx may start."
+        yield f'    github: {{repository: {_text(production.repository)}, token: "${{{GITHUB_TOKEN}}}"}}'
 
 
 def _host(host: Host) -> str:

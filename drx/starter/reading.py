@@ -2,7 +2,7 @@
 
 import re
 
-from drx.starter.answers import REGION, Bucket, Directory, Place
+from drx.starter.answers import REGION, Atlas, Bucket, Directory, Place
 from drx.units import parse_duration
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -74,6 +74,39 @@ def read_url(text: str) -> str:
     if not re.fullmatch(r"https?://[^\s/@]+(/[^\s]*)?", read_line(text)):
         raise ValueError(f"'{text}' is no address, or holds a password. Write it like https://shop.example/healthz")
     return text
+
+
+def read_cluster(text: str) -> Atlas:
+    """Read `PROJECT_ID/CLUSTER`."""
+    found = re.fullmatch(r"([0-9a-f]{24})/([A-Za-z0-9-]{1,64})", text)
+    if not found:
+        raise ValueError(
+            f"'{text}' is no cluster. Write the project's id, 24 digits and letters a-f, a slash, its name"
+        )
+    return Atlas(found[1], found[2])
+
+
+def read_zone(text: str) -> tuple[str, str]:
+    """Read `PROVIDER:ZONE_ID`."""
+    found = re.fullmatch(r"(cloudflare|route53):([A-Za-z0-9]+)", text)
+    if not found:
+        raise ValueError(f"'{text}' is no zone. Write cloudflare: or route53:, and the zone's id after it")
+    return found[1], found[2]
+
+
+def read_name(text: str) -> str:
+    """Read a name of the DNS."""
+    if not re.fullmatch(r"([A-Za-z0-9_-]{1,63}\.)+[A-Za-z]{2,63}", text):
+        raise ValueError(f"'{text}' is no full name. Write it like shop.example")
+    return text.lower()
+
+
+def read_repository(text: str) -> str:
+    """Read `OWNER/NAME`, or its address at GitHub."""
+    name = text.removeprefix("https://github.com/").removesuffix(".git")
+    if not re.fullmatch(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+", name):
+        raise ValueError(f"'{text}' is no repository. Write it like OWNER/NAME")
+    return name
 
 
 def read_ssh(text: str) -> str:

@@ -8,25 +8,31 @@ from typing import TypeVar
 from drx.starter.answers import (
     OTHER_REGION,
     Answers,
+    Atlas,
     Bucket,
     Host,
     LocalHost,
     Production,
     RailwayHost,
     SystemdHost,
+    Zone,
     sandbox_answers,
 )
 from drx.starter.reading import (
     read_bucket,
+    read_cluster,
     read_database,
     read_line,
+    read_name,
     read_place,
+    read_repository,
     read_service,
     read_span,
     read_ssh,
     read_unit,
     read_url,
     read_variable,
+    read_zone,
 )
 from drx.ui.prompts import Prompts
 
@@ -90,8 +96,26 @@ class Questionnaire:
         health_url = self._line("health page", text, read_url)
         text = "Where do people talk in an incident? Runbooks send them there."
         channel = self._line("channel", text, read_line, first.channel)
-        production = Production(mongo_variable, database, health_url, uploads, host, endpoint)
-        return Answers(service, rto, rpo, channel, primary, copy, production)
+        atlas, zone, repository, staging = self._more(health_url)
+        production = Production(mongo_variable, database, health_url, uploads, host, endpoint, atlas, zone, repository)
+        return Answers(service, rto, rpo, channel, primary, copy, production, staging)
+
+    def _more(self, health_url: str) -> tuple[Atlas | None, Zone | None, str | None, str | None]:
+        """Ask what most services lack: one key passes all of it by."""
+        labels = ("No, or not now: drx.yaml takes them at any time", "Yes: four more questions, Enter means none")
+        text = "Is there a cluster at Atlas, a name at Cloudflare or Route 53, a GitHub repository, or a staging?"
+        if not self.prompts.choose(text, labels):
+            return None, None, None, None
+        text = "Which cluster at Atlas is the database? PROJECT_ID/NAME; a self-hosted one is none."
+        atlas = self._optional("Atlas", text, read_cluster)
+        text = "In which DNS zone does the application's name stand? cloudflare:ZONE_ID or route53:ZONE_ID"
+        found, zone = self._optional("DNS zone", text, read_zone), None
+        if found:
+            host = re.sub(r"^https?://([^:/]+).*$", r"\1", health_url)
+            zone = Zone(*found, self._line("", "Which name in it may drx change?", read_name, host))
+        repository = self._optional("GitHub", "From which repository is it deployed? OWNER/NAME", read_repository)
+        text = "Which variable holds the address of a staging's database, where drills may do harm? Only its name."
+        return atlas, zone, repository, self._optional("staging", text, read_variable)
 
     def _mongo(self, service: str) -> tuple[str, str]:
         variable = self._variable("database", "the address of the production database (mongodb://...)", "DATABASE_URL")

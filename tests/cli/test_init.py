@@ -108,6 +108,12 @@ def test_a_person_answers_and_is_told_what_comes_next(folder: Path) -> None:
         ("application run?", [DOWN, DOWN, DOWN, ENTER]),
         ("works?", ["http://127.0.0.1:1/healthz", ENTER]),
         ("in an incident?", [ENTER]),
+        ("repository, or a staging?", [DOWN, ENTER]),
+        ("Which cluster at Atlas", [ENTER]),
+        ("In which DNS zone", ["route53:Z0123", ENTER]),
+        ("Which name in it", ["shop.example", ENTER]),
+        ("From which repository", ["shop/shop", ENTER]),
+        ("a staging's database", ["STAGING_URL", ENTER]),
         ("Is this right?", [ENTER]),
     ):
         terminal.see(question)
@@ -120,6 +126,9 @@ def test_a_person_answers_and_is_told_what_comes_next(folder: Path) -> None:
     text = (folder / "drx.yaml").read_text()
     assert 'uri: "${NO_SUCH_VARIABLE}", database: my-shop' in text
     assert "{run: hourly-incremental, environment: production" in text
+    assert "dns: {provider: route53, zone: Z0123, records: [shop.example]}" in text
+    assert 'github: {repository: shop/shop, token: "${GITHUB_TOKEN}"}' in text
+    assert 'staging:\n    mongo: {uri: "${STAGING_URL}", database: my-shop}' in text
     assert not (folder / "runbooks" / "s3-loss.yaml").exists()
 
 

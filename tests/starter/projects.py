@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from drx.actions.registry import catalogue
 from drx.cli.check import surroundings_of
@@ -44,9 +45,12 @@ def answers(
     rto: str = "2h",
     rpo: str = "1h",
     endpoint: str | None = None,
+    **providers: Any,
 ) -> Answers:
     """Answers for a shop with a production."""
-    production = Production("DATABASE_URL", "shop", "https://shop.example/healthz", uploads, host, endpoint)
+    production = Production(
+        "DATABASE_URL", "shop", "https://shop.example/healthz", uploads, host, endpoint, **providers
+    )
     return Answers("shop", rto, rpo, "#shop-alerts", primary, copy, production)
 
 

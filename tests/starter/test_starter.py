@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,18 @@ from hypothesis import strategies as st
 from drx.actions.registry import catalogue
 from drx.cli.init import shipped
 from drx.runbook.load import RUNBOOKS, Binder
-from drx.starter import Answers, Bucket, Directory, LocalHost, Production, Starter, SystemdHost, sandbox_answers
+from drx.starter import (
+    Answers,
+    Atlas,
+    Bucket,
+    Directory,
+    LocalHost,
+    Production,
+    Starter,
+    SystemdHost,
+    Zone,
+    sandbox_answers,
+)
 from drx.starter.config import slice_schedule, write_config
 from drx.starter.fitting import NEEDS, Part, missing_parts
 from drx.starter.reading import (
@@ -35,17 +47,29 @@ SOME = (
     answers(HOSTS[1], UPLOADS[1], COPIES[1]),
     answers(None, UPLOADS[1], COPIES[2], rto="15m", rpo="5m"),
     answers(HOSTS[3], None, None, rto="3d", rpo="26h", endpoint="https://s3.shop.example"),
-)
+    replace(
+        answers(
+            HOSTS[2], UPLOADS[1], COPIES[1], repository="shop/shop", atlas=Atlas("5f1b2c3d4e5f6a7b8c9d0e1f", "shop-eu"),
+            zone=Zone("cloudflare", "0123", "shop.example"),
+        ),
+        staging_variable="STAGING_URL",
+    ),
+)  # fmt: skip
+_IDS = ("sandbox", "least", "most", "people", "systemd", "providers")
 
 
-@pytest.mark.parametrize("given_answers", SOME, ids=["sandbox", "least", "most", "people", "systemd"])
+@pytest.mark.parametrize("given_answers", SOME, ids=_IDS)
 def test_a_project_has_no_errors(given_answers: Answers) -> None:
     assert errors_of(starter_of(given_answers)) == []
 
 
 @pytest.mark.parametrize(
     ("name", "given_answers"),
-    [("sandbox", SOME[0]), ("production", answers(HOSTS[2], UPLOADS[1], None, endpoint="https://s3.shop.example"))],
+    [
+        ("sandbox", SOME[0]),
+        ("providers", SOME[5]),
+        ("production", answers(HOSTS[2], UPLOADS[1], None, endpoint="https://s3.shop.example")),
+    ],
 )
 def test_drx_yaml_explains_itself(name: str, given_answers: Answers, golden: Callable[[str, str], None]) -> None:
     golden(f"starter/{name}.yaml", write_config(given_answers))
@@ -58,7 +82,7 @@ def test_no_combination_of_answers_has_errors() -> None:
     assert [problems for problems in found.values() if problems] == []
 
 
-@pytest.mark.parametrize("given_answers", SOME, ids=["sandbox", "least", "most", "people", "systemd"])
+@pytest.mark.parametrize("given_answers", SOME, ids=_IDS)
 def test_no_step_needs_what_is_not_there(given_answers: Answers) -> None:
     """Held against the catalogue of actions, not against the table that decided."""
     starter, missing = starter_of(given_answers), {*missing_parts(given_answers), *_NEVER_ASKED}

@@ -4,26 +4,29 @@ import pytest
 
 from drx.starter import (
     Answers,
+    Atlas,
     Bucket,
     Directory,
     LocalHost,
     Production,
     RailwayHost,
     SystemdHost,
+    Zone,
     sandbox_answers,
 )
 from drx.ui.questionnaire import Questionnaire, database_in
 from tests.ui.screens import Scripted
 
 SECRET = "hunter2"
+NO_MORE = "No, or not now"
 URI = f"mongodb://ann:{SECRET}@db1,db2/orders?tls=true"
 
 
 class Interview:
     """A person who gives these answers, and what was said to them."""
 
-    def __init__(self, *answers: str, **environ: str) -> None:
-        self.prompts = Scripted([*answers, "Yes"])
+    def __init__(self, *answers: str, more: tuple[str, ...] = (NO_MORE,), **environ: str) -> None:
+        self.prompts = Scripted([*answers, *more, "Yes"])
         self.said: list[str] = []
         self.answers = Questionnaire(self.prompts, self.said.append, environ).ask("shop")
         assert self.prompts.answers == [], "not all was asked"
@@ -61,13 +64,30 @@ def test_everything_that_is_answered_is_taken() -> None:
 
 
 def test_without_a_production_nothing_more_is_asked() -> None:
-    interview = Interview("", "Not yet")
+    interview = Interview("", "Not yet", more=())
     assert interview.answers == sandbox_answers("shop")
     assert len(interview.prompts.asked) == 3
 
 
 def test_what_is_not_right_is_asked_once_more_and_enter_keeps_the_rest() -> None:
-    first = ["", "There is", "45m", "", "MONGO", "", "my-files", "", "", "", "On this", "", "https://x/", "", "No"]
+    first = [
+        "",
+        "There is",
+        "45m",
+        "",
+        "MONGO",
+        "",
+        "my-files",
+        "",
+        "",
+        "",
+        "On this",
+        "",
+        "https://x/",
+        "",
+        NO_MORE,
+        "No: ask",
+    ]
     again = ["", "There is", "", "", "", "orders", "none", "", "", "", "On this", "", "", ""]
     interview = Interview(*first, *again)
     production = Production("MONGO", "orders", "https://x/", None, LocalHost("app"))
@@ -109,6 +129,22 @@ def test_the_address_of_the_database_tells_its_name_and_nothing_else() -> None:
     assert interview.answers.production.database == "orders"
     assert "${DATABASE_URL} (set now)" in interview.shown
     assert SECRET not in interview.shown
+
+
+def test_what_most_services_lack_is_asked_on_request() -> None:
+    common = ["", "There is", "", "", "", "", "", "", "", "", "Elsewhere", "https://www.shop.example/up", ""]
+    atlas = "5f1b2c3d4e5f6a7b8c9d0e1f/shop-eu"
+    zone = ["shop.example", "azure:1", "cloudflare:0123", ""]
+    more = ("Yes: four", "shop-eu", atlas, *zone, "https://github.com/shop/web.git", URI, "$STAGING_URL")
+    interview = Interview(*common, more=more)
+    production = interview.answers.production
+    assert production
+    assert production.atlas == Atlas("5f1b2c3d4e5f6a7b8c9d0e1f", "shop-eu")
+    assert production.zone == Zone("cloudflare", "0123", "www.shop.example")
+    assert production.repository == "shop/web"
+    assert interview.answers.staging_variable == "STAGING_URL"
+    assert SECRET not in interview.shown
+    assert Interview(*common, more=("Yes: four", "", "", "", "")).answers == Interview(*common).answers
 
 
 @pytest.mark.parametrize(
