@@ -75,7 +75,9 @@ class _Project:
             return cls(root, None, [_unreadable(root / CONFIG, error)])
 
     def everything(self) -> list[Path]:
-        return [self.root / name for name in (CONFIG, *self.binder.files)]
+        """List drx.yaml and whatever is called like a runbook or a drill, be it a file or not."""
+        folders = (self.root / name for name in (RUNBOOKS, DRILLS))
+        return [self.root / CONFIG, *(path for folder in folders for path in sorted(folder.glob("*.yaml")))]
 
     def expand(self, file: Path) -> list[Path]:
         """Give the files that an argument means; itself, where it means none."""

@@ -78,9 +78,12 @@ def _aborted(found: Findings, events: Sequence[Event]) -> Verdict:
     if request is not None and isinstance(request.fact, AbortRequested):
         by = "a signal" if request.fact.source == "signal" else request.by.user
         reason = f"by {by}" + (f": {one_line(request.fact.reason)}" if request.fact.reason else "")
+    return Verdict(Word.ABORTED, reason, _not_rolled_back(found))
+
+
+def _not_rolled_back(found: Findings) -> str:
     left = [step.step for step in found.steps if step.rollback and step.status in BROKEN]
-    remedy = f"Not rolled back, look there first: {', '.join(left)}" if left else ""
-    return Verdict(Word.ABORTED, reason, remedy)
+    return f"Not rolled back, look there first: {', '.join(left)}" if left else ""
 
 
 def _failed(found: Findings, events: Sequence[Event]) -> Verdict:
@@ -89,13 +92,16 @@ def _failed(found: Findings, events: Sequence[Event]) -> Verdict:
     causes = list(_causes(found))
     if not causes:
         said = next((event.fact.reason for event in events if isinstance(event.fact, RunFinished)), "")
-        return Verdict(word, one_line(said), _default_remedy(found.mode))
+        return Verdict(word, one_line(said), _not_rolled_back(found) or _default_remedy(found.mode))
     more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
     cause = causes[0]
     reason = f"{cause.step}: {one_line(cause.error)}{more}"
     if found.mode is Mode.INCIDENT and recovered:
         reason = f"recovered, but then {reason}"
-    return Verdict(word, reason, one_line(cause.remedy) or _default_remedy(found.mode), cause.step)
+    remedy = one_line(cause.remedy) or _default_remedy(found.mode)
+    if left := _not_rolled_back(found):
+        remedy = f"{left}. Then: {remedy}"
+    return Verdict(word, reason, remedy, cause.step)
 
 
 def _causes(found: Findings) -> Iterator[Failure]:

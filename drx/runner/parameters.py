@@ -39,11 +39,11 @@ def read_parameters(action: Action, values: Mapping[str, object]) -> Params:
     try:
         params = action.spec.parameters.model_validate(dict(values))
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'parameters'}: {problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors(include_url=False, include_input=False)
-        )
-        raise DrxError(f"{action.spec.name}: {problems}", f"`drx actions {action.spec.name}` explains them") from None
+        from drx.yaml_source.wording import word_values
+
+        found = word_values(error, action.spec.parameters)
+        problems, remedy = "; ".join(message for message, _ in found), found[0][1]
+        raise DrxError(f"{action.spec.name}: {problems}", f"{remedy}; see `drx actions {action.spec.name}`") from None
     assert isinstance(params, Params)
     return params
 

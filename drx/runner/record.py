@@ -4,8 +4,10 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,6 +60,7 @@ def create_record(records: Path, run: str, group: str | None = None) -> Path:
             _share(record / INBOX, number, GROUP_ADDS)
         sync_directory(records)
     except OSError as error:
+        remove_unbegun(record)
         remedy = "Make room, or name another folder for records"
         if isinstance(error, PermissionError) and group is not None:
             remedy = f"Be a member of the group {group}, and see that {records} belongs to you"
@@ -86,6 +89,23 @@ def _open_to(records: Path, group: int) -> None:
     _share(records, group, stat.S_IMODE(found.st_mode) | 0o050)
 
 
+def remove_unbegun(record: Path) -> None:
+    """Remove the folder of a run that could not begin: without an event, it would only be in the way."""
+    journal = record / JOURNAL
+    if not journal.exists() or b"\n" not in journal.read_bytes():
+        shutil.rmtree(record, ignore_errors=True)
+
+
+@contextmanager
+def kept_once_begun(record: Path) -> Iterator[None]:
+    """Keep the folder of a run whose journal fails only where that holds an event."""
+    try:
+        yield
+    except JournalError:
+        remove_unbegun(record)
+        raise
+
+
 def freeze(record: Path, files: Mapping[str, bytes]) -> dict[str, str]:
     """Keep what the run is made of, and give the SHA-256 of each file.
 
@@ -96,6 +116,7 @@ def freeze(record: Path, files: Mapping[str, bytes]) -> dict[str, str]:
             make_private((record / FROZEN / name).parent, folder_mode(record))
             write_atomically(record / FROZEN / name, data, mode=file_mode(record) & ~0o200)
     except OSError as error:
+        remove_unbegun(record)
         raise UsageError(
             f"{record}: its files cannot be written: {error.strerror}", "Make room, then try again"
         ) from None

@@ -30,7 +30,7 @@ from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
 from drx.runner.overlap import alone
 from drx.runner.overview import introduce
-from drx.runner.record import create_record, freeze, run_id
+from drx.runner.record import create_record, freeze, kept_once_begun, run_id
 from drx.runner.rereading import begun, require_four_eyes
 from drx.runner.signals import signals_to
 from drx.runner.tabletop import SCRIPT, NothingToGuard, read_script, script_of
@@ -203,7 +203,7 @@ def _begin(
         drill=what.drill,
         timeout_seconds=what.timeout.total_seconds() if what.timeout is not None else None,
     )
-    with Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
+    with kept_once_begun(record), Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
         loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting, binder))
         setting.ui.begin(plan)
         read = setting.read(config, what.environment)

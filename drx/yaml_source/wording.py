@@ -75,6 +75,33 @@ def word(
     return sorted(problems.values(), key=lambda problem: (problem.line, problem.column))
 
 
+def word_values(error: ValidationError, model: type[BaseModel]) -> list[tuple[str, str]]:
+    """Put what pydantic says of values that stand in no file in words, each with its remedy."""
+    located = locate((), error, model)
+    inner = {place.union for _, place in located if place.union is not None and place.path != place.union}
+    found: dict[str, tuple[str, str]] = {}
+    for details, place in located:
+        if place.union in inner and place.path == place.union:
+            continue  # another type of the union fits better
+        name = f"'{shown(_way(place.path))}'" if place.path else "the parameters"
+        match details["type"]:
+            case "extra_forbidden":
+                said = f"{name} is not known", "Remove it"
+            case "missing":
+                said = f"{name} is missing", "Add it"
+            case _:
+                said = _explain_value(details, name, place.alternatives)
+        if name in found:
+            said = f"{found[name][0]}, or{said[0].removeprefix(name)}", found[name][1]
+        found[name] = said
+    return list(found.values())
+
+
+def _way(path: Path) -> str:
+    """Write the way to a value: `env.HOME`, `command[1]`."""
+    return "".join(f".{key}" if isinstance(key, str) else f"[{key}]" for key in path).removeprefix(".")
+
+
 @dataclass(frozen=True)
 class Complaint:
     """Where in the document, and in which model, a complaint belongs."""

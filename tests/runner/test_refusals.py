@@ -1,6 +1,10 @@
 """What is not begun: wrong parameters and inputs, a person who is not there, a target that is protected."""
 
+import errno
+import os
+import resource
 from collections.abc import Sequence
+from typing import NoReturn
 
 import pytest
 
@@ -11,8 +15,9 @@ from drx.engine.events import (
     StepStarted,
 )
 from drx.engine.terms import FailureKind
-from drx.errors import ExitCode, HumanNeeded, InvalidInput, RefusedError, UsageError
+from drx.errors import ExitCode, HumanNeeded, InvalidInput, JournalError, RefusedError, UsageError
 from drx.journal import JOURNAL
+from drx.runner import loop
 from drx.ui.plain import PlainUi
 from drx.ui.port import Send
 from tests.runner.project import Project, steps_yaml
@@ -24,6 +29,14 @@ from tests.runner.project import Project, steps_yaml
         ("{id: a, action: shell.run, with: {command: ['{{ steps.b.outputs.x }}']}, expect: 1s}", "steps.b.outputs.x"),
         ("{id: a, action: shell.run, with: {comand: [ls]}, expect: 1s}", "comand"),
         ("{id: a, action: shell.run, with: {command: '{{ target.mongo.uri }}'}, expect: 1s}", "mongo"),
+        (
+            "{id: a, action: shell.run, with: {command: '{{ 1 + 1 }}', env: '{{ 3 }}'}, expect: 1s}",
+            "shell.run: 'command' must be a list, or must be text; 'env' must hold keys and values",
+        ),
+        (
+            "{id: a, action: shell.run, with: {command: [ls, '{{ 1 + 1 }}'], cwd: '{{ 1 == 1 }}'}, expect: 1s}",
+            "shell.run: 'command[1]' must be text; 'cwd'",
+        ),
     ],
 )
 def test_parameters_that_make_no_sense_fail_before_anything_starts(project: Project, step: str, message: str) -> None:
@@ -31,6 +44,7 @@ def test_parameters_that_make_no_sense_fail_before_anything_starts(project: Proj
     (failure,) = (fact for fact in project.facts if isinstance(fact, StepFailed))
     assert failure.kind is FailureKind.EXPRESSION
     assert message in failure.error
+    assert failure.remedy
     assert not any(isinstance(fact, StepStarted) for fact in project.facts)
 
 
@@ -110,3 +124,31 @@ def test_runbooks_in_a_circle_and_unknown_actions_are_refused(project: Project) 
     with pytest.raises(InvalidInput, match=r"shell\.rum"):
         project.write(steps_yaml("{id: a, action: shell.rum, expect: 1s}")).run()
     assert not project.records.exists()
+
+
+@pytest.mark.parametrize("room", [0, 200])
+def test_a_disk_that_is_full_leaves_no_empty_record(project: Project, room: int) -> None:
+    """Not even what is frozen found room: there is nothing to go on with, and nothing in the way."""
+    project.write(steps_yaml("{id: a, action: shell.run, with: {command: [ls]}, expect: 1s, recovered: true}"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(UsageError, match="File too large") as caught:
+            project.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "Make room" in str(caught.value)
+    assert list(project.records.iterdir()) == []
+
+
+def test_a_first_event_that_finds_no_room_leaves_no_record(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.write(steps_yaml("{id: a, action: shell.run, with: {command: [ls]}, expect: 1s}"))
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    monkeypatch.setattr(loop, "_PATIENCE_SECONDS", 0.0)
+    with pytest.raises(JournalError, match="No space left"):
+        project.run()
+    assert list(project.records.iterdir()) == []

@@ -49,6 +49,10 @@ def check_sequence(
         if isinstance(step, ParallelStep):
             ended = visible
             for name, branch in step.parallel.items():
+                if not branch:
+                    review.error(
+                        (*here, "parallel", name), f"the branch '{name}' holds no steps", "Add one, or remove it"
+                    )
                 after = check_sequence(review, branch, (*here, "parallel", name), visible, in_plan=in_plan)
                 ended = replace(ended, steps={**ended.steps, **after.steps})
             visible = ended

@@ -55,6 +55,8 @@ class Review:
     binder: Binder
     surroundings: Surroundings
     problems: list[Problem] = field(default_factory=list)
+    guesses: int = 100
+    """For how many more unknown names the nearest one is looked for: each takes milliseconds."""
 
     def error(self, place: Place, message: str, remedy: str) -> None:
         """Report something that must not stay, unless what stands there was reported already."""
@@ -80,7 +82,10 @@ class Review:
 
     def unknown(self, place: Place, message: str, name: str, known: Iterable[str]) -> None:
         """Report a name that stands for nothing, with the nearest one that does."""
-        self.error(place, message, suggest(name, [one for one in known if one != NOBODY]))
+        self.guesses -= 1
+        names = [one for one in known if one != NOBODY]
+        remedy = suggest(name, names) if self.guesses >= 0 else "Correct the unknown names above first"
+        self.error(place, message, remedy)
 
     def written(self, place: Place) -> str:
         """Quote a value as it stands in the file."""
