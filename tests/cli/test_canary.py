@@ -23,7 +23,22 @@ from tests.notify.listening import Listener, listening
 CANARY = {
     name: f"Kanarie{name}/7+{number}x%Vogel"
     for number, name in enumerate(
-        ("MongoPassword", "Uploads", "Primary", "Copy", "Records", "Atlas", "Token", "Hook", "Locked", "Trace")
+        (
+            "MongoPassword",
+            "Uploads",
+            "Primary",
+            "Copy",
+            "Records",
+            "Atlas",
+            "Token",
+            "Hook",
+            "Locked",
+            "Trace",
+            "Host",
+            "Dns",
+            "Apprise",
+            "User",
+        )
     )
 }
 CONFIG = """\
@@ -37,6 +52,8 @@ environments:
     atlas:
       {{project: "{zeros}", cluster: c, client_id: i, client_secret: "${{ATLAS}}", api: "http://127.0.0.1:1"}}
     github: {{repository: a/b, token: "secret:token", api: "http://127.0.0.1:1"}}
+    host: {{provider: railway, project: p, environment: e, service: s, project_token: "${{HOST}}", api: "http://127.0.0.1:1"}}
+    dns: {{provider: cloudflare, zone: z, records: [a.example], token: "${{DNS}}", api: "http://127.0.0.1:1"}}
     health_url: http://127.0.0.1:1/
   locked: {{mongo: {{uri: "${{LOCKED}}", database: db}}}}
   production: {{protected: true, mongo: {{uri: "${{LOCKED}}", database: db}}}}
@@ -46,7 +63,12 @@ backups:
     - {{s3: {{bucket: "{bucket}", prefix: two/, {key}, secret_access_key: "file:copy.key"}}}}
 records: {{s3: {{bucket: "{bucket}", prefix: three/, {key}, secret_access_key: "${{RECORDS}}"}}}}
 contacts: {{channel: "#ops"}}
-notify: {{on_failure: ["${{HOOK}}"], timeout: 1s}}
+notify:
+  on_failure: ["${{HOOK}}"]
+  channels:
+    - {{url: "${{APPRISE}}", on: [start, success, failure, objective_missed, human_needed, missed]}}
+    - {{url: "${{LISTENING}}", on: [start, success, failure, objective_missed, human_needed, missed]}}
+  timeout: 1s
 schedules:
   - {{run: leak, environment: lab, cron: "0 3 * * *", ping: "${{HOOK}}"}}
 """
@@ -67,6 +89,12 @@ steps:
     action: shell.run
     with: {command: [./print-secret, token]}
     expect: 1s
+  - id: page
+    title: Keep the page as it is while the run goes on
+    action: shell.run
+    with: {command: [sh, -c, "sleep 0.5; cat drills/records/*-leak-*/report.html > live.html"]}
+    expect: 1s
+    on_failure: continue
   - {id: ask, title: Ask the database, action: mongo.ping, expect: 1s}
   - {id: base, title: Take a base, action: backup.base, expect: 1s}
   - id: break
@@ -78,8 +106,15 @@ steps:
 """
 SAY_ALL = """\
 env
-for name in MONGO UPLOADS PRIMARY RECORDS ATLAS HOOK; do printenv $name | base64 -w0; echo; done
+for name in MONGO UPLOADS PRIMARY RECORDS ATLAS HOOK HOST DNS APPRISE; do printenv $name | base64 -w0; echo; done
 cat copy.key
+"""
+KEYS = """\
+runbook: keys
+kind: operation
+title: Uses the keys to everything
+steps:
+  - {id: keys, title: Use them, action: secrets.check, expect: 1s, timeout: 3s, on_failure: continue}
 """
 STORY = """\
 runbook: story
@@ -98,9 +133,12 @@ EVERY: tuple[tuple[str, ...], ...] = (
     ("check",), ("actions",), ("actions", "mongo.restore"), ("schema", "runbook"), ("trust", "lab", "--yes"),
     ("trust", "locked", "--yes"), ("status",), ("status", "--json", "--env", "lab"), ("status", "--env", "locked"),
     ("status", "--env", "lab", "--prometheus", "drx.prom"), ("status", "--env", "lab", "--notify"),
-    ("run", "leak", "--env", "lab", "--unattended"), ("run", "leak", "--env", "lab", "--unattended", "--json"),
+    ("run", "leak", "--env", "lab", "--unattended"),
+    ("run", "leak", "--env", "lab", "--unattended", "--log-format", "json"),
     ("run", "leak", "--env", "locked", "--unattended"), ("run", "story", "--env", "production", "--unattended"),
     ("run", "story", "--env", "lab"), ("run", "leak", "--env", "lab", "--unattended", "--input", "x=y"),
+    ("run", "keys", "--env", "lab", "--unattended"), ("run", "leak", "--env", "lab", "--dry-run"),
+    ("run", "leak", "--env", "lab", "--dry-run", "--unattended"), ("run", "story", "--env", "lab", "--tabletop"),
     ("drill", "story", "--env", "lab"), ("drill", "story", "--env", "production"), ("resume",), ("resume", "{run}"),
     ("show",), ("show", "{run}", "--json"), ("runs",), ("runs", "--elsewhere"), ("approve", "{run}", "ask"),
     ("note", "{run}", "the bird sings"), ("review", "{run}"), ("report", "{run}"), ("report", "--help"),
@@ -113,7 +151,7 @@ EVERY: tuple[tuple[str, ...], ...] = (
     ("backups", "prune", "--dry-run", "--env", "lab"), ("backups", "prune", "--env", "lab", "--unattended"),
     ("mongo", "restore", "nowhere", "--env", "lab", "--unattended"), ("sandbox", "status"), ("sandbox", "up", "--help"),
     ("sandbox", "down"), ("schedule", "show"), ("schedule", "cron"), ("schedule", "systemd"), ("schedule", "github"),
-    ("schedule", "kubernetes"), ("notify", "test"), ("init",),
+    ("schedule", "kubernetes"), ("schedule", "kubernetes", "--image", "x"), ("notify", "test"), ("init",),
 )  # fmt: skip
 """Every command, in ways that work and in ways that fail."""
 
@@ -135,7 +173,9 @@ def root(
     )
     for name, text in {
         "drx.yaml": config, "copy.key": CANARY["Copy"], "runbooks/leak.yaml": LEAK, "runbooks/story.yaml": STORY,
-        "drills/story.yaml": DRILL, "say-all": SAY_ALL, "print-secret": f"#!/bin/sh\nprintf %s '{CANARY['Token']}'\n",
+        "runbooks/keys.yaml": KEYS,
+        "drills/story.yaml": DRILL, "say-all": SAY_ALL,
+        "print-secret": f"#!/bin/sh\nprintf %s '{CANARY['Token']}'\n",
     }.items():  # fmt: skip
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -145,7 +185,10 @@ def root(
     monkeypatch.setenv(
         "LOCKED", f"mongodb://kay:{quote(CANARY['Locked'], safe='')}@127.0.0.1:1/?serverSelectionTimeoutMS=50"
     )
-    for name in ("Uploads", "Primary", "Records", "Atlas"):
+    monkeypatch.setenv(
+        "APPRISE", f"jsons://{quote(CANARY['User'], safe='')}:{quote(CANARY['Apprise'], safe='')}@127.0.0.1:1/"
+    )
+    for name in ("Uploads", "Primary", "Records", "Atlas", "Host", "Dns"):
         monkeypatch.setenv(name.upper(), CANARY[name])
     monkeypatch.setenv("HOOK", f"https://127.0.0.1:1/{quote(CANARY['Hook'], safe='')}")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"api-key={quote(CANARY['Trace'], safe='')}")
@@ -190,9 +233,10 @@ def test_the_search_finds_what_it_looks_for() -> None:
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
-    """What runs send as traces arrives there."""
+    """What runs send as traces and as messages arrives there."""
     with listening() as made:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.url)
+        monkeypatch.setenv("LISTENING", f"{made.url}/told")
         yield made
 
 
@@ -219,8 +263,9 @@ def test_no_secret_ever_comes_out(
             content = archive.extractfile(member)
             assert content is None or found_in(content.read()) == set(), member.name
     _hold_bucket(s3_server, bucket)
-    assert collector.bodies
+    assert {"/told", "/v1/traces"} <= set(collector.paths)
     assert all(found_in(body) == set() for body in collector.bodies)
+    assert b"<html" in (root / "live.html").read_bytes(), "the page of a run that goes on was looked at, too"
     journal = next((root / "drills" / "records").glob("2*leak*/journal.jsonl")).read_text()
     assert journal.count("***") > 5, "the runbook did say them"
 
