@@ -80,11 +80,13 @@ def _collection(params: Place, target: Target) -> str | None:
 
 def _each_by_hand(params: Chosen, then: str) -> str:
     source, live = collection_by_hand(params.source, params.collection), collection_by_hand(None, params.collection)
-    query = query_by_hand(params.damaged if isinstance(params.damaged, dict) else str(params.damaged))
+    damaged = params.damaged if isinstance(params.damaged, dict) else str(params.damaged)
+    query = query_by_hand(damaged)
     bad = f"live.countDocuments({{$and: [{{_id: good._id}}, {query}]}})"
     conditions = [*(["!old"] if params.gone else []), *([f"(old && {bad})"] if params.damaged is not None else [])]
+    none = f"{_NONE} = {{$nor: [{{}}]}}, " if str(damaged).startswith("$") else ""  # the answer may be none
     return mongosh(
-        f"const live = {live}; {source}.find({query_by_hand(params.filter)}).forEach(good => {{ "
+        f"const {none}live = {live}; {source}.find({query_by_hand(params.filter)}).forEach(good => {{ "
         f"const old = live.findOne({{_id: good._id}}); if ({' || '.join(conditions) or 'false'}) {{ {then} }} }})"
     )
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -37,6 +38,14 @@ class Values:
         self.variables: dict[str, Variable] = {}
         self.roles = settings.roles
         """The accounts that have each role."""
+
+    def nested(self, runbook: Runbook, inputs: Mapping[str, object]) -> "Values":
+        """Give the values inside of a nested runbook: its inputs are what the runbook around it hands in."""
+        inner = copy(self)
+        inner._outputs = {**self._outputs, **outputs_of(runbook)}
+        handed = {("inputs", name): self.text(value) for name, value in inputs.items() if isinstance(value, str)}
+        inner._known = self._known | handed
+        return inner
 
     def text(self, text: str) -> str:
         """Write a text for people or a shell; each unknown value as `$NAME`."""
@@ -180,6 +189,10 @@ def _meaning(chain: Chain) -> str:
     match chain:
         case ("inputs", name):
             return f"the answer to the question about {name.replace('_', ' ')}"
+        case ("steps", step, "outputs", "answer"):
+            return f"what a person answers in step {step.replace('_', '-')}"
+        case ("steps", step, "status"):
+            return f"how step {step.replace('_', '-')} ended, such as succeeded"
         case ("steps", step, "outputs", *rest):
             return f"{' '.join(rest).replace('_', ' ')} of step {step.replace('_', '-')}"
         case ("target", *rest):

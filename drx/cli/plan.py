@@ -128,7 +128,8 @@ def _step(binder: Binder, step: Step, values: Values) -> PlanStep:
             return replace(made, who="side by side", groups=groups)
         case RunbookStep():
             inner = binder.runbook(step.runbook)
-            steps = _steps(binder, (*inner.prechecks, *inner.steps, *inner.cleanup), values)
+            handed = values.nested(inner, step.inputs)
+            steps = _steps(binder, (*inner.prechecks, *inner.steps, *inner.cleanup), handed)
             return replace(made, who="another runbook", title=step.title or inner.title, groups={step.runbook: steps})
 
 

@@ -12,6 +12,7 @@ _INSIDE = r"[\\`*\[\]<|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=[#A-Za-z])"
 _AT_START = r"^(?:#{1,6}|[+=-]+|>)(?=\s|$)|^\d+(?=[.)](?:\s|$))"
 _MARKUP = re.compile(f"{_INSIDE}|{_AT_START}")
 """What GitHub would take for markup, inside a line and at its start."""
+_SPAN = re.compile(r"(?<!`)`[^`]*[^`\s][^`]*`(?!`)")
 
 
 class Markdown(str):
@@ -44,6 +45,16 @@ def escaped(value: object) -> Markdown:
 def _escape(match: re.Match[str]) -> str:
     found = match[0]
     return f"{found}\\" if found.isdigit() else f"\\{found}"
+
+
+def prose(text: str) -> Markdown:
+    """Escape what somebody wrote, but for what they set as `code` themselves."""
+    found = one_line(text)
+    parts, end = [], 0
+    for span in _SPAN.finditer(found):
+        parts += [_MARKUP.sub(_escape, found[end : span.start()]), span[0]]
+        end = span.end()
+    return Markdown("".join((*parts, _MARKUP.sub(_escape, found[end:]))))
 
 
 def code(value: object) -> Markdown:

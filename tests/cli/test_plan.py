@@ -230,3 +230,44 @@ def test_the_page_needs_no_other_file_and_runs_nothing(project: Project) -> None
     assert not re.search(r"<(script|link|img|iframe)|src=|@import|url\(", page)
     assert "#ops &lt;alerts&gt;" in page
     assert "<table>" in page
+
+
+def test_a_nested_runbook_speaks_of_what_the_one_around_it_hands_in(project: Project) -> None:
+    nested = """
+runbook: nightly
+kind: operation
+title: Restore to a moment
+inputs: {at: {type: datetime, ask: Up to when?}}
+steps:
+  - {id: which, title: Which?, ask: "Which, or `none`?", expect: 1m}
+  - id: back
+    title: Restore
+    action: mongo.restore
+    with: {at: "{{ inputs.at }}", into: "{{ steps.which.outputs.answer }}"}
+    rollback: {action: mongo.drop, with: {database: "{{ steps.which.outputs.answer }}"}}
+    expect: 1m
+"""
+    (project.root / "runbooks" / "nightly.yaml").write_text(nested)
+    outer = OUTAGE.replace("runbook: nightly}", 'runbook: nightly, inputs: {at: "{{ inputs.since }}"}}')
+    (project.root / "runbooks" / "outage.yaml").write_text(outer)
+
+    shown = plan_markdown(make_plan(load_project(), None)).partition("Everything is \\*down\\*")[2]
+
+    assert "$AT" not in shown.partition("Restore to a moment")[2].partition("## ")[0]
+    assert "- `$SINCE`: the answer to the question about since" in shown
+    assert "- `$WHICH_ANSWER`: what a person answers in step which" in shown
+    assert "> Which, or `none`?" in shown
+
+
+def test_an_answer_of_none_is_one_that_a_shell_can_give(project: Project) -> None:
+    values = Values(project.config.settings, "production", {})
+    call = ActionCall.model_validate(
+        {
+            "action": "mongo.compare_documents",
+            "with": {"source": "good", "collection": "images", "damaged": "{{ steps.damaged.outputs.answer }}"},
+        }
+    )
+    typed = values.command(call)
+
+    assert "const none = {$nor: [{}]}, live =" in typed
+    assert "EJSON.deserialize('\"$DAMAGED_ANSWER\"')" in typed

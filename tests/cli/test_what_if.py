@@ -94,3 +94,18 @@ def test_without_schedules_everything_is_lost(project: Path, capsys: Capture) ->
 def test_what_is_no_question(question: str, capsys: Capture) -> None:
     assert run(["plan", "--what-if", question]) == ExitCode.USAGE
     assert "what-if rpo=5m" in capsys.readouterr().err
+
+
+def test_uploads_that_are_too_far_behind_are_not_answered_by_nothing(project: Path, capsys: Capture) -> None:
+    uploads = "runbook: uploads\nkind: operation\ntitle: U\nsteps: [{id: a, action: s3.backup, expect: 1h}]\n"
+    (project / "runbooks" / "uploads.yaml").write_text(uploads)
+    target = "uploads: {bucket: shop}, mongo:"
+    config = CONFIG.replace("mongo:", target, 1) + '  - {run: uploads, environment: production, cron: "0 3 * * *"}\n'
+    (project / "drx.yaml").write_text(config)
+
+    shown = answer("rpo=24h10m", capsys)
+
+    assert "| the uploads bucket | 1d 1h | uploads runs every 1d, and may take 1h | NO |" in shown
+    assert "The uploads are 1d 1h behind at worst: run uploads more often" in shown
+    assert "Nothing." not in shown
+    assert "- Nothing." in answer("rpo=2d", capsys)

@@ -12,7 +12,7 @@ from drx.engine.events import NoteAdded, ReviewAnswered, RunFinished
 from drx.engine.terms import Outcome
 from drx.reports.facts import gather
 from drx.reports.markdown import report_markdown
-from drx.reports.safe import code, escaped, fence, table
+from drx.reports.safe import code, escaped, fence, prose, table
 from drx.reports.text import counts, findings, one_line, sentence, show_target, visible
 from drx.units import parse_duration
 from tests.reports.builder import Journal, automated, drill_plan
@@ -170,3 +170,10 @@ def test_findings_leave_out_what_judges_nothing(outputs: dict[str, int | str | b
 
 def test_sentences_end_once() -> None:
     assert [sentence(text) for text in ("", "a", "a.", "a?")] == ["", "a.", "a.", "a?"]
+
+
+def test_what_somebody_set_as_code_stays_code_and_all_else_is_harmless() -> None:
+    assert prose("Or `none`, where *all* of $X are gone") == r"Or `none`, where \*all\* of \$X are gone"
+    assert prose("`git log` and `a*b`") == "`git log` and `a*b`"
+    assert prose("a ` alone, and ``two``, and ` `") == escaped("a ` alone, and ``two``, and ` `")
+    assert prose("# no heading") == r"\# no heading"

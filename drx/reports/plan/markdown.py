@@ -165,7 +165,7 @@ def _quoted(value: str) -> str:
 def _paragraphs(text: str) -> safe.Markdown:
     """Keep the paragraphs of a text, each as one line of harmless Markdown."""
     found = (one_line(part) for part in text.split("\n\n"))
-    return safe.Markdown("\n\n".join(safe.escaped(part) for part in found if part))
+    return safe.Markdown("\n\n".join(safe.prose(part) for part in found if part))
 
 
 def _verified(runbook: PlanRunbook) -> safe.Markdown:
@@ -215,11 +215,11 @@ def _told(step: PlanStep, number: str) -> Iterator[str]:
         facts.append(show_duration(step.expect))
     if step.recovered:
         facts.append("**the service is back after this**")
-    yield f"**{safe.escaped(number)}. {safe.escaped(step.title)}** ({', '.join(facts)}) {safe.code(step.id)}"
+    yield f"**{safe.escaped(number)}. {safe.prose(step.title)}** ({', '.join(facts)}) {safe.code(step.id)}"
     if step.when:
         yield f"Only if {_condition(step.when)}."
     if step.text:
-        yield f"> {safe.escaped(step.text)}"
+        yield f"> {safe.prose(step.text)}"
     if step.by_hand:
         yield safe.fence(step.by_hand.splitlines(), "sh")
     if step.undo:

@@ -73,7 +73,9 @@ def _losses(plan: RecoveryPlan, cadences: Mapping[str, Cadence]) -> Iterator[tup
     for each in plan.scenarios:
         if each.verified and each.verified.rpa_seconds is not None:
             measured = timedelta(seconds=each.verified.rpa_seconds)
-            yield each.title, measured, f"measured by drill {each.verified.drill} on {each.verified.at:%Y-%m-%d}"
+            stale = "" if each.verified.hash == each.hash else "; the runbook has changed since"
+            when = f"by drill {each.verified.drill} on {each.verified.at:%Y-%m-%d}"
+            yield each.title, measured, f"measured in {each.verified.environment} {when}{stale}"
     newest = cadences.get("slices") or cadences.get("bases")
     yield "the database server", newest.worst if newest else None, _because(newest)
     copied = cadences.get("copies")
@@ -110,7 +112,13 @@ def _rpo_changes(wanted: timedelta, cadences: Mapping[str, Cadence], environment
                 f"Give up sooner: the timeouts in runbooks/{each.runbook}.yaml add up to {show_duration(each.limit)},"
                 f" and may add up to {show_duration(allowed)}."
             )
-    if slices and copies and not late:
+    uploads = cadences.get("uploads")
+    if uploads is not None and uploads.worst > wanted:
+        yield (
+            f"The uploads are {show_duration(uploads.worst)} behind at worst: run {uploads.runbook} more often,"
+            " give it up sooner, or have the provider replicate the bucket."
+        )
+    elif slices and copies and not late:
         yield "Nothing."
 
 
