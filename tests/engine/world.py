@@ -104,7 +104,8 @@ class World:
             if cancel.step in self.workers and self.random.random() > self.trouble:
                 self._stopped(self.workers.pop(cancel.step), cancel.reason)
                 return
-        if self.random.random() < self.trouble / 20:
+        ending = self.state.abort is not None or self.state.cleaning
+        if self.random.random() < self.trouble / (5 if ending else 20):  # a pause within rollback and cleanup too
             signals: list[Fact] = [PauseRequested("lunch"), AbortRequested("enough", "person")]
             self.offer(self.random.choice(signals))
             return
