@@ -60,7 +60,7 @@ def member(data: bytes, size_bytes: int) -> Member:
 )
 def test_a_member_that_inflates_without_end_is_refused(store: Store, said: int, why: str) -> None:
     store.put("k", bomb(b"\0"))
-    with pytest.raises(DamagedError, match=r"/k, bytes 0 to \d+, does not hold") as caught, memory_below(16 << 20):
+    with memory_below(16 << 20), pytest.raises(DamagedError, match=r"/k, bytes 0 to \d+, does not hold") as caught:
         inflate_member(store, "k", member(bomb(b"\0"), said))
     assert why in str(caught.value)
 
@@ -72,8 +72,8 @@ def test_a_slice_that_inflates_without_end_is_refused(store: Store) -> None:
     key, _ = slice_keys("svc", begin, end)
     store.put(key, packed)
     with (
-        pytest.raises(DamagedError, match=rf"oplog/.*bson\.gz is damaged: .*more than {LARGEST_MEMBER:,} bytes"),
         memory_below(3 * LARGEST_MEMBER + (16 << 20)),
+        pytest.raises(DamagedError, match=rf"oplog/.*bson\.gz is damaged: .*more than {LARGEST_MEMBER:,} bytes"),
     ):
         list(slice_entries(store, "svc", piece))
 
@@ -83,7 +83,7 @@ def test_an_inventory_that_inflates_without_end_is_refused(store: Store, of: byt
     packed, now = bomb(of), datetime(2026, 11, 27, tzinfo=UTC)
     store.put(inventory_key("svc", "p"), packed)
     point = Point("p", "bucket", now, now, 1, 1, 0, sha256(packed).hexdigest())
-    with pytest.raises(DamagedError, match="is not what was written"), memory_below(64 << 20):
+    with memory_below(64 << 20), pytest.raises(DamagedError, match="is not what was written"):
         list(read_items(store, "svc", point))
 
 
