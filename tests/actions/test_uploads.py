@@ -217,7 +217,7 @@ def test_nothing_is_pruned_from_a_store_while_it_restores(
 @pytest.mark.parametrize("store", ["primary", "copy-1"])
 def test_into_another_bucket_from_any_store(context: FakeContext, client: "S3Client", bucket: str, store: str) -> None:
     for key in ODD:
-        client.put_object(Bucket=bucket, Key=key, Body=key.encode(), **META)
+        client.put_object(Bucket=bucket, Key=key, Body=key.encode(), Tagging="team=web&a=b+c", **META)
     before = contents(client, bucket)
     run("s3.backup", context)
     moment = now()
@@ -227,6 +227,8 @@ def test_into_another_bucket_from_any_store(context: FakeContext, client: "S3Cli
     assert contents(client, f"{bucket}-new") == before
     head = client.head_object(Bucket=f"{bucket}-new", Key="..")
     assert (head["ContentType"], head["Metadata"]) == ("image/x", {"who": "kay"})
+    tags = client.get_object_tagging(Bucket=f"{bucket}-new", Key="..")["TagSet"]
+    assert {each["Key"]: each["Value"] for each in tags} == {"team": "web", "a": "b c"}
     assert ("uploads", f"{bucket}-new") in context.created
 
 

@@ -16,10 +16,10 @@ from drx.backup.uploads.patience import Patience
 from drx.backup.uploads.points import Item, Point, PointWriter, object_name, prefix_of
 from drx.backup.uploads.stored import Stored, opened
 from drx.backup.uploads.transfer import (
+    all_settings,
     copy_inside,
     is_refused,
     same_service,
-    settings_of,
     stream_out,
     version_id,
 )
@@ -163,7 +163,7 @@ class Pass:
         for data in self.store.stream(f"{prefix_of(self.service)}objects/{item.object}"):
             self.check()
             checksum.update(data)
-        return replace(item, sha256=checksum.hexdigest(), settings=settings_of(self._head(item)))
+        return replace(item, sha256=checksum.hexdigest(), settings=all_settings(self._origin(item)))
 
     def _again(self, item: Item, outcome: Outcome) -> Item | None:
         """Look at an object that was changed or deleted after it was listed, and copy what is there now."""

@@ -59,17 +59,18 @@ def _encryption(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def all_settings(origin: Origin) -> dict[str, Any]:
-    """Say what a copy in parts has to be told: metadata and tags are not copied then."""
+    """Say what a copy in parts, or another service, has to be told: metadata and tags are not copied then."""
+    return settings_of(_head(origin)) | _tags(origin)
+
+
+def _tags(origin: Origin) -> dict[str, Any]:
     from urllib.parse import urlencode
 
-    settings = settings_of(_head(origin))
     with origin.store.failures(origin.name):
         tags = origin.store.client.get_object_tagging(  # not every server counts them when it is asked for an object
             Bucket=origin.store.bucket, Key=origin.name, **_version(origin), **origin.store.owner
         )["TagSet"]
-    if tags:
-        settings["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
-    return settings
+    return {"Tagging": urlencode([(tag["Key"], tag["Value"]) for tag in tags])} if tags else {}
 
 
 def _head(origin: Origin) -> Mapping[str, Any]:
@@ -116,7 +117,7 @@ def _read(origin: Origin, check: Callable[[], None]) -> tuple[dict[str, Any], It
                 check()
                 yield data
 
-    return settings_of(reply), body()
+    return settings_of(reply) | (_tags(origin) if reply.get("TagCount") else {}), body()
 
 
 def _is_md5(etag: str) -> bool:
