@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,19 +13,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tests.terminal import ROOT, Size, Terminal, drx
+from tests.terminal import CTRL_C, DRX, ROOT, Size, Terminal, drx
 
 HERE = Path(__file__).parent
 WIDTH = 96
-TALL: Size = (WIDTH, 60)
+TALL: Size = (WIDTH, 80)
+PLAN_LINES, PLAN_WIDTH = 45, 130
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 """rich asks for web fonts; a picture in a repository needs no network."""
 WORKED_ON = ("drx.yaml", "drx.trust.yaml", "runbooks", "drills")
 
 
-def draw(name: str, command: str, shown: Text) -> None:
+def draw(name: str, command: str, shown: Text, width: int = WIDTH) -> None:
     """Write docs/pictures/<name>.svg."""
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
+    console = Console(record=True, width=width, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
     console.print(Text.assemble(f"$ {command}\n", shown))
     svg = console.export_svg(title=command, unique_id=f"drx-{name}")
     (HERE / f"{name}.svg").write_text(FONT_FACE.sub("", svg))
@@ -64,11 +67,11 @@ def project() -> Iterator[Path]:
             drx(folder, "sandbox", "down", patience=120).end()
 
 
-def finished(folder: Path, *arguments: str, wanted: int = 0) -> Terminal:
-    """Run a command to its end, on a screen that holds all of it."""
+def finished(folder: Path, *arguments: str, wanted: int | None = 0) -> Terminal:
+    """Run a command to its end, on a screen that holds all of it; `wanted` is its exit code, None any."""
     terminal = drx(folder, *arguments, size=TALL, term="xterm-256color", patience=300)
     code = terminal.end()
-    if code != wanted:
+    if wanted is not None and code != wanted:
         raise SystemExit(f"drx {' '.join(arguments)} ended with {code}:\n{terminal.text}")
     return terminal
 
@@ -90,9 +93,19 @@ def incident(folder: Path) -> None:
     terminal.see("> restore", "/s  00:")
     draw("restore", title, shown_on(terminal))
     terminal.choose("Approve - ")
+    terminal.see("> What went wrong?")
+    terminal.type(CTRL_C)
     code = terminal.end()
     if code != 0:
         raise SystemExit(f"{title} ended with {code}:\n{terminal.text}")
+
+
+def plan(folder: Path) -> None:
+    """Print the plan's beginning, where its tables have room."""
+    command = f"drx plan | fold -sw {PLAN_WIDTH} | head -{PLAN_LINES}"
+    environ = {**os.environ, "PATH": f"{DRX.parent}:{os.environ['PATH']}"}
+    printed = subprocess.check_output(command, cwd=folder, shell=True, text=True, env=environ)
+    draw("plan", command, Text(printed), PLAN_WIDTH)
 
 
 def lose_images(folder: Path) -> None:
@@ -114,12 +127,26 @@ def moment_of(folder: Path) -> str:
     return str(found[-1])
 
 
+def drill(folder: Path) -> None:
+    """Drill db-drop."""
+    draw("drill", "drx drill db-drop", shown_on(finished(folder, "drill", "db-drop", "--env", "sandbox")))
+
+
+def status(folder: Path) -> None:
+    """Ask how ready we are, after a backup; what other hosts recorded is in a bucket that is not there."""
+    config = folder / "drx.yaml"
+    config.write_text(re.sub(r"^records:.*\n", "", config.read_text(), flags=re.MULTILINE))
+    finished(folder, "sandbox", "up")
+    finished(folder, "run", "nightly-backup", "--env", "sandbox", "--unattended")
+    draw("status", "drx status --env sandbox", shown_on(finished(folder, "status", "--env", "sandbox", wanted=None)))
+
+
 def main() -> None:
-    """Draw every picture."""
-    with project() as folder:
-        incident(folder)
-    with project() as folder:
-        draw("drill", "drx drill db-drop", shown_on(finished(folder, "drill", "db-drop", "--env", "sandbox")))
+    """Draw every picture, or those of the parts that are named: `incident`, `drill`, `status`, `plan`."""
+    parts = {"incident": incident, "drill": drill, "status": status, "plan": plan}
+    for name in sys.argv[1:] or parts:
+        with project() as folder:
+            parts[name](folder)
 
 
 if __name__ == "__main__":
