@@ -16,6 +16,7 @@ from drx.fields import Duration, Moment, Text
 from drx.units import show_time
 
 if TYPE_CHECKING:
+    from bson import Timestamp
     from pymongo import MongoClient
 
     from drx.backup.history import Event
@@ -74,7 +75,7 @@ def find_event(params: FindEvent, context: Context) -> Result:
         f"{others} other candidates; the archive reaches to {found.reached:%Y-%m-%d %H:%M:%S} UTC",
         f"found: {summary}",
         *early,
-        *(f"ATTENTION: {each}; what only it holds was not looked at" for each in found.damaged[:5]),
+        *(f"ATTENTION: {each}" for each in found.left_out[:5]),
     )
     outputs = {
         "ts": show_timestamp(chosen.ts), "kind": chosen.kind, "namespace": chosen.namespace, "count": chosen.count,
@@ -90,8 +91,8 @@ class _Found:
     events: list["Event"]
     index: int
     reached: datetime
-    damaged: tuple[str, ...]
-    """Bases and slices that were left out."""
+    left_out: tuple[str, ...]
+    """What was not looked at, and why."""
 
     @property
     def chosen(self) -> "Event":
@@ -117,8 +118,13 @@ def _find(params: FindEvent, context: Context) -> _Found:
     bases = own_bases(store, origin_of(context), damaged.append)
     manifest = newest_whole(store, [each for each in bases if each.end < earliest] or bases[:1], damaged.append)
     chain = chain_of(store, service, manifest, damaged.append)
-    reached = datetime.fromtimestamp(chain.end.time, UTC)
     events = archived_events(store, service, manifest, earliest, list(params.kinds), context, lambda _: None)
+    gaps = []
+    newer = [each for each in bases if chain.end < each.end < Timestamp(int(since.timestamp()), 0)]
+    if newer and (later := newest_whole(store, [manifest, *newer], damaged.append)) is not manifest:
+        gaps.append(f"nothing is archived from {_clock(chain.end)} to the base of {_clock(later.end)}")
+        chain = chain_of(store, service, later, damaged.append)
+        events += archived_events(store, service, later, earliest, list(params.kinds), context, lambda _: None)
     events = _striking(events, params, manifest.database)
     index = next((number for number, event in enumerate(events) if event.at >= since), None)
     if index is None:
@@ -128,8 +134,13 @@ def _find(params: FindEvent, context: Context) -> _Found:
             f"the archived oplog holds no {', '.join(params.kinds)} since {since - params.look_back:%H:%M:%S} UTC",
             "Give an earlier time, or choose the moment to restore to by hand",
         )
-    left_out = tuple(each.message for each in damaged)
+    left_out = (*gaps, *(f"{each.message}; what only it holds was not looked at" for each in damaged))
+    reached = datetime.fromtimestamp(chain.end.time, UTC)
     return _Found(events, len(events) - 1 if index is None else index, reached, left_out)
+
+
+def _clock(position: "Timestamp") -> str:
+    return f"{datetime.fromtimestamp(position.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _striking(events: list["Event"], params: FindEvent, database: str) -> list["Event"]:
@@ -147,7 +158,7 @@ def _refuse_unarchived(params: FindEvent, chain: "Chain", context: Context) -> N
     from drx.backup.history import find_events
 
     database = chain.manifest.database
-    ends = f"the archived oplog ends at {datetime.fromtimestamp(chain.end.time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    ends = f"the archived oplog ends at {_clock(chain.end)}"
 
     def look(client: "MongoClient[dict[str, Any]]") -> list["Event"]:
         entries = read_oplog(client, database, chain.end)

@@ -96,6 +96,29 @@ def test_a_damaged_manifest_stands_only_in_the_way_of_what_needs_it(
         run("mongo.restore", replace(context, created=frozenset()), into=f"{into}_2", at=moment)
 
 
+def test_an_accident_after_a_gap_is_found_by_the_base_that_came_after_it(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path
+) -> None:
+    fill(database)
+    run("backup.base", context)
+    for number in (1, 2):
+        database.images.delete_one({"_id": number})
+        run("backup.slice", context)
+    (lost, lost_manifest) = sorted(tmp_path.glob("store/**/oplog/*"))[:2]
+    lost.unlink()
+    lost_manifest.unlink()
+    run("backup.base", replace(context, run_id="later"))
+    time.sleep(1.1)  # a base counts where it ends before the second of the accident
+    began = datetime.now(UTC)
+    database.images.drop()
+    run("backup.slice", context)
+    found = run("backup.find_event", context, since=began, kinds=["drop"])
+    assert str(found.outputs["namespace"]).endswith(".images")
+    assert "nothing is archived from" in found.lines[-1]
+    run("mongo.restore", context, into=into, at={"before": found.outputs["ts"]})
+    assert database.client[into].images.count_documents({}) == 298
+
+
 def test_everything_is_read_back_and_all_damage_listed(
     context: FakeContext, database: Documents, tmp_path: Path
 ) -> None:
