@@ -91,7 +91,7 @@ def look(project: Project, environment: str | None) -> Readiness:
         raise UsageError(f"there is no environment '{name}'", f"Name one of {', '.join(settings.environments)}")
     now, jobs = datetime.now(UTC), _jobs(project)
     asked = _ask(project, name, binder, [job for job in jobs if job.environment in ("", name)], now)
-    ran = _ran(project, jobs, now)
+    ran = _ran(project, name, jobs, now)
     proven = [judge_scenario(each, now) for each in _scenarios(project, binder)]
     lines = [*asked()]
     began, problem = ran()
@@ -175,15 +175,20 @@ def _jobs(project: Project) -> "tuple[Job, ...]":
     return read_jobs(project) if project.config.settings.schedules else ()
 
 
-def _ran(project: Project, jobs: "Sequence[Job]", now: datetime) -> "Callable[[], tuple[Sequence[Began | None], str]]":
-    """Look for the newest runs of jobs, beside everything else; gives why other hosts' could not be seen, too."""
+def _ran(
+    project: Project, name: str, jobs: "Sequence[Job]", now: datetime
+) -> "Callable[[], tuple[Sequence[Began | None], str]]":
+    """Look for the newest runs of jobs, beside everything else; gives why other hosts' could not be seen, too.
+
+    Whoever practises in a sandbox need not reach what the others keep.
+    """
     from drx.cli.job_runs import Records
     from drx.cli.project import shelf_of
     from drx.cli.readings import aside
 
     here = Records(project.records).newest(jobs, now)
     try:
-        shelf = shelf_of(project.config) if jobs else None
+        shelf = shelf_of(project.config, name) if jobs else None
     except DrxError as error:
         problem = _unreadable(error).problem
         return lambda: (here, problem)
