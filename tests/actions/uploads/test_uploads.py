@@ -1,50 +1,28 @@
 """`s3.backup`, `s3.undelete`, `s3.restore` and `s3.inventory`, against a real S3 server."""
 
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
 from drx.backup.locks import Holder, holding
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
 from drx.config import BucketTarget, Target
-from drx.config.target import BackupTarget, BucketStore, DirectoryStore, Retention
+from drx.config.target import BackupTarget, BucketStore, DirectoryStore
 from drx.errors import LockedByAnother, StepError, StoreError
 from drx.secrets import Secret
 from tests.actions.context import FakeContext, run
+from tests.actions.uploads.objects import META, RETENTION, contents, empty, fill, now, versioned
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-META: Any = {"ContentType": "image/x", "Metadata": {"who": "kay"}}
-RETENTION = Retention(timedelta(days=7), 1, 1, 1, 1, 1)
 ODD = (
     "a b/c d.jpg", "ünï/çødé/画像.jpg", "two//slashes", "/leading", "trailing/", "../up/../and/./down",
     "..", "plus+and%41&=?#", "x" * 1024, "é" * 512, "quote'\"<>", "new\nline", "~tilde", "emoji-\U0001f40d",
 )  # fmt: skip
-
-
-@pytest.fixture
-def client(s3_server: str) -> Iterator["S3Client"]:
-    made: Any = boto3.client(
-        "s3", endpoint_url=s3_server, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def kept(client: "S3Client", bucket: str) -> str:
-    """A bucket for backups."""
-    client.create_bucket(Bucket=f"{bucket}-kept")
-    return f"{bucket}-kept"
 
 
 @pytest.fixture
@@ -55,16 +33,6 @@ def context(context: FakeContext, s3_server: str, bucket: str, kept: str, tmp_pa
     backups = BackupTarget(BucketStore(kept, *access), (DirectoryStore(tmp_path / "copy"),), RETENTION)
     context.target = Target("sandbox", "svc", sandbox=True, uploads=BucketTarget(bucket, *access), backups=backups)
     return context
-
-
-def fill(client: "S3Client", bucket: str, number: int) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        for _ in pool.map(lambda n: client.put_object(Bucket=bucket, Key=f"img/{n:05}", Body=b"%d" % n), range(number)):
-            pass
-
-
-def versioned(client: "S3Client", bucket: str, status: Any = "Enabled") -> None:
-    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
 
 
 def test_only_what_is_new_or_changed_is_copied(context: FakeContext, client: "S3Client", bucket: str) -> None:
@@ -98,25 +66,6 @@ def test_odd_keys_and_metadata(context: FakeContext, client: "S3Client", bucket:
     for key in ODD:
         client.put_object(Bucket=bucket, Key=key, Body=key.encode(), **META)
     assert run("s3.backup", context).outputs["copied"] == 2 * len(ODD)
-
-
-def contents(client: "S3Client", bucket: str) -> dict[str, bytes]:
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
-    return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
-
-
-def now() -> datetime:
-    """A moment between what was written before and what is written after: the server tells milliseconds."""
-    time.sleep(0.02)
-    moment = datetime.now(UTC)
-    time.sleep(0.02)
-    return moment
-
-
-def empty(client: "S3Client", bucket: str, keys: "list[str]") -> None:
-    for start in range(0, len(keys), 1000):
-        client.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]]})
 
 
 def test_undelete_brings_back_what_was_deleted_since_and_nothing_else(

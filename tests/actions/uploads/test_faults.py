@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from drx.actions.uploads import uploads_store
@@ -21,29 +20,14 @@ from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import Cancelled, StepError
 from drx.units import show_time
 from tests.actions.context import FakeContext, run
-from tests.actions.test_uploads import META, RETENTION, contents, empty, fill, now, versioned
-from tests.actions.uploads_child import target_of
+from tests.actions.uploads.child import target_of
+from tests.actions.uploads.objects import META, RETENTION, contents, empty, fill, now, versioned
 from tests.faulty import Faults, faulty
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 NUMBER = 250
-
-
-@pytest.fixture
-def client(s3_server: str) -> Iterator["S3Client"]:
-    made: Any = boto3.client(
-        "s3", endpoint_url=s3_server, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def kept(client: "S3Client", bucket: str) -> str:
-    client.create_bucket(Bucket=f"{bucket}-kept")
-    return f"{bucket}-kept"
 
 
 @pytest.fixture
@@ -170,7 +154,7 @@ def test_storage_class_and_tags_come_back(context: FakeContext, client: "S3Clien
 
 def kill_once(arguments: list[str], reached: Callable[[], bool]) -> None:
     """Start an action in a process of its own, and kill it as soon as part of its work is done."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.actions.uploads_child", *arguments])
+    process = subprocess.Popen([sys.executable, "-m", "tests.actions.uploads.child", *arguments])
     try:
         while not reached():
             assert process.poll() is None, "it ended before it could be killed"
