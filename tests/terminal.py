@@ -1,6 +1,7 @@
 """A real terminal around a program, emulated: what a person would see there, and what they type."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,11 @@ _BETWEEN_KEYS_SECONDS = 0.15
 """What is typed before something is asked answers nothing, so that nobody types at once."""
 
 
+def _heed_hangups() -> None:
+    """Be as a terminal starts a program, also where the tests themselves were told to outlive theirs."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Terminal:
     """A screen of some columns and lines with a program on it; the program is real."""
 
@@ -35,7 +41,7 @@ class Terminal:
         self._stream = pyte.Stream(self.screen)
         self.child = pexpect.spawn(
             command[0], list(command[1:]), cwd=str(folder), dimensions=(lines, columns), timeout=20, encoding="utf-8",
-            env={**os.environ, "TERM": term, "PROMPT_TOOLKIT_NO_CPR": "1"},
+            env={**os.environ, "TERM": term, "PROMPT_TOOLKIT_NO_CPR": "1"}, preexec_fn=_heed_hangups,
         )  # fmt: skip
 
     @property

@@ -117,3 +117,10 @@ def problems_of(name: str, text: str) -> list[Problem]:
             return list(error.problems)
         return []
     return check_document(text.encode(), name, catalogue, BINDER, SURROUNDINGS)
+
+
+def test_an_unknown_name_of_many_lines_is_quoted_in_one() -> None:
+    text = FILES["runbooks/differential.yaml"].decode()
+    told = [str(problem) for problem in problems_of("x.yaml", text.replace("backup.slice", '"two\\n\\nlines"', 1))]
+    assert any("there is no action 'two?" in one for one in told)
+    assert not [one for one in told if "\n" in one]

@@ -84,6 +84,7 @@ class Review:
         """Report a name that stands for nothing, with the nearest one that does."""
         self.guesses -= 1
         names = [one for one in known if one != NOBODY]
+        message = message.replace(name, shown(name)) if name else message
         remedy = suggest(name, names) if self.guesses >= 0 else "Correct the unknown names above first"
         self.error(place, message, remedy)
 
