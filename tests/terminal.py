@@ -99,7 +99,8 @@ class Terminal:
     def end(self) -> int:
         """Read to the end and give the exit code; the terminal has to be left as it was found."""
         self._until(lambda: not self.child.isalive())
-        self._read()
+        while self._read():
+            pass
         assert self.child.getecho(), "the terminal is left without echo"
         assert not self.screen.cursor.hidden, "the terminal is left without its cursor"
         self.child.close()
@@ -119,11 +120,13 @@ class Terminal:
             assert time.monotonic() < deadline, self.text
             self._read()
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Read what there is now; gives whether there was anything."""
         try:
             self._stream.feed(self.child.read_nonblocking(4096, timeout=0.1))
         except (pexpect.TIMEOUT, pexpect.EOF):
-            return
+            return False
+        return True
 
 
 def drx(
