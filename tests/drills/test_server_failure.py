@@ -26,7 +26,7 @@ class Well(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.send_header("Content-Length", "2"); self.end_headers(); self.wfile.write(b"ok")
     def log_message(self, *_): pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", {port}), Well)
+server = http.server.ThreadingHTTPServer(("{address}", {port}), Well)
 pathlib.Path(".pid").write_text(str(os.getpid())); os.replace(".pid", "app.pid")
 server.serve_forever()'
 """
@@ -65,7 +65,8 @@ def test_something_that_only_says_that_it_is_well_fails(
     drilled: Callable[[str], Outcome], sandbox: SandboxState, project: Project
 ) -> None:
     start = host_directory(sandbox.directory) / "releases" / RELEASES[-1] / "start"
-    project.write("impostor.sh", IMPOSTOR.format(python=sys.executable, port=sandbox.member(APP).port))
+    app = sandbox.member(APP)  # at another address, if a drill before this one built the host anew
+    project.write("impostor.sh", IMPOSTOR.format(python=sys.executable, address=app.address, port=app.port))
     _spoil(project, "server-failure", f"cp, impostor.sh, {start}")
     outcome = drilled("server-failure")
     _fails(outcome, "served", "gave 2 bytes with SHA-256")

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drx.actions.servers import backup_store
 from drx.actions.uploads import uploads_store
+from drx.backup.locks import holder_of
 from drx.backup.stores import s3_copy
 from drx.backup.stores.s3_copy import Origin
 from drx.backup.uploads import transfer
 from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import Cancelled, StepError
+from drx.sandbox.processes import wait_until
 from drx.units import show_time
 from tests.actions.context import FakeContext, run
 from tests.actions.uploads.child import target_of
@@ -72,6 +75,8 @@ def test_a_server_that_stays_busy_fails_at_the_deadline(
     with pytest.raises((Cancelled, StepError)):
         run("s3.backup", context)
     faults.refusals, context.seconds = 0, None
+    # What the deadline left behind may need a moment to see that it has to stop.
+    assert wait_until(lambda: holder_of(backup_store(context), "svc", "uploads") is None, 30)
     assert run("s3.backup", context).outputs["copied"] == 1
 
 
