@@ -1,6 +1,7 @@
 """Find what lies in a record beside its evidence, and say what it is. It reads names and kinds, and changes nothing."""
 
 import json
+import os
 import stat
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -39,11 +40,13 @@ def find_strays(record: Path, sealed: Collection[str]) -> Strays:
         elif not stat.S_ISREG(mode):
             wrong.append(f"{path} is no plain file: drx puts none such into a record")
         elif name == LOCK:
-            if not _is_lock(path):
+            if os.access(path, os.R_OK) and not _is_lock(path):  # in a group, its holder alone reads it
                 wrong.append(f"{path} was changed: it says nothing but who had the record last")
         elif name.startswith(f"{INBOX}/"):
             if path.parent == record / INBOX / REFUSED:
                 unsealed.append(f"{name}, which the run refused")
+            elif not os.access(path, os.R_OK):
+                unsealed.append(f"{name}, which this account cannot read")
             elif path.parent == record / INBOX and is_delivery(path):
                 unsealed.append(f"{name}, which no run has read")
             else:
