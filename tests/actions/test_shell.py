@@ -196,7 +196,7 @@ def test_a_polite_command_may_tidy_up(context: FakeContext) -> None:
     stop_once_there(context.artifacts / "there", context)
     began = time.monotonic()
     with pytest.raises(Cancelled) as raised:
-        run("shell.run", context, command="trap 'echo tidy > tidied; exit' TERM; touch there; sleep 300 & wait",
+        run("shell.run", context, command="trap 'echo tidy > tidied; exit' TERM; sleep 300 & : > there; wait",
             shell=True, cwd=str(context.artifacts))  # fmt: skip
     assert time.monotonic() - began < 60
     assert (context.directory / "tidied").exists()
