@@ -28,20 +28,27 @@ steps:
 """
 
 
-def test_a_run_of_another_host_is_shown(
+@pytest.fixture
+def record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3_server: str, bucket: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+) -> Path:
+    """The record of a run in `there`, as on another host; the test stands in `here`, a folder of the same service."""
     monkeypatch.setenv("RECORDS_KEY", "any-key-will-do")
     for host in ("here", "there"):
         (tmp_path / host / "runbooks").mkdir(parents=True)
         (tmp_path / host / "drx.yaml").write_text(CONFIG.format(bucket=bucket, endpoint=s3_server))
         (tmp_path / host / "runbooks" / "story.yaml").write_text(RUNBOOK)
-    monkeypatch.chdir(tmp_path / "here")
-    assert app.run(["run", "story", "--env", "lab", "--unattended"]) == ExitCode.OK
-    (record,) = (tmp_path / "here" / "drills" / "records").iterdir()
-
     monkeypatch.chdir(tmp_path / "there")
+    assert app.run(["run", "story", "--env", "lab", "--unattended"]) == ExitCode.OK
+    (record,) = (tmp_path / "there" / "drills" / "records").iterdir()
+    monkeypatch.chdir(tmp_path / "here")
     capsys.readouterr()
+    return record
+
+
+def test_a_run_of_another_host_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert app.run(["runs"]) == ExitCode.OK
     assert record.name not in capsys.readouterr().out
     assert app.run(["runs", "--elsewhere"]) == ExitCode.OK
@@ -54,7 +61,7 @@ def test_a_run_of_another_host_is_shown(
     assert "See that one is one" in capsys.readouterr().out
     assert app.run(["show", "zzzz"]) == ExitCode.USAGE
     assert "there is no run 'zzzz' in" in capsys.readouterr().err
-    assert not (tmp_path / "there" / "drills").exists(), "what is read elsewhere is no record of this host"
+    assert not (tmp_path / "here" / "drills").exists(), "what is read elsewhere is no record of this host"
     monkeypatch.delenv("RECORDS_KEY")
     assert app.run(["show", "zzzz"]) == ExitCode.INVALID
     assert "RECORDS_KEY is not set" in capsys.readouterr().err
@@ -62,20 +69,10 @@ def test_a_run_of_another_host_is_shown(
 
 
 def test_status_sees_jobs_that_run_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, s3_server: str, bucket: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: str, record: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A disk of a runner goes with it: only the bucket tells that the job has run, and that it does not any more."""
-    monkeypatch.setenv("RECORDS_KEY", "any-key-will-do")
     monkeypatch.setattr("drx.cli.live._ANSWER_MS", 100)
-    for host in ("runner", "here"):
-        (tmp_path / host / "runbooks").mkdir(parents=True)
-        (tmp_path / host / "drx.yaml").write_text(CONFIG.format(bucket=bucket, endpoint=s3_server))
-        (tmp_path / host / "runbooks" / "story.yaml").write_text(RUNBOOK)
-    monkeypatch.chdir(tmp_path / "runner")
-    assert app.run(["run", "story", "--env", "lab", "--unattended"]) == ExitCode.OK
-    (record,) = (tmp_path / "runner" / "drills" / "records").iterdir()
-
-    monkeypatch.chdir(tmp_path / "here")
 
     def looked(*more: str) -> dict[str, dict[str, object]]:
         capsys.readouterr()

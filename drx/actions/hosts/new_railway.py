@@ -6,7 +6,7 @@ Queries and mutations as Railway's own command line sends them: https://github.c
 from pydantic import Field
 
 from drx.actions.hosts.base import NewHost
-from drx.actions.hosts.railway_api import RailwayApi
+from drx.actions.hosts.railway_api import New, RailwayApi
 from drx.actions.providers.api import Answer, Waiter
 from drx.config import NewService, RailwayTarget
 from drx.errors import PermanentError
@@ -79,16 +79,12 @@ class _Domains(Answer):
     domains: _ServiceDomains
 
 
-class _New(Answer):
-    id: str = Field(min_length=1)
-
-
 class _EnvironmentCreated(Answer):
-    new: _New = Field(alias="environmentCreate")
+    new: New = Field(alias="environmentCreate")
 
 
 class _ServiceCreated(Answer):
-    new: _New = Field(alias="serviceCreate")
+    new: New = Field(alias="serviceCreate")
 
 
 class _DomainCreated(Answer):

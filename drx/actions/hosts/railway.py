@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from drx.actions.hosts.railway_api import RailwayApi
+from drx.actions.hosts.railway_api import New, RailwayApi
 from drx.actions.providers.api import Answer, Waiter
 from drx.actions.providers.polling import poll
 from drx.config import RailwayTarget
@@ -94,12 +94,8 @@ class _Lines(Answer):
     lines: tuple[_Line, ...] = Field(alias="deploymentLogs")
 
 
-class _New(Answer):
-    id: str = Field(min_length=1)
-
-
 class _Redeployed(Answer):
-    deployment: _New = Field(alias="deploymentRedeploy")
+    deployment: New = Field(alias="deploymentRedeploy")
 
 
 class _Restarted(Answer):

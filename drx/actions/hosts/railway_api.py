@@ -2,6 +2,8 @@
 
 from typing import TypeVar
 
+from pydantic import Field
+
 from drx.actions.providers.api import Answer, Api, Refusal, Request, Waiter, bearer
 from drx.config import RailwayTarget
 from drx.secrets import Masker
@@ -9,6 +11,12 @@ from drx.values import Json
 
 _A = TypeVar("_A", bound=Answer)
 _PATH = "/graphql/v2"
+
+
+class New(Answer):
+    """What a mutation made."""
+
+    id: str = Field(min_length=1)
 
 
 class _Error(Answer):
