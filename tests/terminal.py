@@ -82,12 +82,13 @@ class Terminal:
 
     def choose(self, label: str) -> None:
         """Wait for a choice of this label, move to it, and take it."""
-        self.see("» ", label)
         deadline = time.monotonic() + self._patience
+        self.see("» ", label)
         while not (pointed := self._pointed).startswith(label):
             assert time.monotonic() < deadline, self.text
             self.type(DOWN)
             self.see_no_more(f"» {pointed}")
+            self.see("» ")  # half a frame may have been read
         self.type(ENTER)
 
     def resize(self, size: Size) -> None:
