@@ -1,11 +1,15 @@
 """Restore what stock mongodump wrote: `mongo.restore_dump`. Drivers are imported in use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.dump_tools import restore_dump as restore_dump_by_hand
+from drx.actions.in_use import in_use
 from drx.actions.proof import claim, prove, silent
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.config import Target
@@ -58,14 +62,44 @@ def restore_dump(params: RestoreDump, context: Context) -> Result:
 
     All of it is read once before anything is written, every check sum with it: of a damaged dump nothing is restored.
     An oplog is folded in, not replayed. Every document is read back and compared. Users and roles, and the databases
-    of the server itself, are left out, and said.
+    of the server itself, are left out, and said. Where the dump is that of a base in a directory of backups, retention
+    deletes nothing there meanwhile; one that was never finished is refused.
     """
+    path = Path(params.path).expanduser()
+    with _kept(path, context) as unprotected:
+        result = _restore(params, path, context)
+    return replace(result, lines=(*result.lines, *unprotected))
+
+
+@contextmanager
+def _kept(path: Path, context: Context) -> Iterator[tuple[str, ...]]:
+    """Keep retention from the base that a dump is of, where it lies in a directory with backups of drx.
+
+    Raises PermanentError for a base that was never finished: the dump alone does not show that it is not whole.
+    """
+    from drx.backup.catalog import MANIFEST, PROGRESS
+    from drx.backup.stores import open_store
+    from drx.backup.stores.base import DirectoryAddress
+
+    path = path.resolve()
+    for base in (path, *path.parents):
+        finished = (base / MANIFEST).is_file()
+        if base.parent.name == "base" and (finished or (base / PROGRESS).is_file()):
+            if not finished:
+                raise PermanentError(f"{base} is a base that was never finished", "Restore from another one")
+            service = base.parent.parent
+            with in_use(context, open_store(DirectoryAddress(service.parent)), service.name) as unprotected:
+                yield unprotected
+            return
+    yield ()
+
+
+def _restore(params: RestoreDump, path: Path, context: Context) -> Result:
     from drx.backup.restore import restore_from
     from drx.backup.stock.opening import open_dump
     from drx.backup.stock.restoring import StockSource, plan_of
     from drx.backup.verify import verify_restored
 
-    path = Path(params.path).expanduser()
     examined = call_blocking(context, lambda: _examine(open_dump(path), context), lambda: None)
     database = _chosen(examined, params.database)
     into = user_database(params.into or database)

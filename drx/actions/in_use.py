@@ -1,4 +1,4 @@
-"""Keep retention from what is being restored: a restore shows itself in the store, and pruning looks for it.
+"""Keep retention from what is being restored or verified: the reader shows itself in the store, and pruning looks.
 
 Each takes a lock of its own first and looks for the other's then, so that at least one of them sees the other.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from drx.backup.stores.base import Store
 
 _PATIENCE_SECONDS = 30.0
-_LOOK_SECONDS = 5.0  # within it, pruning sees a restore that begins, and stops
+_LOOK_SECONDS = 5.0  # within it, pruning sees whoever begins to read, and stops
 
 
 @contextmanager
@@ -35,9 +35,9 @@ def in_use(context: Context, store: "Store", service: str) -> Iterator[tuple[str
 
 
 def _enter(stack: ExitStack, context: Context, store: "Store", service: str) -> str:
-    from drx.backup.locks import RESTORES, holder_of, noticed
+    from drx.backup.locks import holder_of, noticed
 
-    stack.enter_context(noticed(store, service, RESTORES, holder_of_run(context)))
+    stack.enter_context(noticed(store, service, holder_of_run(context)))
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while pruning := holder_of(store, service, "retention"):
         if time.monotonic() >= deadline:
@@ -48,22 +48,21 @@ def _enter(stack: ExitStack, context: Context, store: "Store", service: str) -> 
 
 @dataclass
 class Restores:
-    """Whoever restores from a store, for the one who prunes it."""
+    """Whoever restores from a store, or verifies a restore, for the one who prunes it."""
 
     store: "Store"
     service: str
     _looked_at: float | None = None
 
     def check(self) -> None:
-        """Look for a restore, though not at every call; raises LockedByAnother that names who restores."""
-        from drx.backup.locks import RESTORES, holder_of
+        """Look for one, though not at every call; raises LockedByAnother that names who it is."""
+        from drx.backup.locks import restorer_of
 
         if self._looked_at is not None and time.monotonic() - self._looked_at < _LOOK_SECONDS:
             return
-        for name in RESTORES:
-            if holder := holder_of(self.store, self.service, name):
-                raise LockedByAnother(
-                    f"{holder} restores from {self.store.describe()}: nothing more is deleted there",
-                    "Prune again when that is done; if it died, its lock ends by itself within some minutes",
-                )
+        if holder := restorer_of(self.store, self.service):
+            raise LockedByAnother(
+                f"{holder} restores from {self.store.describe()}: nothing more is deleted there",
+                "Prune again when that is done; if it died, its lock ends by itself within some minutes",
+            )
         self._looked_at = time.monotonic()

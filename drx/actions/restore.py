@@ -171,7 +171,7 @@ def verify(params: Verify, context: Context) -> Result:
     """Hold a restored database against its backup: every document, index, option and view.
 
     What has to stand there is worked out anew from the base and the archived oplog, so that nothing the restore
-    remembers is believed.
+    remembers is believed. Meanwhile retention deletes nothing in the store.
     """
     from drx.actions.bases import origin_of
     from drx.actions.recovery import expected, plan_recovery
@@ -180,15 +180,19 @@ def verify(params: Verify, context: Context) -> Result:
     store, origin = backup_store(context, params.store), origin_of(context, params.service, params.source)
 
     def work(client: "MongoClient[dict[str, Any]]") -> tuple["Recovery", "Restored"]:
-        recovery = plan_recovery(store, origin, params.at, context).only(params.only)
-        wanted = expected(store, recovery, params.database, context)
+        with in_use(context, store, origin.service) as unprotected:
+            said.extend(unprotected)
+            recovery = plan_recovery(store, origin, params.at, context).only(params.only)
+            wanted = expected(store, recovery, params.database, context)
         found = verify_restored(
             client, wanted, alone=not params.only, progress=context.progress, cancelled=context.cancelled
         )
         prove(found, params.database)
         return recovery, wanted
 
-    return _result(*with_mongo(context, work, long=True))
+    said: list[str] = []
+    result = _result(*with_mongo(context, work, long=True))
+    return replace(result, lines=(*result.lines, *said))
 
 
 def _result(recovery: "Recovery", restored: "Restored", *, proven: bool = True) -> Result:

@@ -7,33 +7,32 @@ between two checks has to be harmless: a base and a slice count by a manifest un
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import uuid4
 
-from pydantic import AwareDatetime, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from drx.backup.stores.base import Found, Store
 from drx.errors import Cancelled, LockedByAnother, PermanentError, StepError, StoreError
 
-LockName = Literal["base", "slice", "uploads", "retention", "restore-1", "restore-2", "restore-3", "restore-4"]
+LockName = Literal["base", "slice", "uploads", "retention"]
 """One for bases and all that removes or copies them, one for slices: a long base never starves the slices.
 
 One for the uploads in each store: what an inventory is about to name is not deleted meanwhile. One for whoever prunes a
-store, and some for those who restore from it: each of both takes its own, then looks for the other's."""
+store; those who restore from it have one each (`noticed`): both take their own, then look for the other's."""
 
-RESTORES: tuple[LockName, ...] = ("restore-1", "restore-2", "restore-3", "restore-4")
-_WORDS: dict[LockName, str] = {
-    "base": "bases", "slice": "slices", "uploads": "uploads", "retention": "retention",
-    **dict.fromkeys(RESTORES, "restores"),
-}  # fmt: skip
+_RESTORE = "restore-"
+_MOST_RESTORES = 100  # at a time; past them a restore says that it is not kept from retention
+_WORDS = {"base": "bases", "slice": "slices", "uploads": "uploads", "retention": "retention"}
 SECONDS = 120.0
 """How long a lock outlives a holder that died."""
 _RENEWALS = 4  # so many while one lasts
 _TICK = timedelta(seconds=1)  # stores tell times in whole seconds
+_SUFFIX = ".json"
 _NO_VERSION = '"00000000000000000000000000000000"'
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -64,7 +63,7 @@ class Lock:
     __pydantic_config__ = _STRICT
 
     service: str
-    name: LockName
+    name: Annotated[str, StringConstraints(pattern=rf"^({'|'.join(_WORDS)}|{_RESTORE}\d+)$")]
     token: str
     holder: Holder
     taken_at: AwareDatetime
@@ -76,7 +75,7 @@ class Lock:
     @property
     def what(self) -> str:
         """What it locks, in words."""
-        return f"{_WORDS[self.name]} of {self.service}"
+        return f"{_WORDS.get(self.name, 'restores')} of {self.service}"
 
     def left(self, found: Found, now: datetime) -> timedelta:
         """How long it still holds, by the store's clock where it has one, else by this host's: none or less if it is
@@ -107,29 +106,39 @@ def holding(
 
 
 @contextmanager
-def noticed(store: Store, service: str, names: Iterable[LockName], holder: Holder) -> Iterator[None]:
-    """Hold the first of these locks that is free, for others to see; work that does not depend on it goes on without.
+def noticed(store: Store, service: str, holder: Holder) -> Iterator[None]:
+    """Hold a lock of whoever restores, for others to see: the first that is free, so that few objects remain.
 
     Raises as `holding`, but not where it was lost.
     """
     taken: LockedByAnother | None = None
-    for name in names:
+    for number in range(1, _MOST_RESTORES + 1):
         try:
-            held = _acquire(store, service, name, holder, SECONDS)
+            held = _acquire(store, service, f"{_RESTORE}{number}", holder, SECONDS)
         except LockedByAnother as error:
             taken = error
         else:
             with _kept(held):
                 yield
             return
-    assert taken, "there is at least one name"
+    assert taken, "there is at least one"
     raise taken
+
+
+def restorer_of(store: Store, service: str) -> Holder | None:
+    """Tell who restores from a store now, the first of them; None where nobody does."""
+    keys = (entry.key for entry in store.list(_key(service, _RESTORE).removesuffix(_SUFFIX)))
+    return next((holder for key in keys if (holder := _holder(store, key))), None)
 
 
 def holder_of(store: Store, service: str, name: LockName) -> Holder | None:
     """Tell who holds a lock now; None where nobody does."""
-    found = store.find(_key(service, name))
-    lock = _from_json(found.data, f"{store.describe()}/{_key(service, name)}") if found else None
+    return _holder(store, _key(service, name))
+
+
+def _holder(store: Store, key: str) -> Holder | None:
+    found = store.find(key)
+    lock = _from_json(found.data, f"{store.describe()}/{key}") if found else None
     return lock.holder if found and lock and lock.left(found, datetime.now(UTC)) > timedelta() else None
 
 
@@ -200,7 +209,7 @@ class Held:
         return version is not None
 
 
-def _acquire(store: Store, service: str, name: LockName, holder: Holder, seconds: float) -> Held:
+def _acquire(store: Store, service: str, name: str, holder: Holder, seconds: float) -> Held:
     key, since, now = _key(service, name), _uptime(), datetime.now(UTC)
     lock = Lock(service, name, uuid4().hex, holder, now, _expiry(seconds), seconds)
     data = _to_json(lock)
@@ -221,8 +230,8 @@ def _acquire(store: Store, service: str, name: LockName, holder: Holder, seconds
     return Held(store, key, lock, found.version, since)
 
 
-def _key(service: str, name: LockName) -> str:
-    return f"{service}/locks/{name}.json"
+def _key(service: str, name: str) -> str:
+    return f"{service}/locks/{name}{_SUFFIX}"
 
 
 def _locked(store: Store, lock: Lock, until: datetime) -> LockedByAnother:

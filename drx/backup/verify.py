@@ -1,6 +1,7 @@
 """Read back what a store or a database really holds and say where it differs from what should be there. Only reads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -13,7 +14,7 @@ from drx.backup.scan import Client, Described, Range, Scan, describe, scan
 from drx.backup.slices import slice_entries
 from drx.backup.stores.base import Store
 from drx.backup.workers import Meter, side_by_side
-from drx.errors import DamagedError
+from drx.errors import DamagedError, StoreError
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -110,24 +111,30 @@ def verify_everything(
 ) -> Verified:
     """Read everything back that a store holds of a service: bases, differentials, slices, and their manifests.
 
-    A backup that is not finished, because it runs or was interrupted, is none and has no damage.
+    A backup that is not finished, because it runs or was interrupted, is none and has no damage; nor has one whose
+    manifest goes meanwhile, which is how retention begins to delete.
     """
     meter = Meter(progress, None, "bytes")
     damaged: dict[str, str] = {}
     backups, slices = [], []
     for listed in list_backups(store, service):
-        if isinstance(manifest := _manifest(store, listed, damaged), Manifest):
-            backups.append(manifest)
-            damaged |= _damaged_files(store, manifest, meter, workers, cancelled)
+        with _as_long_as_it_counts(store, listed):
+            if isinstance(manifest := _manifest(store, listed, damaged), Manifest):
+                found = _damaged_files(store, manifest, meter, workers, cancelled)
+                if not found or _is_there(store, listed.manifest_key):
+                    backups.append(manifest)
+                    damaged |= found
 
     def read(listed: Listed, check: Callable[[], None]) -> None:
-        if isinstance(manifest := _manifest(store, listed, damaged), SliceManifest):
-            slices.append(manifest)
-            if listed.data_key not in listed.sizes:
-                damaged[listed.data_key] = f"{store.describe()}/{listed.data_key} is not there"
-            elif line := verify_slice(store, manifest, check):
-                damaged[listed.data_key] = line
-            meter.add(manifest.size_bytes)
+        with _as_long_as_it_counts(store, listed):
+            if isinstance(manifest := _manifest(store, listed, damaged), SliceManifest):
+                lost = listed.data_key not in listed.sizes
+                line = f"{store.describe()}/{listed.data_key} is not there" if lost else ""
+                line = line or verify_slice(store, manifest, check)
+                if not line or _is_there(store, listed.manifest_key):
+                    slices.append(manifest)
+                    damaged.update({listed.data_key: line} if line else {})
+                meter.add(manifest.size_bytes)
 
     side_by_side(read, list_oplog(store, service), workers, cancelled)
     return Verified(tuple(backups), tuple(slices), tuple(damaged[key] for key in sorted(damaged)))
@@ -137,7 +144,7 @@ def _manifest(store: Store, listed: Listed, damaged: dict[str, str]) -> Manifest
     """Open the manifest of what was listed; None when there is none to go by, which may be damage."""
     key = listed.manifest_key
     name = f"{store.describe()}/{key}"
-    if not listed.counts and not any(entry.key == key for entry in store.list(key)):  # not even now
+    if not listed.counts and not _is_there(store, key):  # not even now
         if listed.name + PROGRESS not in listed.sizes:
             damaged[key] = f"{name} is not there, and without it the objects beside it are no backup"
         return None
@@ -154,6 +161,20 @@ def _manifest(store: Store, listed: Listed, damaged: dict[str, str]) -> Manifest
         damaged[key] = f"{name} was moved: it describes {belongs}"
         return None
     return manifest
+
+
+def _is_there(store: Store, key: str) -> bool:
+    return any(entry.key == key for entry in store.list(key))
+
+
+@contextmanager
+def _as_long_as_it_counts(store: Store, listed: Listed) -> Iterator[None]:
+    """Pass over objects that are gone by now, where the manifest is gone, too."""
+    try:
+        yield
+    except StoreError:
+        if _is_there(store, listed.manifest_key):
+            raise
 
 
 def verify_slice(store: Store, manifest: SliceManifest, check: Callable[[], None]) -> str:

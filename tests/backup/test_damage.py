@@ -22,7 +22,7 @@ from drx.backup.moments import until_after
 from drx.backup.restore import restore
 from drx.backup.slices import read_chain, take_slice
 from drx.backup.stores import open_store
-from drx.backup.stores.base import DirectoryAddress, S3Address, Store
+from drx.backup.stores.base import DirectoryAddress, Entry, S3Address, Store
 from drx.backup.verify import verify_everything
 from drx.errors import DrxError
 
@@ -174,3 +174,31 @@ def test_a_backup_in_another_ones_place_is_named(
     assert [line.rpartition(": ")[2] for line in verify_everything(store, "svc", **QUIET).damaged] == [
         "it describes svc/base/b1/manifest.json", f"it describes {two}",
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gone", ["svc/base/b1/", "svc/oplog/"])
+def test_what_retention_deletes_meanwhile_is_no_damage(
+    database: Db, open_a_store: Callable[[str], Store], monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    store = open_a_store("directory")
+    fill(database, store, monkeypatch)
+    listed = [entry.key for entry in store.list(gone)]
+    whole = verify_everything(store, "svc", **QUIET)
+    looked: list[str] = []
+    real = store.list
+
+    def listing(prefix: str) -> Iterator[Entry]:
+        """Delete as soon as it was listed, manifests first."""
+        found = list(real(prefix))
+        if gone.startswith(prefix) and not looked:
+            looked.append(prefix)
+            for key in sorted(listed, key=lambda key: not key.endswith(".json")):
+                store.delete(key)
+        return iter(found)
+
+    monkeypatch.setattr(store, "list", listing)
+    found = verify_everything(store, "svc", **QUIET)
+    assert looked
+    assert found.damaged == ()
+    assert (found.backups, found.slices) == (((), whole.slices) if "base" in gone else (whole.backups, ()))

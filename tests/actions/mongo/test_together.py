@@ -7,18 +7,20 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drx.actions import in_use
+from drx.actions import in_use, recovery
 from drx.actions.in_use import Restores
 from drx.actions.locking import locked
-from drx.backup.catalog import list_bases
-from drx.backup.locks import RESTORES, Holder, holding
-from drx.backup.manifest import show_timestamp
+from drx.backup import locks
+from drx.backup.catalog import PROGRESS, list_bases
+from drx.backup.locks import Holder, noticed
+from drx.backup.manifest import Restored, show_timestamp
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
-from drx.errors import LockedByAnother
+from drx.errors import LockedByAnother, PermanentError
 from tests.actions.context import FakeContext, run
 from tests.actions.mongo import child
 from tests.actions.mongo.databases import Documents, contents, fill
@@ -95,6 +97,54 @@ def test_a_base_that_is_restored_is_not_pruned(place: Place, into: str) -> None:
     assert [found.id for found in list_bases(place.store, service)] == ["second.step"]
 
 
+def test_a_base_that_a_restored_database_is_held_against_is_not_pruned(
+    place: Place, into: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("backup.base", place.context("first"))
+    service = place.context("x").target.service
+    (old,) = list_bases(place.store, service)
+    moment = {"up_to": show_timestamp(old.end)}
+    run("mongo.restore", place.context("second"), at=moment, into=into)
+    run("backup.base", place.context("third"))
+    said: list[str] = []
+    real = recovery.expected
+
+    def while_it_is_read(*arguments: Any) -> Restored:
+        said.append(place.elsewhere("backup.prune"))
+        return real(*arguments)
+
+    monkeypatch.setattr(recovery, "expected", while_it_is_read)
+    verified = run("mongo.verify", place.context("fourth"), at=moment, database=into)
+    assert "run fourth) restores from" in said[0], said
+    assert "not kept from retention" not in " ".join(verified.lines)
+    assert old in list_bases(place.store, service)
+
+
+@pytest.mark.parametrize("below", ["dump", "dump/{database}"])
+def test_a_base_that_is_restored_as_a_dump_is_not_pruned(place: Place, into: str, below: str) -> None:
+    run("backup.base", place.context("first"))
+    run("backup.base", place.context("second"))
+    service = place.context("x").target.service
+    old = list_bases(place.store, service)[0]
+    path = place.folder / "store" / old.prefix / below.format(database=place.database.name)
+    said: list[str] = []
+    context = place.context("third", lambda: said.append(place.elsewhere("backup.prune")))
+    run("mongo.restore_dump", context, path=str(path), into=into)
+    assert "run third) restores from" in said[0], said
+    assert contents(place.database.client[into]) == contents(place.database)
+    assert place.elsewhere("backup.prune").startswith("done first.step (full): no rule keeps it")
+
+
+def test_a_dump_of_a_base_that_was_never_finished_is_refused(place: Place, into: str) -> None:
+    run("backup.base", place.context("first"))
+    (base,) = list_bases(place.store, place.context("x").target.service)
+    folder = place.folder / "store" / base.prefix
+    (folder / "manifest.json").rename(folder / PROGRESS)
+    with pytest.raises(PermanentError, match="is a base that was never finished"):
+        run("mongo.restore_dump", place.context("second"), path=str(folder / "dump"), into=into)
+    assert into not in place.database.client.list_database_names()
+
+
 PRUNER = """
 import sys, time
 from pathlib import Path
@@ -102,7 +152,7 @@ from drx.actions.in_use import Restores
 from drx.actions.locking import locked
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
-from drx.errors import LockedByAnother
+from drx.errors import LockedByAnother, PermanentError
 from tests.actions.mongo import child
 
 folder, uri, database = sys.argv[1:]
@@ -156,12 +206,29 @@ def test_several_restores_are_seen_until_the_last_one_ends(place: Place) -> None
     Restores(place.store, service).check()
 
 
-def test_a_restore_goes_on_where_no_lock_is_to_be_had(place: Place) -> None:
-    service = place.context("x").target.service
-    others = [Holder("u", "h", number, f"run-{number}") for number in range(4)]
+def _others(stack: ExitStack, place: Place, number: int) -> None:
+    for each in range(number):
+        holder = Holder("u", "h", each, f"run-{each}")
+        stack.enter_context(noticed(place.store, place.context("x").target.service, holder))
 
+
+def test_any_number_of_restores_is_seen(place: Place) -> None:
+    service = place.context("x").target.service
     with ExitStack() as stack:
-        for name, other in zip(RESTORES, others, strict=True):
-            stack.enter_context(holding(place.store, service, name, other))
-        with in_use.in_use(place.context("fifth"), place.store, service) as unprotected:
-            assert "the restores of" in unprotected[0]
+        _others(stack, place, 12)
+        with in_use.in_use(place.context("last"), place.store, service) as unprotected:
+            assert unprotected == ()
+            stack.close()
+            with pytest.raises(LockedByAnother, match="run last"):
+                Restores(place.store, service).check()
+    Restores(place.store, service).check()
+    with in_use.in_use(place.context("again"), place.store, service):
+        assert len(list(place.store.list(f"{service}/locks/restore-"))) == 13  # those that are free are taken again
+
+
+def test_a_restore_goes_on_where_no_lock_is_to_be_had(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "_MOST_RESTORES", 3)
+    with ExitStack() as stack:
+        _others(stack, place, 3)
+        with in_use.in_use(place.context("fourth"), place.store, place.context("x").target.service) as unprotected:
+            assert "not kept from retention meanwhile: the restores of" in unprotected[0]
