@@ -11,7 +11,7 @@ READY := .venv/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
-.PHONY: help setup drill drills test lint format types layers unit slow bench lock docs schema pictures clean
+.PHONY: help setup drill drills test lint format types layers unit slow bench lock docs schema pictures looks clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ schema: $(READY) ## write the editors' JSON Schemas into docs/schema
 
 pictures: $(READY) ## draw the README's pictures from real runs
 	@$(BIN)/python -m docs.pictures.make_pictures
+
+looks: $(READY) ## photograph every kind of page into build/pages: phone, laptop, paper, light, dark
+	@$(BIN)/python -m docs.pictures.make_page_pictures
 
 clean: ## remove .venv, caches and build products; records of drills stay
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

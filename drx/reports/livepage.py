@@ -13,7 +13,7 @@ from drx.engine.visit import BROKEN, SETTLED, Status
 from drx.reports.forecast import BUSY, Earlier, forecast
 from drx.reports.html import html_templates, sheet
 from drx.reports.shapes import RunFacts, StepTiming, Word
-from drx.reports.text import one_line, sentence, show_target
+from drx.reports.text import one_line, sentence, show_target, title_of
 from drx.units import show_clock, show_duration
 
 REFRESH_SECONDS = 2
@@ -120,7 +120,7 @@ def _lines(plan: Plan, facts: RunFacts, now: datetime) -> Iterator[Line]:
         if planned.is_group:
             continue
         yield Line(
-            "·", "soft", planned.title, step_id, "", show_duration(planned.expect) if planned.expect else "",
+            "·", "soft", title_of(planned), step_id, "", show_duration(planned.expect) if planned.expect else "",
             "recovered after this" if planned.recovered else "",
         )  # fmt: skip
 

@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from drx.cli.plan import make_plan
-from drx.cli.project import load_project
-from drx.reports.facts import gather
-from drx.reports.livepage import live_html
-from drx.reports.plan.markdown import plan_html
 from tests.browser import HEADLESS, needs_browser
-from tests.reports import runs
+from tests.reports.every_page import every_page
 
-ROOT = Path(__file__).parents[2]
 PHONE = 390
 FIXED = (*HEADLESS, "--enable-logging=stderr", "--virtual-time-budget=4000")
 MEASURE = """<script>addEventListener('load', () => {
@@ -27,6 +21,8 @@ MEASURE = """<script>addEventListener('load', () => {
     found[frame.title] = {
       width: page.documentElement.scrollWidth,
       height: page.documentElement.scrollHeight,
+      cut: [...page.querySelectorAll('svg .figure, main > table:not(:has(code)) td')]
+        .filter(each => each.getBoundingClientRect().right > inside.innerWidth).map(each => each.textContent),
       loaded: inside.performance.getEntriesByType('resource').map(each => each.name),
     };
   }
@@ -38,14 +34,7 @@ pytestmark = [pytest.mark.slow, needs_browser]
 @pytest.fixture(scope="module")
 def pages() -> dict[str, str]:
     """Every kind of page that lies in a record or a binder."""
-    found = {path.stem: path.read_text() for path in (ROOT / "tests" / "golden" / "reports").glob("*.html")}
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(ROOT)
-        found["plan"] = plan_html(make_plan(load_project(), None))
-    journal = runs.incident()
-    begun = journal.events[: len(journal.events) // 2]
-    found["live"] = live_html(journal.plan, gather(journal.plan, begun), begun[-1].at)
-    return found
+    return every_page()
 
 
 def browse(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -72,6 +61,7 @@ def test_pages_fit_a_phone_and_ask_for_nothing(pages: dict[str, str], tmp_path: 
     assert found.keys() == pages.keys()
     assert all(each["height"] > 800 for each in found.values())
     assert {name: each["width"] for name, each in found.items() if each["width"] > PHONE} == {}
+    assert {name: each["cut"] for name, each in found.items() if each["cut"]} == {}
     assert {name: each["loaded"] for name, each in found.items() if each["loaded"]} == {}
     assert "CONSOLE" not in shown.stderr
 

@@ -14,6 +14,7 @@ from drx.reports.drawing import trend_lines
 from drx.reports.facts import gather
 from drx.reports.happenings import action_items
 from drx.reports.lessons import OpenItem, lesson_lines, lessons_markdown
+from drx.reports.livepage import live_html
 from drx.reports.markdown import report_markdown
 from drx.reports.shapes import Word
 from drx.reports.trend import Trend, standing
@@ -115,6 +116,14 @@ def test_colours_can_be_told_from_the_page(scheme: str) -> None:
     bars = ("--bar", "--broken", "--plan", "--detection", "--automation", "--verification", "--retries", "--people")
     for name in (*bars, "--gaps"):
         assert _contrast(colours[name], colours["--page"]) >= 3, name
+
+
+def test_the_live_page_names_what_is_still_to_come() -> None:
+    """Also a question without a title."""
+    journal = runs.incident()
+    begun = journal.events[: len(journal.events) // 2]
+    page = live_html(journal.plan, gather(journal.plan, begun), begun[-1].at)
+    assert "<span>Switch over?" in page
 
 
 def test_a_runbook_is_verified_only_while_it_is_the_one_that_was_drilled() -> None:

@@ -42,11 +42,11 @@ def gantt(facts: RunFacts) -> Markup:
         canvas.line([(x, _TOP - 6), (x, bottom)], "grid")
         anchor = "end" if x > WIDTH - 20 else "middle" if offset else "start"
         canvas.text(f"+{show_target(offset)}" if offset else f"{scale.start:%H:%M:%S}", x, 14, "soft", anchor)
-    for row, step in enumerate(steps):
-        _step(canvas, scale, step, _TOP + _ROW * row)
     if facts.recovered_at is not None and scale.start <= facts.recovered_at <= scale.end:
         x = scale.x(facts.recovered_at)
         canvas.line([(x, _TOP - 6), (x, bottom)], "recovered")
+    for row, step in enumerate(steps):
+        _step(canvas, scale, step, _TOP + _ROW * row)
     return canvas.svg()
 
 
@@ -54,16 +54,18 @@ def _step(canvas: Canvas, scale: _Scale, step: StepTiming, y: float) -> None:
     ended = step.ended or scale.end
     first, last = scale.x(step.started), scale.x(ended)
     canvas.text(one_line(step_name(step), _LABEL_LETTERS), 0, y + 20, "code")
-    said = show_duration(step.actual)
+    said, cut = show_duration(step.actual), ""
     if step.expected is not None:
         planned = step.started + step.expected
         end = scale.x(planned)
         canvas.bar(first, y + 4, end - first, 9, "expected")
-        said += f" of {show_target(step.expected)}{' →' if planned > scale.end else ''}"
+        said += f" of {show_target(step.expected)}"
+        cut = " →" if planned > scale.end else ""
         last = max(last, end)
     broken = step.status in BROKEN
     canvas.bar(first, y + 15, scale.x(ended) - first, 11, "actual broken" if broken else "actual")
-    _beside(canvas, f"{said}, {step.status.value.replace('_', ' ')}" if broken else said, first, last, y + 20)
+    result = f", {step.status.value.replace('_', ' ')}" if broken else ""
+    _beside(canvas, f"{said}{result}{cut}", first, last, y + 20)
 
 
 def _beside(canvas: Canvas, text: str, first: float, last: float, y: float) -> None:
