@@ -88,13 +88,14 @@ def _runbook(binder: Binder, settings: Settings, environment: str, name: str, ve
     prechecks, steps, cleanup = (
         _steps(binder, part, values) for part in (runbook.prechecks, runbook.steps, runbook.cleanup)
     )
+    critical = critical_path(runbook, binder.runbook)
     return PlanRunbook(
         id=name, kind=runbook.kind, title=runbook.title, summary=runbook.summary, severity=runbook.severity,
         owner=runbook.owner, symptoms=tuple(symptom.text for symptom in runbook.symptoms), rto=objectives.rto,
         rpo=objectives.rpo, questions=tuple(each.ask for each in runbook.inputs.values() if each.ask),
         variables=tuple(values.variables[key] for key in sorted(values.variables.keys() - exported)),
         prechecks=prechecks, steps=steps,
-        cleanup=cleanup, expected=critical_path(runbook, binder.runbook).expected,
+        cleanup=cleanup, expected=critical.expected, path=critical.path,
         hash=hash_of(binder, name), verified=verified, review=runbook.review,
     )  # fmt: skip
 

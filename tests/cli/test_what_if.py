@@ -66,8 +66,9 @@ def test_the_line_of_drx_yaml_that_would_do(question: str, line: str, capsys: Ca
     assert f"- {{run: slices, environment: production, cron: {line}}}" in answer(question, capsys)
 
 
-def test_no_schedule_is_fast_enough_for_nothing_lost(capsys: Capture) -> None:
-    shown = answer("rpo=0", capsys)
+@pytest.mark.parametrize("question", ["rpo=0", "rpo=0s", "rpo=0.5ms", "rpo=59s"])
+def test_no_schedule_is_fast_enough_for_nothing_lost(question: str, capsys: Capture) -> None:
+    shown = answer(question, capsys)
     assert "No schedule is that fast" in shown
     assert (
         "a write counts once it is elsewhere too | twice the infrastructure: a second set of servers | this one"
@@ -83,6 +84,27 @@ def test_what_another_rto_takes(capsys: Capture) -> None:
     assert "what it restores has to stand ready" in answer("rto=30m", capsys)
 
 
+def test_ways_that_exclude_each_other_are_not_added_up(project: Path, capsys: Capture) -> None:
+    way = "{type: choice, choices: [quick, slow], ask: Which?}"
+    steps = "".join(
+        f"  - {{id: {name}, confirm: Do it., expect: {expect}, when: \"inputs.way == '{name}'\"}}\n"
+        for name, expect in (("quick", "50m"), ("slow", "80m"))
+    )
+    up = "  - {id: up, action: mongo.ping, expect: 1m, recovered: true}\n"
+    text = f"runbook: outage\ntitle: Down\ninputs: {{way: {way}}}\nsteps:\n{steps}{up}"
+    (project / "runbooks" / "outage.yaml").write_text(text)
+    shown = answer("rto=1h", capsys)
+    assert "`outage`: 21m too long. Its longest steps: `slow` 1h 20m, `up` 1m; people have 1h 20m of it." in shown
+
+
+def test_a_nightly_base_is_enough_where_two_days_may_be_lost(project: Path, capsys: Capture) -> None:
+    bases = "runbook: slices\nkind: operation\ntitle: B\nsteps: [{id: a, action: backup.base, expect: 1h}]\n"
+    (project / "runbooks" / "slices.yaml").write_text(bases)
+    (project / "drx.yaml").write_text(CONFIG.replace("5,35 * * * *", "0 2 * * *"))
+    assert "change: - Nothing. Ways" in answer("rpo=2d", capsys)
+    assert "Archive the oplog by schedule" in answer("rpo=24h", capsys)
+
+
 def test_without_schedules_everything_is_lost(project: Path, capsys: Capture) -> None:
     (project / "drx.yaml").write_text(CONFIG.partition("schedules:")[0])
     shown = answer("rpo=1h", capsys)
@@ -90,7 +112,7 @@ def test_without_schedules_everything_is_lost(project: Path, capsys: Capture) ->
     assert "Archive the oplog by schedule" in shown
 
 
-@pytest.mark.parametrize("question", ["rpo", "rpo=5", "speed=5m", "=5m", "rto=-1m"])
+@pytest.mark.parametrize("question", ["rpo", "rpo=5", "speed=5m", "=5m", "rto=-1m", "rpo=soon", "rto=99999999999d"])
 def test_what_is_no_question(question: str, capsys: Capture) -> None:
     assert run(["plan", "--what-if", question]) == ExitCode.USAGE
     assert "what-if rpo=5m" in capsys.readouterr().err

@@ -61,7 +61,9 @@ class PlanRunbook:
     steps: tuple[PlanStep, ...]
     cleanup: tuple[PlanStep, ...]
     expected: timedelta
-    """The critical path up to the recovery."""
+    """How long the critical path takes, up to the recovery."""
+    path: tuple[str, ...]
+    """Whole ids of the steps on it."""
     hash: str
     """Of all that it runs."""
     verified: "Verified | None"

@@ -18,7 +18,7 @@ _SHOWN = 3
 
 _RPO_WAYS = (
     (
-        timedelta(0),
+        _MINUTE - timedelta.resolution,
         "synchronous replication: a write counts once it is elsewhere too",
         "twice the infrastructure: a second set of servers",
     ),
@@ -66,7 +66,7 @@ def what_if_rpo(plan: RecoveryPlan, wanted: timedelta, cadences: Mapping[str, Ca
     rows = [(what, _shown(worst), why, _fits(worst, wanted)) for what, worst, why in losses]
     table = safe.table(("if this is lost", "at most lost", "because", f"within {show_duration(wanted)}"), rows)
     changes = list(_rpo_changes(wanted, cadences, plan.environment))
-    return _page("RPO", wanted, stated, table, changes, _ways(_RPO_WAYS, wanted))
+    return _page("RPO", wanted, stated, table, changes or ["Nothing."], _ways(_RPO_WAYS, wanted))
 
 
 def _losses(plan: RecoveryPlan, cadences: Mapping[str, Cadence]) -> Iterator[tuple[str, timedelta | None, str]]:
@@ -92,11 +92,14 @@ def _because(cadence: Cadence | None) -> str:
 
 def _rpo_changes(wanted: timedelta, cadences: Mapping[str, Cadence], environment: str) -> Iterator[str]:
     if wanted < 2 * _MINUTE:
-        yield "No schedule is that fast: cron knows minutes, and a slice takes time. Replicate, as the table says."
+        yield (
+            "No schedule is that fast: cron knows minutes, and a slice takes time."
+            " Replicate, or have the provider back up continuously, as marked below."
+        )
         return
     pause = _even(wanted / 2)
-    slices, copies = cadences.get("slices"), cadences.get("copies")
-    if slices is None:
+    slices, bases, copies = (cadences.get(made) for made in ("slices", "bases", "copies"))
+    if slices is None and (bases is None or bases.worst > wanted):
         line = safe.code(_line("hourly-incremental", environment, pause))
         yield f"Archive the oplog by schedule. In drx.yaml: {line}"
     if copies is None:
@@ -118,8 +121,6 @@ def _rpo_changes(wanted: timedelta, cadences: Mapping[str, Cadence], environment
             f"The uploads are {show_duration(uploads.worst)} behind at worst: run {uploads.runbook} more often,"
             " give it up sooner, or have the provider replicate the bucket."
         )
-    elif slices and copies and not late:
-        yield "Nothing."
 
 
 def _line(runbook: str, environment: str, pause: timedelta) -> str:
@@ -164,7 +165,7 @@ def _rto_changes(runbook: PlanRunbook, wanted: timedelta) -> Iterator[str]:
         yield f"{name}: the drill itself took longer than {show_duration(wanted)}: a restore will not do."
     if runbook.expected <= wanted:
         return
-    path = _path(runbook.prechecks + runbook.steps)
+    path = [step for name, step in _named(runbook.prechecks + runbook.steps) if name in runbook.path]
     people = _time([step for step in path if step.who != "automatic"])
     longest = sorted((step for step in path if step.expect), key=lambda step: step.expect or timedelta(0), reverse=True)
     named = ", ".join(f"{safe.code(step.id)} {show_duration(step.expect or timedelta(0))}" for step in longest[:_SHOWN])
@@ -176,18 +177,13 @@ def _rto_changes(runbook: PlanRunbook, wanted: timedelta) -> Iterator[str]:
         yield f"{name}: let fewer things wait for people: decide beforehand, and write down what needs no agreement."
 
 
-def _path(steps: Sequence[PlanStep]) -> list[PlanStep]:
-    """List the steps up to the recovery; of branches side by side, the longest."""
-    found: list[PlanStep] = []
+def _named(steps: Sequence[PlanStep], outer: str = "") -> Iterator[tuple[str, PlanStep]]:
+    """Give every step with its whole id."""
     for step in steps:
-        branches = [_path(branch) for branch in (step.groups or {}).values()]
-        if branches:
-            found += max(branches, key=_time)
-        else:
-            found.append(step)
-        if step.recovered:
-            break
-    return found
+        yield f"{outer}{step.id}", step
+        inner = f"{outer}{step.id}/" if step.who == "another runbook" else outer
+        for branch in (step.groups or {}).values():
+            yield from _named(branch, inner)
 
 
 def _time(steps: Iterable[PlanStep]) -> timedelta:
