@@ -39,25 +39,27 @@ class Foot:
 
     def show(self) -> None:
         """Draw it, until `hide`."""
-        if self._thread is not None:
+        if self._shown:
             return
         self._over.clear()
         with self._lock:
             self._shown = True
             _write(self._drawn())
-        self._thread = threading.Thread(target=self._keep_drawn, name="foot", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._keep_drawn, name="foot", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def hide(self) -> None:
-        """Take it off the screen, as if it had never been there."""
-        if self._thread is None:
+        """Take it off the screen, as if it had never been there; also where `show` or `hide` was cut short."""
+        if not self._shown:
             return
         self._over.set()
         with self._lock:
-            self._shown = False
             _write(self._erased() + _SHOW_CURSOR)
-        self._thread.join()
-        self._thread = None
+            self._shown = False
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
     def above(self, write: Callable[[], None]) -> None:
         """Let whole lines be written where the foot is, and draw it below them."""

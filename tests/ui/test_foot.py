@@ -1,5 +1,6 @@
 """The foot leaves nothing behind, also where the window has another width than is known yet."""
 
+import threading
 from functools import partial
 
 import pyte
@@ -36,6 +37,22 @@ def test_lines_of_the_run_stand_above_the_foot(
     foot.hide()
     written += capsys.readouterr().out
     assert shown(written, size) == ["line 0", "line 1", "line 2"]
+
+
+def test_a_signal_that_comes_while_it_is_first_drawn_leaves_no_hidden_cursor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(self: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    foot = Foot(lambda: LINES)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(threading.Thread, "start", interrupted)
+        foot.show()
+    foot.hide()
+    written = capsys.readouterr().out
+    assert shown(written, (80, 24)) == []
+    assert written.endswith("\x1b[?25h")
 
 
 def test_a_foot_that_is_not_shown_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
