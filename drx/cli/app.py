@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -57,7 +58,11 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # some shells start what they start with it ignored
     if sys.argv[1:2] in ([], [STATUS]):
         gc.disable()  # it is over in a second, of which looking for garbage would be a tenth
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except SystemExit:
+        _show_cursor()
+        raise
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is done is done: a late Ctrl-C must not change the code
     gc.freeze()  # the process ends: looking through all it holds once more would be a fifth of a short command
     sys.exit(code)
@@ -78,6 +83,14 @@ def _prepare_streams() -> None:
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
     """End as whoever asked for it expects, but not before the terminal is as it was found."""
     raise SystemExit(128 + number)
+
+
+def _show_cursor() -> None:
+    """Show the cursor where a signal came while a question was drawn: whoever draws it hides it meanwhile."""
+    if sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        with suppress(OSError):
+            sys.stdout.write("\x1b[?25h")
+            sys.stdout.flush()
 
 
 def run(arguments: list[str]) -> int:

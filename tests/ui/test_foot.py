@@ -46,8 +46,8 @@ def test_a_signal_that_comes_while_it_is_first_drawn_leaves_no_hidden_cursor(
         raise KeyboardInterrupt
 
     foot = Foot(lambda: LINES)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(threading.Thread, "start", interrupted)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         foot.show()
     foot.hide()
     written = capsys.readouterr().out
