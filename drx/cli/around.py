@@ -11,7 +11,7 @@ from drx.errors import DrxError, UsageError
 
 if TYPE_CHECKING:
     from drx.reports.shapes import RunFacts
-    from drx.runner.run import Setting
+    from drx.runner.setting import Setting
 
 
 _LONGEST_SUMMARY_BYTES = 1024 * 1024

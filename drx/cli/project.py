@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from drx.reports.notices import Notice
     from drx.runbook.load import Binder
     from drx.runner.copying import Shelf
-    from drx.runner.run import Setting
+    from drx.runner.setting import Setting
     from drx.ui.port import Ui
 
 RECORDS = Path("drills") / "records"
@@ -64,7 +64,7 @@ class Project:
     def setting(self, *, unattended: bool, as_json: bool = False, timeout: "timedelta | None" = None) -> "Setting":
         """Where and by whom a run is run, and how it is shown."""
         from drx.guard import read_trust
-        from drx.runner.run import Setting
+        from drx.runner.setting import Setting
         from drx.runner.verified import read_verified
 
         ui = self.ui(unattended=unattended, as_json=as_json)

@@ -16,7 +16,7 @@ from drx.runner.copying import Shelf
 from drx.runner.finish import seal
 from drx.runner.history import looking_back
 from drx.runner.rereading import Begun, begun
-from drx.runner.run import Setting, open_shelf
+from drx.runner.setting import Setting
 from drx.secrets import Masker
 
 Afterthought = NoteAdded | ReviewAnswered | ActionItemAdded | ActionItemClosed
@@ -61,7 +61,7 @@ def _append(record: Path, journal: Journal, plan: Plan, facts: Sequence[Aftertho
 
 def _shelf(found: Begun, setting: Setting, masker: Masker) -> Shelf | None:
     try:
-        return open_shelf(found.started.environment, setting, masker)
+        return setting.open_shelf(found.started.environment, masker)
     except DrxError as error:
         setting.ui.say(f"the copy of this record stays as it was: {error.message}")
         return None

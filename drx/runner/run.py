@@ -1,23 +1,21 @@
 """Start, resume and finish runs: everything around the loop. The outermost layer of a run; it decides no steps."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
 from drx import __version__
 from drx.config import Config, Target, stated_target
-from drx.engine.events import Author, Fact, RunResumed, RunStarted
+from drx.engine.events import Fact, RunResumed, RunStarted
 from drx.engine.plan import Plan
 from drx.engine.state import State, replay
 from drx.engine.terms import Mode
 from drx.errors import ExitCode, HumanNeeded
-from drx.guard import Guard, Trust, is_protected, refuse_protected
+from drx.guard import Guard, is_protected, refuse_protected
 from drx.journal import JOURNAL, Journal
 from drx.reports.notices import about_start
-from drx.reports.plan.shapes import Verified
-from drx.reports.shapes import RunFacts
 from drx.runbook.load import Binder
 from drx.runner.company import company
 from drx.runner.copying import Shelf
@@ -32,51 +30,11 @@ from drx.runner.overlap import alone
 from drx.runner.overview import introduce
 from drx.runner.record import create_record, freeze, kept_once_begun, run_id
 from drx.runner.rereading import begun, require_four_eyes
+from drx.runner.setting import Setting, quiet
 from drx.runner.signals import signals_to
 from drx.runner.tabletop import SCRIPT, NothingToGuard, read_script, script_of
-from drx.runner.telling import Tell, Telling, Trace
+from drx.runner.telling import Telling
 from drx.secrets import Masker
-from drx.ui.port import Ui
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where and by whom runs are run."""
-
-    records: Path
-    """The folder of all records."""
-    ui: Ui
-    operator: Author
-    trust: Trust
-    """What is trusted now; never frozen, so that `drx trust` helps a run that was refused."""
-    resolve: Callable[[Config, str], Target]
-    """Reads the secrets of an environment, anew for each start and resume."""
-    unattended: bool = False
-    timeout: timedelta | None = None
-    """How long a run that nobody attends may take, where its runbook allows more."""
-    finished: Callable[[RunFacts], None] = lambda facts: None
-    """Told the figures of a run that has come to its end."""
-    shelf: Callable[[str], Shelf | None] = lambda environment: None
-    """Opens where copies of the records of an environment's runs go; nothing where drx.yaml does not say."""
-    tell: Tell = lambda notice: ()
-    """Lets people hear of a run."""
-    trace: Trace = lambda plan, events: ()
-    """Lets an OpenTelemetry collector see it."""
-    read: Callable[[Config, str], Sequence[Fact]] = lambda config, environment: ()
-    """Says where the secrets of an environment come from, for the journal."""
-    strays: Callable[[], Iterable[str]] = tuple
-    """Lists the secrets of other environments, which lie about in the same process."""
-    group: str | None = None
-    """The accounts that read new records, approve and write notes; nothing for nobody else."""
-    jobs: Path | None = None
-    """The folder with the locks of jobs, so that none runs twice at once; without it, they may."""
-    proven: Callable[[], Mapping[str, Verified]] = dict
-    """Reads what recorded drills have proven, by runbook; may raise InvalidInput."""
-
-    @property
-    def pending(self) -> Path:
-        """The folder that remembers which records are not copied whole."""
-        return (self.jobs or self.records).parent / "uncopied"
 
 
 def run_runbook(
@@ -138,12 +96,6 @@ def run_tabletop(
     return _begin(frozen, config, what, target, quiet(setting), inputs)
 
 
-def quiet(setting: Setting) -> Setting:
-    """A setting in which nothing leaves this machine."""
-    nobody = replace(setting, shelf=lambda environment: None, tell=lambda notice: ())
-    return replace(nobody, trace=lambda plan, events: (), read=lambda config, environment: ())
-
-
 def resume(record: Path, setting: Setting) -> ExitCode:
     """Go on with a run where its journal ends; what is done is shown and not done again.
 
@@ -160,7 +112,7 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         target = setting.resolve(config, started.environment)
         for secret in target.secrets():
             masker.add(secret)
-        shelf = open_shelf(started.environment, setting, masker)
+        shelf = setting.open_shelf(started.environment, masker)
         plan = found.plan(target)
         require_four_eyes(record, plan, journal.events)
         guard = Guard(target, config.settings, setting.trust, started.mode)
@@ -190,7 +142,7 @@ def _begin(
     guard = Guard(target, config.settings, setting.trust, what.mode)
     identities = guard.check_drill() if what.mode is Mode.DRILL else ()
     masker = Masker(target.secrets())
-    shelf = open_shelf(what.environment, setting, masker)
+    shelf = setting.open_shelf(what.environment, masker)
     record = create_record(setting.records, what.run, setting.group)
     started = RunStarted(
         run=what.run,
@@ -216,16 +168,6 @@ def _begin(
         job, attended = what.drill or what.runbook, not setting.unattended
         run.telling.begin(about_start(what.run, job, what.environment, _now(), attended=attended))
         return _drive(run)
-
-
-def open_shelf(environment: str, setting: Setting, masker: Masker) -> Shelf | None:
-    """Open where copies of the record go; its key is hidden as every other secret is, in use or not."""
-    for stray in setting.strays():
-        masker.add(stray)
-    shelf = setting.shelf(environment)
-    if shelf is not None and shelf.secret is not None:
-        masker.add(shelf.secret.reveal())
-    return shelf
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from drx.engine.events import Answered, Author, NoteAdded, StepSucceeded, StepWa
 from drx.errors import ExitCode, UsageError
 from drx.journal import JOURNAL, place, read_journal
 from drx.runner.record import create_record
-from drx.runner.run import Setting
+from drx.runner.setting import Setting
 from drx.ui.port import Send, Ui
 from tests.runner.answering import YesUi
 from tests.runner.project import CONFIG, Project, steps_yaml

@@ -16,7 +16,8 @@ from drx.journal import JOURNAL, read_journal
 from drx.runbook.load import Binder
 from drx.runner.frozen import What, plan_of
 from drx.runner.record import thaw
-from drx.runner.run import Setting, resume, run_drill, run_runbook
+from drx.runner.run import resume, run_drill, run_runbook
+from drx.runner.setting import Setting
 from drx.ui.plain import PlainUi
 from drx.ui.port import Ui
 

@@ -21,7 +21,8 @@ from drx.runner.audit import audit
 from drx.runner.copying import Copier, Shelf
 from drx.runner.fetching import Fetching, find_run, newest_runs
 from drx.runner.record import hash_files
-from drx.runner.run import Setting, resume, run_runbook
+from drx.runner.run import resume, run_runbook
+from drx.runner.setting import Setting
 from tests.proxy import Proxy
 from tests.runner.project import Project, steps_yaml
 

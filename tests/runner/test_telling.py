@@ -9,7 +9,8 @@ from drx.config.model import About
 from drx.engine.events import NotificationFailed, NotificationSent, Notified, ReportWritten, RunFinished
 from drx.errors import ExitCode
 from drx.reports.notices import Notice
-from drx.runner.run import Setting, resume, run_runbook
+from drx.runner.run import resume, run_runbook
+from drx.runner.setting import Setting
 from drx.runner.telling import Tell
 from tests.runner.project import Project, steps_yaml
 

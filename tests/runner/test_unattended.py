@@ -15,7 +15,8 @@ from drx.errors import ExitCode, LockedError
 from drx.journal import clock
 from drx.runner.overlap import alone
 from drx.runner.rereading import begun
-from drx.runner.run import Setting, resume, run_runbook
+from drx.runner.run import resume, run_runbook
+from drx.runner.setting import Setting
 from tests.runner.project import CONFIG, Project, steps_yaml
 from tests.runner.test_signals import SLOW, _tally
 
