@@ -22,11 +22,16 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed (Debian: tmux)"),
 ]
 NARROW: Size = (60, 15)
+TINY: Size = (20, 5)
+BURST = (TINY, LARGE, (33, 9), SMALL, (200, 60)) * 8
+"""A window that is dragged about: forty sizes within a second."""
 DETACH = ("\x02", "d")
 STEPS = (
     "{{id: slow, title: Copy all that is needed, action: test.until, with: {{file: '{0}/go-on'}}, expect: 1m}}",
     "{{id: call, title: Call somebody, confirm: Call the on-call engineer and say what you see, expect: 5m}}",
 )
+QUICK = "title: Quick, action: shell.run, with: {command: ['true']}, expect: 1s"
+FAILS = "title: It fails, action: shell.run, with: {command: ['false']}, expect: 1s"
 
 
 class Tmux:
@@ -55,12 +60,22 @@ class Tmux:
         """Wait until all texts stand in the window together; gives the window."""
         return self._until(lambda shown: all(text in shown for text in texts))
 
+    def burst(self) -> None:
+        """Give the window many sizes, faster than anybody could draw for them, and the first one again."""
+        for size in BURST:
+            self._resize(size)
+            time.sleep(1 / len(BURST))
+        self.resize(SMALL)
+
     def resize(self, size: Size) -> None:
         """Give the window another size, and look until the clock has ticked twice: nothing may stand there twice."""
-        columns, lines = size
-        self.call("resize-window", "-t", "run", "-x", str(columns), "-y", str(lines))
+        self._resize(size)
         began = self.elapsed(self.see("elapsed 00:"))
         self._until(lambda shown: clean(shown) and self.elapsed(shown) > began + 1)
+
+    def _resize(self, size: Size) -> None:
+        columns, lines = size
+        self.call("resize-window", "-t", "run", "-x", str(columns), "-y", str(lines))
 
     @staticmethod
     def elapsed(shown: str) -> int:
@@ -103,15 +118,22 @@ class Tmux:
         return shown
 
 
-@pytest.fixture
-def window(project: Project, tmp_path: Path) -> Iterator[Tmux]:
-    """A run of a step and a question."""
-    steps = (step.format(project.root) for step in STEPS)
-    tmux = Tmux(project.write(steps_yaml(*steps)), tmp_path / "tmux.sock")
+@contextmanager
+def started(project: Project, folder: Path) -> Iterator[Tmux]:
+    """A run in a window, until it is looked at no more."""
+    tmux = Tmux(project, folder / "tmux.sock")
     try:
         yield tmux
     finally:
         tmux.call("kill-server")
+
+
+@pytest.fixture
+def window(project: Project, tmp_path: Path) -> Iterator[Tmux]:
+    """A run of a step and a question."""
+    steps = (step.format(project.root) for step in STEPS)
+    with started(project.write(steps_yaml(*steps)), tmp_path) as tmux:
+        yield tmux
 
 
 def go_on(project: Project) -> None:
@@ -120,9 +142,10 @@ def go_on(project: Project) -> None:
 
 
 def clean(shown: str) -> bool:
-    """Each part of the foot stands there once."""
-    for part in ("INCIDENT story in lab", "elapsed 00:", "Call the on-call engineer", "▶ slow", "─" * 20):
+    """Each part of the foot, or of a question, stands there once."""
+    for part in ("INCIDENT story in lab", "elapsed 00:", "Call the on-call", "▶ slow", "─" * 20, "» ", "Which one?"):
         assert shown.count(part) <= 1, shown
+    assert "Traceback" not in shown
     return True
 
 
@@ -141,6 +164,38 @@ def test_resizing_leaves_nothing_over(window: Tmux, project: Project) -> None:
     assert "Done - the run goes on" not in shown
     assert "elapsed 00:" not in shown
     assert RunFinished(Outcome.SUCCEEDED) in project.facts
+
+
+def test_a_burst_of_sizes_leaves_nothing_over_and_the_prompt_answers(window: Tmux, project: Project) -> None:
+    window.see("INCIDENT story in lab", "> slow ", " left")
+    window.burst()
+    window.see("> slow ")
+    go_on(project)
+    window.see("Done - the run goes on", "elapsed 00:")
+    window.burst()
+    clean(window.see("» Done - the run goes on", "Abort - roll back what was done"))
+    window.type("Enter")
+    assert "elapsed 00:" not in window.see("ended")
+    assert RunFinished(Outcome.SUCCEEDED) in project.facts
+
+
+def test_a_list_longer_than_the_window_outlives_a_burst_of_sizes(project: Project, tmp_path: Path) -> None:
+    quick = (f"{{id: quick-{number:02}, {QUICK}}}" for number in range(30))
+    with started(project.write(steps_yaml(*quick, f"{{id: last, {FAILS}}}")), tmp_path) as window:
+        window.see("» Try again", "Go on at another step")
+        window.type("Down")
+        window.see("» Go on at another step")
+        window.type("Enter")
+        window.see("Which one?", "» quick-00")
+        window.burst()
+        window.type("Up")
+        window.see("» Back")
+        window.type("Up")
+        window.see("» quick-29")
+        window.burst()
+        clean(window.see("Which one?", "» quick-29"))
+        window.type("Enter")
+        clean(window.see("Quick has run before, and is not repeatable. What now?", "elapsed 00:"))
 
 
 def test_a_person_detaches_and_comes_back(window: Tmux, project: Project) -> None:
