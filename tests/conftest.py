@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from tests import servers
+from tests.terminal import LARGE, SMALL, Size
 
 pytest_plugins = ["tests.golden_files"]
 
@@ -24,6 +25,13 @@ def _nobody_annotates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Print the same in GitHub Actions as everywhere."""
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
+@pytest.fixture(params=[SMALL, LARGE], ids=["80x24", "120x40"])
+def size(request: pytest.FixtureRequest) -> Size:
+    """How large the terminal is."""
+    found: Size = request.param
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 
 from drx.cli import app
 from drx.errors import ExitCode
-from tests.terminal import ENTER, drx
+from tests.terminal import ENTER, Size, drx
 
 Capture = pytest.CaptureFixture[str]
 
@@ -60,8 +60,8 @@ def test_without_a_scenario_it_says_how_to_get_one(project: Path, capsys: Captur
     assert "there is no scenario to choose" in capsys.readouterr().err
 
 
-def test_typing_searches_and_enter_runs(project: Path) -> None:
-    terminal = drx(project, "run", "--env", "lab")
+def test_typing_searches_and_enter_runs(project: Path, size: Size) -> None:
+    terminal = drx(project, "run", "--env", "lab", size=size)
     terminal.see("What do you see?")
     terminal.see("gone  The gallery is empty")
     terminal.type("l", "o", "g", "i")

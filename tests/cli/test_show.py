@@ -13,7 +13,7 @@ import pytest
 
 from drx.cli import app
 from drx.errors import ExitCode
-from tests.terminal import CTRL_C, drx
+from tests.terminal import CTRL_C, Size, drx
 
 Capture = pytest.CaptureFixture[str]
 DRX = str(Path(sys.executable).with_name("drx"))
@@ -34,6 +34,14 @@ steps:
     action: shell.run
     with: {shell: true, command: "until [ -e go ]; do sleep 0.1; done"}
     expect: 1s
+"""
+ASKS = """
+runbook: ask
+kind: operation
+title: A
+steps:
+  - {id: say, title: Say it, action: shell.run, with: {command: [echo, hello]}, expect: 1s}
+  - {id: look, confirm: Up?, expect: 1m}
 """
 
 
@@ -146,16 +154,24 @@ def test_a_run_is_taken_over_from_a_process_that_is_still_at_it(project: Path, c
 
 
 @pytest.mark.slow
-def test_a_question_that_stands_at_another_terminal_is_taken_over(project: Path) -> None:
-    steps = "steps: [{id: look, confirm: 'Is it up?', expect: 1m}]"
-    (project / "runbooks" / "ask.yaml").write_text(f"runbook: ask\nkind: operation\ntitle: A\n{steps}\n")
-    first = drx(project, "run", "ask", "--env", "lab")
-    first.see("Is it up?")
-    second = drx(project, "resume", "--take-over")
+def test_a_question_that_stands_at_another_terminal_is_taken_over(project: Path, size: Size) -> None:
+    (project / "runbooks" / "ask.yaml").write_text(ASKS)
+    first = drx(project, "run", "ask", "--env", "lab", size=size)
+    first.see("Up?", "Done - the run goes on")
+    (record,) = project.glob("drills/records/*-ask-*")
+    second = drx(project, "resume", size=size)
+    assert second.end() == ExitCode.LOCKED
+    second.see(f"{record.name} is in use by ", f"drx show {record.name} --follow", "--take-over")
+    first.see("Up?", "Done - the run goes on")
+    second = drx(project, "resume", "--take-over", size=size)
+    second.see("asking ", ", to hand over ")
     assert first.end() == ExitCode.PAUSED
-    assert "takes over" in first.text
-    second.answer("Is it up?")
+    first.see(" takes over", f"Go on with: drx resume {record.name}")
+    assert "Done - the run goes on" not in first.text
+    second.see("✓ say", "left by ", " goes on; what is done above is not done again", "elapsed 00:")
+    second.answer("Up?")
     assert second.end() == ExitCode.OK
+    second.see("✓ look", "SUCCEEDED")
 
 
 def _until(holds: Callable[[], bool]) -> None:

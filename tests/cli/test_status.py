@@ -10,6 +10,7 @@ from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
 from drx.cli.app import run
 from tests.backup.pieces import SERVICE, put_base, put_slice
+from tests.terminal import Size, drx
 
 Capture = pytest.CaptureFixture[str]
 CONFIG = f"""
@@ -109,6 +110,23 @@ def test_alone_it_is_the_same_and_an_error_is_unknown(
     monkeypatch.chdir("/")
     assert run([]) == 0
     assert "Usage: drx" in capsys.readouterr().out
+
+
+def test_a_screen_holds_it_and_cuts_nothing(project: Path, size: Size) -> None:
+    long = "outage-of-payment-provider"
+    (project / "runbooks" / f"{long}.yaml").write_text(OUTAGE.replace("runbook: outage", f"runbook: {long}"))
+    terminal = drx(project, "status", size=size)
+    assert terminal.end() == 2
+    shown = terminal.text
+    assert shown.startswith(f"{SERVICE}, production: NOT READY")
+    assert "…" not in shown
+    for words in ("there is no backup", f"drx drill {long} --record", "next ", "run slices 20"):
+        assert words in shown, shown
+    assert shown.count("NOT VERIFIED") == 2
+    terminal.see(
+        "Something broken right now?   drx run --env production   choose by symptom\n"
+        "Practise:                     drx drill outage\n"
+    )
 
 
 def test_metrics_are_written_for_a_collector_to_read(project: Path, capsys: Capture) -> None:

@@ -11,7 +11,7 @@ from drx.engine.events import Answered, Event, RunFinished, StepFailed, StepSucc
 from drx.engine.terms import Choice, Outcome
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, read_journal
-from tests.terminal import ENTER, Terminal, drx
+from tests.terminal import ENTER, SMALL, Size, Terminal, drx
 
 Capture = pytest.CaptureFixture[str]
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,16 +52,16 @@ def events(project: Path) -> list[Event]:
     return read_journal(record / JOURNAL)
 
 
-def begin(project: Path) -> Terminal:
-    terminal = drx(project, "run", "outage", "--env", "production", "--tabletop", "--speed", "500")
+def begin(project: Path, size: Size = SMALL) -> Terminal:
+    terminal = drx(project, "run", "outage", "--env", "production", "--tabletop", "--speed", "500", size=size)
     terminal.see("TABLETOP")
     terminal.see("Done - the run goes on")
     return terminal
 
 
 @pytest.mark.slow
-def test_people_are_surprised_and_nothing_is_touched(project: Path) -> None:
-    terminal = begin(project)
+def test_people_are_surprised_and_nothing_is_touched(project: Path, size: Size) -> None:
+    terminal = begin(project, size)
     terminal.type(ENTER)
     terminal.see("Whom do you call?")
     terminal.type(ENTER)

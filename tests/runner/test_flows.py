@@ -1,13 +1,18 @@
 """What a person goes through in an incident, screen by screen, on a small and on a large terminal."""
 
+import os
+import re
+import shutil
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
-from tests.terminal import CTRL_C, ENTER, LARGE, SMALL, Size, Terminal, drx, story
+from tests.terminal import CTRL_C, DRX, ENTER, Size, Terminal, drx, story
 
 pytestmark = pytest.mark.slow
 CONFIG = """
@@ -35,13 +40,6 @@ CONSEQUENCES = (
 )
 
 
-@pytest.fixture(params=[SMALL, LARGE], ids=["80x24", "120x40"])
-def size(request: pytest.FixtureRequest) -> Size:
-    """How large the terminal is."""
-    found: Size = request.param
-    return found
-
-
 @pytest.fixture
 def gallery(tmp_path: Path) -> Path:
     """A project whose runbook needs no server."""
@@ -49,6 +47,21 @@ def gallery(tmp_path: Path) -> Path:
     (tmp_path / "drx.yaml").write_text(CONFIG)
     (tmp_path / "runbooks" / "recovery.yaml").write_text(RECOVERY)
     return tmp_path
+
+
+@pytest.fixture
+def shared(gallery: Path) -> Iterator[Path]:
+    """The same project, where other accounts find it; the service is opened again only if another person agrees."""
+    folder = Path(tempfile.mkdtemp(prefix="drx-shared-"))
+    shutil.copytree(gallery, folder, dirs_exist_ok=True)
+    with (folder / "drx.yaml").open("a") as config:
+        config.write("records: {group: games}\n")
+    recovery = folder / "runbooks" / "recovery.yaml"
+    recovery.write_text(RECOVERY.replace("again?,", "again?, approvers: {not_operator: true},"))
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    yield folder
+    shutil.rmtree(folder)
 
 
 def report(folder: Path) -> str:
@@ -215,3 +228,26 @@ def test_a_second_terminal_follows_approves_and_writes_notes(gallery: Path, size
     assert second.end() == ExitCode.OK
     for terminal in (first, second):
         terminal.see("✓ agree", "RECOVERED")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two people")
+def test_whoever_runs_it_cannot_approve_and_a_second_account_can(shared: Path, size: Size) -> None:
+    first = drx(shared, "run", "recovery", "--env", "production", size=size)
+    first.choose("Done - the run goes on")
+    run = next((shared / "drills" / "records").iterdir()).name[-4:]
+    first.see(
+        "Open the gallery again?",
+        f"who may approve: anybody but root, who runs it, by drx approve {run} agree",
+        "Reject (why) - the step counts as failed",
+    )
+    assert "Approve - " not in first.text
+    own = drx(shared, "approve", run, "agree", size=size)
+    assert own.end() == ExitCode.USAGE
+    own.see("root runs this runbook")
+    daemon = ("setpriv", "--reuid=daemon", "--regid=games", "--clear-groups", str(DRX))
+    second = Terminal((*daemon, "approve", run, "agree"), shared, size=size)
+    assert second.end() == ExitCode.OK
+    second.see("It is taken up within a second, or when the run is resumed.")
+    assert first.end() == ExitCode.OK
+    first.see("✓ agree", "daemon", "RECOVERED")
+    assert re.search(r"agree.*daemon", report(shared))

@@ -10,7 +10,7 @@ from drx.engine.events import AbortRequested, Answered, NoteAdded, PauseRequeste
 from drx.engine.terms import Choice, Outcome
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
-from tests.terminal import CTRL_C, DOWN, ENTER, LARGE, UP, Terminal, story
+from tests.terminal import CTRL_C, DOWN, ENTER, LARGE, UP, Size, Terminal, story
 
 CONFIRM = "{id: call, confirm: 'Call the {{ contacts.on_call }} engineer', expect: 5m}"
 SLOW = "{id: slow, action: test.slow, with: {seconds: 60s}, expect: 1s}"
@@ -90,10 +90,10 @@ def test_ctrl_c_asks_and_can_stop_the_step(project: Project) -> None:
     assert terminal.end() == ExitCode.OK
 
 
-def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(project: Project) -> None:
+def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(project: Project, size: Size) -> None:
     file = project.root / "tally"
     tally = f"{{id: t, action: test.tally, with: {{file: '{file}'}}, expect: 1s}}"
-    terminal = story(project.write(steps_yaml(tally, CONFIRM)))
+    terminal = story(project.write(steps_yaml(tally, CONFIRM)), size=size)
     terminal.see("Done - the run goes on")
     terminal.type(CTRL_C)
     time.sleep(0.3)
@@ -102,33 +102,40 @@ def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(project: Project) -> None
     assert terminal.end() == ExitCode.INTERRUPTED
     assert time.monotonic() - began < 5
     terminal.see("the journal is whole")
+    assert "elapsed" not in terminal.text
     assert not any(isinstance(fact, RunPaused | RunFinished) for fact in project.facts)
-    again = story(project, "resume")
-    again.see("Done - the run goes on")
+    again = story(project, "resume", size=size)
+    again.see("✓ t ", "left by ada on bastion at ", "Done - the run goes on")
     again.type(ENTER)
     assert again.end() == ExitCode.OK
     assert file.read_text() == "x\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_hanging_up_pauses_an_attended_run(project: Project, number: signal.Signals) -> None:
-    terminal = story(project.write(steps_yaml(SLOW)))
+def test_hanging_up_pauses_an_attended_run(project: Project, number: signal.Signals, size: Size) -> None:
+    terminal = story(project.write(steps_yaml(SLOW)), size=size)
     terminal.see("▶ slow")
     terminal.child.kill(number)
     assert terminal.end() == ExitCode.PAUSED
+    terminal.see(f"pausing: {number.name}", "paused. Go on with: drx resume ")
+    assert "elapsed" not in terminal.text
     assert PauseRequested(number.name) in project.facts
     assert isinstance(project.facts[-1], RunPaused)
 
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
-def test_a_closed_terminal_pauses_the_run(project: Project, term: str) -> None:
-    terminal = story(project.write(steps_yaml(CONFIRM)), term=term)
+def test_a_closed_terminal_pauses_the_run(project: Project, term: str, size: Size) -> None:
+    terminal = story(project.write(steps_yaml(CONFIRM)), term=term, size=size)
     terminal.see("Done - the run goes on")
     assert terminal.child.pid is not None
     os.close(terminal.child.child_fd)
     _, status = os.waitpid(terminal.child.pid, 0)
     assert os.waitstatus_to_exitcode(status) == ExitCode.PAUSED
     assert isinstance(project.facts[-1], RunPaused)
+    again = story(project, "resume", term=term, size=size)
+    again.see("left by ada on bastion at ", "Done - the run goes on")
+    again.type("1" if term == "dumb" else "", ENTER)
+    assert again.end() == ExitCode.OK
 
 
 def test_a_paused_run_goes_on_from_its_question(project: Project) -> None:
