@@ -21,7 +21,7 @@ from drx.errors import DrxError, ExitCode, UsageError
 HELP = """Executes disaster-recovery runbooks, drills them against the clock, and records what happened.
 
 \b
-Something broken right now?  drx run db-drop --env production
+Something broken right now?  drx run   (choose by what you see)
 Practise:                    drx drill db-drop
 Nothing here yet?            drx init
 """

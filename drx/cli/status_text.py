@@ -40,8 +40,10 @@ def print_readiness(readiness: Readiness) -> None:
     if readiness.troubles:
         print("\nTo do:")
         _print_hanging([(line.subject, line.remedy) for line in readiness.troubles if line.remedy])
-    print("\nSomething broken right now?   drx run RUNBOOK --env " + readiness.environment)
-    print("Practise:                     drx drill db-drop")
+    print(f"\nSomething broken right now?   drx run --env {readiness.environment}   choose by symptom")
+    scenarios = (line.subject.removeprefix("RTO ") for line in objectives if line.subject.startswith("RTO "))
+    if first := next(scenarios, ""):
+        print(f"Practise:                     drx drill {first}")
 
 
 def _print_hanging(rows: Sequence[tuple[str, str]]) -> None:

@@ -85,7 +85,7 @@ def resolve_target(
         raise UsageError(f"{config.document.source} has no environment '{environment}'", remedy)
     if settings.environments[environment].sandbox:
         if sandbox is None:
-            raise UsageError(f"the sandbox of '{environment}' is not running", "Start it with `drx sandbox up`")
+            raise UsageError(f"'{environment}' is a sandbox, and it is not running", "Start it with `drx sandbox up`")
         return _in_sandbox(config, environment, sandbox)
     reader = _Reader(config, environ)
     stated = reader.read(("environments", environment), Environment)
