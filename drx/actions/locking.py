@@ -65,8 +65,20 @@ def holder_of_run(context: Context) -> "Holder":
 
 
 def _take(stack: ExitStack, context: Context, store: "Store", name: "LockName") -> StepLock:
+    """Wait for what an earlier attempt of this step may have left behind: it was told to stop, and lets go soon."""
+    from drx.backup.locks import LockedHere
+
+    while True:
+        try:
+            return _take_now(stack, context, store, name)
+        except LockedHere:
+            context.sleep(_LOOK_SECONDS)
+
+
+def _take_now(stack: ExitStack, context: Context, store: "Store", name: "LockName") -> StepLock:
     from drx.backup.locks import holding
 
+    context.check()  # who was told to stop takes no lock any more
     held: Held = stack.enter_context(holding(store, context.target.service, name, holder_of_run(context)))
 
     def check() -> None:
@@ -80,7 +92,7 @@ def _take_urgently(stack: ExitStack, context: Context, store: "Store", name: "Lo
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            return _take(stack, context, store, name)
+            return _take_now(stack, context, store, name)
         except LockedByAnother as error:
             if time.monotonic() >= deadline:
                 return StepLock(context.cancelled, context.check, error.message)

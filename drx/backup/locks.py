@@ -35,6 +35,8 @@ _TICK = timedelta(seconds=1)  # stores tell times in whole seconds
 _SUFFIX = ".json"
 _NO_VERSION = '"00000000000000000000000000000000"'
 _STRICT = ConfigDict(extra="forbid", strict=True)
+_HELD_HERE: set[str] = set()
+"""The tokens of the locks that threads of this process hold, or are about to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,6 @@ class Holder:
     host: str
     pid: int
     run: str
-
-    def resumes(self, other: "Holder") -> bool:
-        """Whether it goes on with the other's run: a run has one process at a time, so that the other is gone."""
-        return self.run == other.run and (self.host, self.pid) != (other.host, other.pid)
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host} (process {self.pid}, run {self.run})"
@@ -72,6 +70,17 @@ class Lock:
     released: bool = False
     format: Literal[1] = 1
 
+    def is_left_behind(self, holder: Holder) -> bool:
+        """Whether nobody holds it any more, who might now: a run has one process at a time.
+
+        Another one is gone; this one did not get through with its release.
+        """
+        return self.holder.run == holder.run and not self.is_held_here(holder)
+
+    def is_held_here(self, holder: Holder) -> bool:
+        """Whether another thread of the same process has it."""
+        return self.holder == holder and self.token in _HELD_HERE
+
     @property
     def what(self) -> str:
         """What it locks, in words."""
@@ -85,6 +94,10 @@ class Lock:
         if found.age is None:
             return self.expires_at - now
         return timedelta(seconds=self.seconds) + _TICK - found.age
+
+
+class LockedHere(LockedByAnother):
+    """Another thread of the same run and process holds it."""
 
 
 @contextmanager
@@ -182,9 +195,12 @@ class Held:
         """Let it go; where the store does not answer, it expires by itself."""
         self._ended.set()
         self._thread.join(self._lock.seconds)
-        if not self.lost():
-            with suppress(StoreError):
-                self._write(replace(self._lock, released=True))
+        try:
+            if not self.lost():
+                with suppress(StoreError):
+                    self._write(replace(self._lock, released=True))
+        finally:
+            _HELD_HERE.discard(self._lock.token)
 
     def _keep(self) -> None:
         while not self._ended.wait(self._lock.seconds / _RENEWALS) and not self._refused:
@@ -210,17 +226,26 @@ class Held:
 
 
 def _acquire(store: Store, service: str, name: str, holder: Holder, seconds: float) -> Held:
-    key, since, now = _key(service, name), _uptime(), datetime.now(UTC)
+    now = datetime.now(UTC)
     lock = Lock(service, name, uuid4().hex, holder, now, _expiry(seconds), seconds)
-    data = _to_json(lock)
+    _HELD_HERE.add(lock.token)
+    try:
+        return _taken(store, _key(service, name), lock, now)
+    except BaseException:
+        _HELD_HERE.discard(lock.token)
+        raise
+
+
+def _taken(store: Store, key: str, lock: Lock, now: datetime) -> Held:
+    since, holder, data = _uptime(), lock.holder, _to_json(lock)
     if store.create(key, data) and store.create(key, data):
         raise _unable(store, "If-None-Match: *")
     found = store.find(key)
     if found and found.data != data:
         current = _from_json(found.data, f"{store.describe()}/{key}")
         left = current.left(found, now)
-        if left > timedelta() and not holder.resumes(current.holder):
-            raise _locked(store, current, now + left)
+        if left > timedelta() and not current.is_left_behind(holder):
+            raise _locked(store, current, now + left, here=current.is_held_here(holder))
         store.replace(key, data, found.version)
         found = store.find(key)
     if found is None or found.data != data:
@@ -234,8 +259,8 @@ def _key(service: str, name: str) -> str:
     return f"{service}/locks/{name}{_SUFFIX}"
 
 
-def _locked(store: Store, lock: Lock, until: datetime) -> LockedByAnother:
-    return LockedByAnother(
+def _locked(store: Store, lock: Lock, until: datetime, *, here: bool) -> LockedByAnother:
+    return (LockedHere if here else LockedByAnother)(
         f"the {lock.what} in {store.describe()} are locked by {lock.holder} "
         f"since {lock.taken_at:%Y-%m-%d %H:%M:%S} UTC, until {until:%H:%M:%S} UTC unless it goes on",
         "Wait until it is done; if it died, its lock ends by itself then",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from drx.backup.locks import Holder, Lock, holding
+from drx.backup.locks import Holder, Lock, LockedHere, holding
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Found, S3Address, Store
 from drx.backup.stores.directory import DirectoryStore
@@ -231,12 +231,22 @@ def test_a_store_that_does_not_answer_ends_the_work(directory: DirectoryStore, t
         work()
 
 
-def test_a_resumed_run_goes_on_with_its_lock_at_once(directory: DirectoryStore) -> None:
+@pytest.mark.parametrize("pid", [ME.pid, ME.pid + 1], ids=["its release got lost", "resumed"])
+def test_a_run_goes_on_with_a_lock_that_it_left_behind_at_once(directory: DirectoryStore, pid: int) -> None:
     leave_behind(directory)
-    with pytest.raises(LockedByAnother), holding(directory, "svc", "base", ME):
+    with pytest.raises(LockedByAnother), holding(directory, "svc", "base", OTHER):
         pass
-    with holding(directory, "svc", "base", replace(ME, pid=12)) as held:
+    with holding(directory, "svc", "base", replace(ME, pid=pid)) as held:
         held.check()
+
+
+def test_a_thread_of_the_same_run_is_no_reason_to_take_it_over(directory: DirectoryStore) -> None:
+    with holding(directory, "svc", "base", ME) as held:
+        with pytest.raises(LockedHere), holding(directory, "svc", "base", ME):
+            pass
+        held.check()
+    with holding(directory, "svc", "base", ME):
+        pass
 
 
 def test_expiry_is_judged_by_the_store(directory: DirectoryStore, tmp_path: Path) -> None:
