@@ -1,14 +1,19 @@
 """An HTTP proxy before an S3 server that is too busy at times, or alters what it passes on; loopback only."""
 
 import http.client
+import re
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
 _SLOW_DOWN = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your rate.</Message></Error>'
+_CHANGED = b'<?xml version="1.0"?><Error><Code>PreconditionFailed</Code><Message>It did not hold.</Message></Error>'
+_UNKNOWN = b'<?xml version="1.0"?><Error><Code>NotImplemented</Code><Message>Not here.</Message></Error>'
 _DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 
 
@@ -27,6 +32,15 @@ class Faults:
         """It tells nobody who asks, nor which buckets there are."""
         self.writes = 0
         """How many requests would have changed something."""
+        self.asked = Counter[str]()
+        """How many requests of each method came."""
+        self.before_copy: Callable[[], None] | None = None
+        """What happens just before an object is copied, or written on a condition."""
+        self.knows_conditions = True
+        """Whether it writes on a condition, as S3 does, also where it copies, which the server behind does not; locks
+        it always writes on one."""
+        self.undeletable = ""
+        """A key that, as it says, no request for many deletes."""
         self._lock = threading.Lock()
 
     def refuses(self, method: str) -> bool:
@@ -43,6 +57,37 @@ class Faults:
         with self._lock:
             self.writes += method in ("PUT", "POST", "DELETE") and not of_server
         return self.discreet and of_server
+
+    def prevents(self, method: str, path: str, headers: Message) -> bytes:
+        """Say why an object is not written over what is there; empty where it is, and for all other requests."""
+        with self._lock:
+            self.asked[method] += 1
+        expected, absent = headers.get("If-Match"), headers.get("If-None-Match")
+        if method != "PUT" or not (expected or absent) or "/locks/" in path:
+            return b""
+        if self.before_copy:
+            self.before_copy()
+        if not self.knows_conditions:
+            return _UNKNOWN
+        if "x-amz-copy-source" not in headers:
+            return b""  # the server behind looks at the conditions of these itself
+        server = http.client.HTTPConnection(urlsplit(self.endpoint).netloc, timeout=60)
+        try:
+            server.request("HEAD", path)
+            found = server.getresponse().getheader("ETag")
+        finally:
+            server.close()
+        return _CHANGED if found != expected else b""
+
+    def keeps(self, path: str, body: bytes, reply: bytes) -> bytes:
+        """Give the answer to a request that deletes many as if one of them had been kept."""
+        found = re.search(
+            rb"<Key>" + re.escape(self.undeletable.encode()) + rb"</Key><VersionId>[^<]+</VersionId>", body
+        )
+        if not self.undeletable or not found or not path.endswith("?delete"):
+            return reply
+        error = b"<Error>" + found[0] + b"<Code>AccessDenied</Code><Message>Not this one</Message></Error>"
+        return re.sub(rb"(<DeleteResult[^>]*?)/?>(</DeleteResult>)?", rb"\1>" + error + b"</DeleteResult>", reply)
 
     def alters(self, method: str, kind: str, body: bytes) -> bytes:
         """Give what is passed on of an answer."""
@@ -65,11 +110,15 @@ class _Handler(BaseHTTPRequestHandler):
         if self.faults.refuses(self.command):
             self._answer(503, [("Content-Type", "application/xml")], _SLOW_DOWN)
             return
+        if refusal := self.faults.prevents(self.command, self.path, self.headers):
+            self._answer(412 if refusal == _CHANGED else 501, [("Content-Type", "application/xml")], refusal)
+            return
         server = http.client.HTTPConnection(urlsplit(self.faults.endpoint).netloc, timeout=60)
         try:
             server.request(self.command, self.path, body, dict(self.headers.items()))
             reply = server.getresponse()
             data = self.faults.alters(self.command, reply.getheader("Content-Type", ""), reply.read())
+            data = self.faults.keeps(self.path, body, data)
             self._answer(reply.status, reply.getheaders(), data)
         finally:
             server.close()

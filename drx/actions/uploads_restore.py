@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from drx.backup.stores.base import Store
     from drx.backup.stores.s3 import S3Store
     from drx.backup.uploads.points import Point
-    from drx.backup.uploads.restore import Restored
+    from drx.backup.uploads.restore import Restoration, Restored
 
 _REMOVED = "removed-markers.jsonl"
 _PROBLEMS = "not-restored.txt"
+_UNGUARDED = "the server writes on no condition: what users wrote meanwhile under the same keys may be written over"
 _SHOWN = 10
 
 
@@ -90,8 +91,9 @@ def undelete(params: UndeleteObjects, context: Context) -> Result:
             found = find_markers(bucket, params.prefix, params.since, context.check)
             refuse_more_than(found, params.max_delete, bucket.describe())
         with (context.artifacts / _REMOVED).open("a", encoding="utf-8") as note:
-            removal = Removal(bucket, Patience(context.sleep), Meter(context.progress, None, "objects"), note)
-            return removal.run(find_markers(bucket, params.prefix, params.since, context.check), context.cancelled)
+            found = find_markers(bucket, params.prefix, params.since, context.check)
+            removal, meter = Removal(bucket, Patience(context.sleep), note), Meter(context.progress, None, "objects")
+            return removal.run(found, meter, context.cancelled)
 
     number = call_blocking(context, work, lambda: None)
     return Result({"markers": number}, (f"{number:,} delete markers removed",), (_REMOVED,))
@@ -163,9 +165,11 @@ def restore(params: RestoreObjects, context: Context) -> Result:
 
     Deleted objects come back by removing the delete markers; changed ones by copying the version of that moment over
     them, with metadata, storage class and encryption; what the bucket has no version of is copied from the store.
-    Nothing is deleted: objects newer than the moment stay. In a bucket without versions, objects that differ now are
-    left and fail the step, unless `replace` says otherwise. Run again, it goes on where it was. Meanwhile nothing is
-    pruned from the store, nor are uploads backed up into it: it is locked, where it can be.
+    Nothing is deleted: objects newer than the moment stay, also those that users write meanwhile, where the server
+    copies on a condition as S3 does. In a bucket without versions, objects that differ now are left and fail the step,
+    unless `replace` says otherwise. Run again, it goes on where it was. Each removed marker is listed in a file, as
+    with `s3.undelete`. Meanwhile nothing is pruned from the store, nor are uploads backed up into it: it is locked,
+    where it can be.
     """
     restored, point, unlocked = call_blocking(context, lambda: _restore(params, context), lambda: None)
     counts = {
@@ -179,9 +183,14 @@ def restore(params: RestoreObjects, context: Context) -> Result:
         f"{restored.same:,} were right, {restored.extra:,} are newer"
     )
     using = f"inventory {point.id} of {show_time(point.at)}" if point else "no inventory of that moment: only versions"
-    lines = (line, using, *((f"done without the store's lock: {unlocked}",) if unlocked else ()))
+    lines = (
+        line,
+        using,
+        *((f"done without the store's lock: {unlocked}",) if unlocked else ()),
+        *((_UNGUARDED,) if restored.unguarded else ()),
+    )
     _refuse(restored, lines, context)
-    return Result({"restored": number, **counts, "point": point.id if point else None}, lines)
+    return Result({"restored": number, **counts, "point": point.id if point else None}, lines, (_REMOVED,))
 
 
 def _refuse(restored: "Restored", lines: tuple[str, ...], context: Context) -> None:
@@ -204,10 +213,10 @@ def _refuse(restored: "Restored", lines: tuple[str, ...], context: Context) -> N
 
 def _restore(params: RestoreObjects, context: Context) -> "tuple[Restored, Point | None, str]":
     """Do it while nothing is pruned from the store; also says why not, where the store cannot be locked."""
-    from drx.backup.uploads.choice import Undelete
     from drx.backup.uploads.listing import versioning
     from drx.backup.uploads.patience import Patience
     from drx.backup.uploads.restore import Restoration
+    from drx.backup.uploads.undelete import Removal
     from drx.backup.workers import Meter
 
     bucket = uploads_store(context)
@@ -220,21 +229,28 @@ def _restore(params: RestoreObjects, context: Context) -> "tuple[Restored, Point
             "Choose a later moment; `drx backups list` shows the inventories",
         )
     into = _open_into(params, context) if params.into else None
-    restoration = Restoration(
-        bucket, params.at, params.prefix, Patience(context.sleep), context.check, context.cancelled,
-        Meter(context.progress, None, "objects"), store, context.target.service, point, into,
-        may_overwrite=params.replace or (into is None and status == "Enabled"),
-    )  # fmt: skip
-    if params.max_delete is not None:
-        number = sum(len(choice.markers) for _, choice in restoration.choices() if isinstance(choice, Undelete))
-        if number > params.max_delete:
-            raise PermanentError(
-                f"{number:,} delete markers would be removed, more than max_delete allows ({params.max_delete:,})",
-                "Nothing was changed. Narrow it by prefix, or allow more",
-            )
-    # Pruning waits for whoever holds the lock. A recovery does not wait for a lock long, nor stops when it is lost.
-    with locked(context, store, "uploads", urgent=True) if store else nullcontext() as lock:
-        return restoration.run(), point, lock.refusal if lock else ""
+    with (context.artifacts / _REMOVED).open("a", encoding="utf-8") as note:
+        restoration = Restoration(
+            bucket, params.at, params.prefix, Removal(bucket, Patience(context.sleep), note), context.check,
+            context.cancelled, Meter(context.progress, None, "objects"), store, context.target.service, point, into,
+            may_overwrite=params.replace or (into is None and status == "Enabled"),
+        )  # fmt: skip
+        if params.max_delete is not None:
+            _refuse_more_than(params.max_delete, restoration)
+        # Pruning waits for whoever holds the lock. A recovery does not wait for a lock long, nor stops when it is lost.
+        with locked(context, store, "uploads", urgent=True) if store else nullcontext() as lock:
+            return restoration.run(), point, lock.refusal if lock else ""
+
+
+def _refuse_more_than(most: int, restoration: "Restoration") -> None:
+    from drx.backup.uploads.choice import Undelete
+
+    number = sum(len(choice.markers) for _, choice in restoration.choices() if isinstance(choice, Undelete))
+    if number > most:
+        raise PermanentError(
+            f"{number:,} delete markers would be removed, more than max_delete allows ({most:,})",
+            "Nothing was changed. Narrow it by prefix, or allow more",
+        )
 
 
 def _find_point(params: RestoreObjects, context: Context) -> "tuple[Store | None, Point | None]":

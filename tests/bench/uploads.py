@@ -142,8 +142,9 @@ def _undelete(number: int) -> None:
         _delete_all(bucket, number)
         before, began = _peak_megabytes(), time.monotonic()
         with (Path(folder) / "note").open("w") as note:
-            removal = Removal(bucket, Patience(time.sleep), Meter(lambda *_: None, None, ""), note)
-            done = removal.run(find_markers(bucket, "", since, lambda: None), lambda: False)
+            meter = Meter(lambda *_: None, None, "")
+            found = find_markers(bucket, "", since, lambda: None)
+            done = Removal(bucket, Patience(time.sleep), note).run(found, meter, lambda: False)
         spent = time.monotonic() - began
     assert done == number
     print(f"undelete {number:,} objects: {number / spent:,.0f}/s with listing, {number / bare:,.0f}/s by a bare loop "

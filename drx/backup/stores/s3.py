@@ -29,7 +29,7 @@ _REMEDIES = {
     "SignatureDoesNotMatch": "Check the credentials",
     "ExpiredToken": "Renew the credentials",
 }
-_TAKEN, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
+TAKEN, _BUSY = "PreconditionFailed", "ConditionalRequestConflict"
 MISSING = ("NoSuchKey", "404")
 _NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
 
@@ -38,9 +38,14 @@ class _Owner(TypedDict, total=False):
     ExpectedBucketOwner: str
 
 
-class _Condition(TypedDict, total=False):
+class Condition(TypedDict, total=False):
+    """What has to hold of the object that is there for it to be written over; nothing has to, where it is empty."""
+
     IfNoneMatch: str
     IfMatch: str
+
+
+ANYWAY: Condition = {}
 
 
 class S3Store:
@@ -80,12 +85,14 @@ class S3Store:
     def put(self, key: str, data: bytes) -> None:
         self.put_checked(key, data)
 
-    def put_checked(self, key: str, data: bytes, settings: Mapping[str, Any] = _NO_SETTINGS) -> str | None:
+    def put_checked(
+        self, key: str, data: bytes, settings: Mapping[str, Any] = _NO_SETTINGS, condition: Condition = ANYWAY
+    ) -> str | None:
         """Write one object; the store compares it with its SHA-256 and returns what it keeps."""
         with self.failures(key):
             reply = self.client.put_object(
                 Bucket=self.bucket, Key=self.key(key), Body=data, ChecksumSHA256=checksum(data),
-                **self.owner, **settings,
+                **self.owner, **settings, **condition,
             )  # fmt: skip
         return reply.get("ChecksumSHA256") or reply["ETag"]
 
@@ -108,7 +115,7 @@ class S3Store:
         age = parsedate_to_datetime(date) - reply["LastModified"] if date else None
         return Found(data, reply["ETag"], age)
 
-    def _write_if(self, key: str, data: bytes, condition: "_Condition") -> str | None:
+    def _write_if(self, key: str, data: bytes, condition: Condition) -> str | None:
         """Write on a condition and give the version written; None when the condition does not hold."""
         for wait in (0.1, 0.3, 1.0, None):
             try:
@@ -117,7 +124,7 @@ class S3Store:
                         Bucket=self.bucket, Key=self.key(key), Body=data, **condition, **self.owner
                     )["ETag"]
             except S3Error as error:
-                if error.code == _TAKEN or error.code in MISSING:
+                if error.code == TAKEN or error.code in MISSING:
                     return None
                 if error.code != _BUSY or wait is None:
                     raise
@@ -153,12 +160,12 @@ class S3Store:
         with self.failures(key):
             self.client.delete_object(Bucket=self.bucket, Key=self.key(key), **self.owner)
 
-    def upload(self, key: str, settings: Mapping[str, Any] = _NO_SETTINGS) -> S3Upload:
+    def upload(self, key: str, settings: Mapping[str, Any] = _NO_SETTINGS, condition: Condition = ANYWAY) -> S3Upload:
         """Begin an object of unknown size; `settings` are its content type, metadata and the like."""
-        return S3Upload(self, key, settings)
+        return S3Upload(self, key, settings, condition)
 
     def lasting_upload(self, key: str, begun: Begun | None) -> S3Upload:
-        return S3Upload(self, key, _NO_SETTINGS, lasting=True, begun=begun)
+        return S3Upload(self, key, _NO_SETTINGS, ANYWAY, lasting=True, begun=begun)
 
     def holds(self, key: str, begun: Begun) -> bool:
         try:

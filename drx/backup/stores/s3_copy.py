@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from drx.backup.stores.s3 import S3Error, S3Store
+from drx.backup.stores.s3 import ANYWAY, Condition, S3Error, S3Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
@@ -63,17 +63,21 @@ def copy_object(source: S3Store, target: S3Store, key: str) -> bool:
     return True
 
 
-def copy_whole(origin: Origin, target: S3Store, key: str, settings: dict[str, Any]) -> str:
+def copy_whole(
+    origin: Origin, target: S3Store, key: str, settings: dict[str, Any], condition: Condition = ANYWAY
+) -> str:
     """Copy in one request, with metadata and tags, and give the copy's ETag. `settings` are more of its parameters."""
     with target.failures(key):
         reply = target.client.copy_object(
             Bucket=target.bucket, Key=target.key(key), CopySource=_source(origin), CopySourceIfMatch=origin.etag,
-            **_owner(origin.store), **target.owner, **settings,
+            **_owner(origin.store), **target.owner, **settings, **condition,
         )  # fmt: skip
     return reply["CopyObjectResult"]["ETag"]
 
 
-def copy_parts(origin: Origin, target: S3Store, key: str, settings: dict[str, Any]) -> str:
+def copy_parts(
+    origin: Origin, target: S3Store, key: str, settings: dict[str, Any], condition: Condition = ANYWAY
+) -> str:
     """Copy part by part, and give the copy's ETag. Metadata are not copied: they belong into `settings`."""
     bucket, name = target.bucket, target.key(key)
     parts: list[CompletedPartTypeDef] = []
@@ -91,8 +95,9 @@ def copy_parts(origin: Origin, target: S3Store, key: str, settings: dict[str, An
                 )  # fmt: skip
                 parts.append({"PartNumber": number, "ETag": reply["CopyPartResult"]["ETag"]})
             return target.client.complete_multipart_upload(
-                Bucket=bucket, Key=name, UploadId=upload_id, MultipartUpload={"Parts": parts}, **target.owner
-            )["ETag"]
+                Bucket=bucket, Key=name, UploadId=upload_id, MultipartUpload={"Parts": parts}, **target.owner,
+                **condition,
+            )["ETag"]  # fmt: skip
     except BaseException as error:
         target.abort(key, upload_id, error)
         raise

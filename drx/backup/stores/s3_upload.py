@@ -13,7 +13,7 @@ from drx.backup.stores.base import Begun, SentPart
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-    from drx.backup.stores.s3 import S3Store
+    from drx.backup.stores.s3 import Condition, S3Store
 
 _FIRST_PART = 8 << 20
 _SMALLEST_PART = 5 << 20  # S3 refuses smaller ones, but for the last
@@ -33,10 +33,11 @@ class S3Upload:
     """
 
     def __init__(
-        self, store: "S3Store", key: str, settings: Mapping[str, Any], *, lasting: bool = False,
-        begun: Begun | None = None,
+        self, store: "S3Store", key: str, settings: Mapping[str, Any], condition: "Condition", *,
+        lasting: bool = False, begun: Begun | None = None,
     ) -> None:  # fmt: skip
         self._store, self._key, self._settings, self._lasting = store, key, settings, lasting
+        self._condition = condition
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._upload_id = begun.id if begun else ""
@@ -61,7 +62,7 @@ class S3Upload:
 
     def complete(self) -> str | None:
         if not self._upload_id:
-            return self._store.put_checked(self._key, self._take(), self._settings)
+            return self._store.put_checked(self._key, self._take(), self._settings, self._condition)
         if self._pending:
             self._send(last=True)
         while self._sending:
@@ -73,7 +74,7 @@ class S3Upload:
         with self._store.failures(self._key):
             reply = self._store.client.complete_multipart_upload(
                 Bucket=self._store.bucket, Key=self._store.key(self._key), UploadId=self._upload_id,
-                MultipartUpload={"Parts": parts}, **self._store.owner,
+                MultipartUpload={"Parts": parts}, **self._store.owner, **self._condition,
             )  # fmt: skip
         self._upload_id = ""
         return reply.get("ChecksumSHA256") or reply["ETag"]

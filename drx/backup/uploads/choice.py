@@ -18,18 +18,18 @@ class Undelete:
 
 @dataclass(frozen=True, slots=True)
 class CopyVersion:
-    """Copy this version over what is there."""
+    """Copy this version to where `over` is: the ETag of what is there, or None where nothing is."""
 
     version: Version
-    overwrites: bool
+    over: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class CopyStored:
-    """Copy what the store holds: the bucket has no version of that moment."""
+    """Copy what the store holds, as with a version: the bucket has none of that moment."""
 
     item: Item
-    overwrites: bool
+    over: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,14 @@ def choose_elsewhere(key: str, wanted: Version | Item | None, present: Present |
         return Leave("extra" if present else "absent")
     if present == Present(wanted.etag, wanted.size_bytes):
         return Leave("same")
+    over = present.etag if present else None
     if isinstance(wanted, Version):
         if wanted.storage_class in ARCHIVED:
             return Impossible(f"{key}: its version {wanted.version_id} is archived ({wanted.storage_class}): thaw it")
-        return CopyVersion(wanted, overwrites=present is not None)
+        return CopyVersion(wanted, over)
     if not wanted.object:
         return Impossible(f"{key}: it was archived ({wanted.storage_class}) and is in no backup")
-    return CopyStored(wanted, overwrites=present is not None)
+    return CopyStored(wanted, over)
 
 
 def merged(

@@ -8,7 +8,7 @@ from drx.backup.stores.s3 import S3Error
 _T = TypeVar("_T")
 BUSY = frozenset(
     ("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException",
-     "TooManyRequests", "429", "500", "502", "503", "504")
+     "TooManyRequests", "429", "500", "502", "503", "504", "ConditionalRequestConflict")
 )  # fmt: skip
 _FIRST_SECONDS, _MOST_SECONDS = 0.5, 10.0
 _TRIES = 40

@@ -6,9 +6,10 @@ from hashlib import md5, sha256
 from typing import Any
 
 from drx.backup.stores.base import Store
-from drx.backup.stores.s3 import S3Error, S3Store
+from drx.backup.stores.s3 import ANYWAY, Condition, S3Error, S3Store
 from drx.backup.stores.s3_copy import NOT_ALLOWED, Origin, copy_parts, copy_whole
 from drx.backup.uploads.listing import NULL
+from drx.backup.uploads.points import Item
 from drx.errors import DamagedError
 
 _LARGE = 256 << 20  # above it, copied part by part: one request would take longer than a server has to answer
@@ -30,25 +31,25 @@ def same_service(one: Store, other: Store) -> bool:
     return isinstance(one, S3Store) and isinstance(other, S3Store) and one.endpoint == other.endpoint
 
 
-def copy_inside(origin: Origin, target: S3Store, key: str, storage_class: str, *, encrypted: bool = False) -> str:
-    """Let the server copy an object, and give the copy's ETag: storage class, metadata, tags and encryption are kept.
+def copy_inside(
+    origin: Origin, target: S3Store, key: str, storage_class: str, condition: Condition = ANYWAY,
+    known: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """Let the server copy an object: storage class, metadata, tags and encryption are kept.
 
-    A copy whose ETag differs shows an origin encrypted by a key of KMS (or made in parts): then the origin is asked,
-    and copied once more where it takes settings. With `encrypted`, it is asked in any case.
+    `known` are the settings of the origin. Where nobody has asked for them, a copy whose ETag differs shows an origin
+    encrypted by a key of KMS: then it is asked, and copied once more where it takes settings. That of one made in parts
+    always differs: it is asked first.
     """
     if origin.size_bytes > _LARGE:
-        return copy_parts(origin, target, key, all_settings(origin))
+        copy_parts(origin, target, key, all_settings(origin), condition)
+        return
     settings: dict[str, Any] = {} if storage_class == "STANDARD" else {"StorageClass": storage_class}
-    asked = encrypted
-    while True:
-        if asked:
-            settings |= _encryption(settings_of(_head(origin)))
-        etag = copy_whole(origin, target, key, settings)
-        if asked or etag == origin.etag or "-" in origin.etag:
-            return etag
-        asked = True
-        if not _encryption(settings_of(_head(origin))):
-            return etag
+    if known is None and "-" in origin.etag:
+        known = head_settings(origin)
+    etag = copy_whole(origin, target, key, settings | _encryption(known or {}), condition)
+    if known is None and etag != origin.etag and (encryption := _encryption(head_settings(origin))):
+        copy_whole(origin, target, key, settings | encryption, {"IfMatch": etag} if condition else condition)
 
 
 def _encryption(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +61,12 @@ def _encryption(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def all_settings(origin: Origin) -> dict[str, Any]:
     """Say what a copy in parts, or another service, has to be told: metadata and tags are not copied then."""
-    return settings_of(_head(origin)) | _tags(origin)
+    return head_settings(origin) | _tags(origin)
+
+
+def head_settings(origin: Origin) -> dict[str, Any]:
+    """Ask for an object's settings, without its tags."""
+    return settings_of(_head(origin))
 
 
 def _tags(origin: Origin) -> dict[str, Any]:
@@ -135,17 +141,21 @@ def _refuse_unless_same(origin: Origin, expected: bytes, check: Callable[[], Non
 
 
 def stream_in(
-    source: Store, key: str, target: S3Store, name: str, settings: Mapping[str, Any], expected: str | None,
-    check: Callable[[], None],
+    source: Store, key: str, target: S3Store, name: str, settings: Mapping[str, Any], item: Item,
+    condition: Condition, check: Callable[[], None],
 ) -> None:  # fmt: skip
-    """Write a stored object into a bucket, made as the settings say; nothing appears where its SHA-256 is not right."""
-    checksum = sha256()
-    with target.upload(name, settings) as upload:
+    """Write a stored object into a bucket, made as the settings say; nothing appears where it is not what was stored.
+
+    Its size tells, and its SHA-256 where that is on record.
+    """
+    checksum, size = sha256(), 0
+    with target.upload(name, settings, condition) as upload:
         for data in source.stream(key):
             check()
             checksum.update(data)
+            size += len(data)
             upload.write(data)
-        if expected and checksum.hexdigest() != expected:
+        if size != item.size_bytes or (item.sha256 and checksum.hexdigest() != item.sha256):
             raise DamagedError(f"{source.describe()}/{key} is not what was backed up", "Use another store")
         upload.complete()
 

@@ -16,7 +16,8 @@ from drx.backup.workers import Meter, side_by_side
 from drx.errors import StoreError
 from drx.units import show_time
 
-_BATCH = 1000  # as many as S3 takes in one request
+BATCH = 1000
+"""As many markers as S3 takes in one request."""
 _WORKERS = 4
 _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 
@@ -49,45 +50,67 @@ class Removal:
 
     bucket: S3Store
     patience: Patience
-    meter: Meter
     note: TextIO
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
 
-    def run(self, markers: Iterable[Version], cancelled: Callable[[], bool]) -> int:
+    def run(self, markers: Iterable[Version], meter: Meter, cancelled: Callable[[], bool]) -> int:
         """Remove the markers, many at a time, and count them.
 
         Raises StoreError that names the first which the server refused to remove, Cancelled.
         """
-        side_by_side(self._remove, _batches(markers), _WORKERS, cancelled)
-        return self.meter.done
 
-    def _remove(self, batch: list[Version], check: Callable[[], None]) -> None:
-        check()
-        odd = [each for each in batch if _NOT_IN_XML.search(each.key)]
+        def remove(batch: list[Version], check: Callable[[], None]) -> None:
+            check()
+            if refused := self.remove(batch):
+                first = next(iter(refused.values()))
+                many = f"{len(refused):,} delete markers were not removed"
+                raise StoreError(f"{first} ({many})", "Mend what is named, and try again: what was removed stays so")
+            meter.add(len(batch))
+
+        side_by_side(remove, _batches(markers), _WORKERS, cancelled)
+        return meter.done
+
+    def remove(self, batch: Sequence[Version]) -> dict[Version, str]:
+        """Remove up to 1,000 markers; give those which the server refused to remove, with its reason."""
+        refused: dict[Version, str] = {}
         plain = [each for each in batch if not _NOT_IN_XML.search(each.key)]
         if plain:
-            self.patience(lambda: self._delete_many(plain))
-        for each in odd:  # such a key cannot be written in a request for many
-            self.patience(lambda each=each: self._delete_one(each))  # type: ignore[misc]  # bound to this one
+            try:
+                refused |= self.patience(lambda: self._delete_many(plain))
+            except S3Error as error:
+                refused |= dict.fromkeys(plain, error.message)
+        for each in (each for each in batch if _NOT_IN_XML.search(each.key)):  # no request for many can hold it
+            try:
+                self.patience(lambda each=each: self._delete_one(each))  # type: ignore[misc]  # bound to this one
+            except S3Error as error:
+                refused[each] = error.message
         with self._lock:
             for each in batch:
-                values = {"key": each.key, "marker": each.version_id, "at": show_time(each.modified)}
-                self.note.write(json.dumps(values) + "\n")
-        self.meter.add(len(batch))
+                if each not in refused:
+                    values = {"key": each.key, "marker": each.version_id, "at": show_time(each.modified)}
+                    self.note.write(json.dumps(values) + "\n")
+        return refused
 
-    def _delete_many(self, batch: list[Version]) -> None:
+    def _delete_many(self, batch: list[Version]) -> dict[Version, str]:
+        """Ask once; raises S3Error where the server was too busy for some, which is safe to ask again for all."""
         with self.bucket.failures(batch[0].key):
             reply = self.bucket.client.delete_objects(
                 Bucket=self.bucket.bucket, **self.bucket.owner,
                 Delete={"Quiet": True, "Objects": [{"Key": each.key, "VersionId": each.version_id} for each in batch]},
             )  # fmt: skip
-        if errors := reply.get("Errors", []):
-            worst = next((each for each in errors if each.get("Code") not in BUSY), errors[0])
-            code = str(worst.get("Code", "unknown"))
-            message = f"{self.bucket.describe()}/{worst.get('Key')}: {code}: {worst.get('Message', '')}".rstrip(": ")
-            raise S3Error(f"{message} ({len(errors):,} delete markers were not removed)", code)
+        refused: dict[tuple[str, str], str] = {}
+        for error in reply.get("Errors", ()):
+            key, code = error.get("Key", ""), error.get("Code", "unknown")
+            message = f"{self.bucket.describe()}/{key}: {code}: {error.get('Message', '')}".rstrip(": ")
+            if code in BUSY:
+                raise S3Error(message, code)
+            refused[key, error.get("VersionId", "")] = message
+        found = {each: refused[each.key, each.version_id] for each in batch if (each.key, each.version_id) in refused}
+        if len(found) < len(refused):  # it names what was not asked for: then nothing is known of any
+            return dict.fromkeys(batch, next(iter(refused.values())))
+        return found
 
     def _delete_one(self, marker: Version) -> None:
         with self.bucket.failures(marker.key):
@@ -108,5 +131,5 @@ def refuse_more_than(markers: Iterable[Version], most: int, what: str) -> None:
 
 def _batches(markers: Iterable[Version]) -> Iterator[list[Version]]:
     remaining = iter(markers)
-    while batch := list(islice(remaining, _BATCH)):
+    while batch := list(islice(remaining, BATCH)):
         yield batch

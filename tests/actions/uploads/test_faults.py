@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drx.actions.servers import backup_store
 from drx.actions.uploads import uploads_store
-from drx.backup.locks import holder_of
 from drx.backup.stores import s3_copy
 from drx.backup.stores.s3_copy import Origin
 from drx.backup.uploads import transfer
 from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import Cancelled, StepError
-from drx.sandbox.processes import wait_until
 from drx.units import show_time
 from tests.actions.context import FakeContext, run
 from tests.actions.uploads.child import target_of
@@ -64,7 +61,7 @@ def test_a_busy_server_is_asked_again(context: FakeContext, client: "S3Client", 
 
 
 @pytest.mark.slow
-def test_a_server_that_stays_busy_fails_at_the_deadline(
+def test_a_server_that_stays_busy_fails_at_the_deadline_and_is_tried_again_at_once(
     context: FakeContext, client: "S3Client", bucket: str, faults: Faults
 ) -> None:
     fill(client, bucket, 1)
@@ -74,10 +71,10 @@ def test_a_server_that_stays_busy_fails_at_the_deadline(
     context.seconds = time.monotonic() - context._began + 1
     with pytest.raises((Cancelled, StepError)):
         run("s3.backup", context)
-    faults.refusals, context.seconds = 0, None
-    # What the deadline left behind may need a moment to see that it has to stop.
-    assert wait_until(lambda: holder_of(backup_store(context), "svc", "uploads") is None, 30)
-    assert run("s3.backup", context).outputs["copied"] == 1
+    faults.refusals = 0
+    # What the deadline left behind may hold the lock for a moment still, or never got through with its release.
+    again = replace(context, seconds=None)
+    assert run("s3.backup", again).outputs["objects"] == 2
 
 
 def test_bytes_altered_on_their_way_are_not_kept(
