@@ -135,7 +135,8 @@ def audit(
     run_name: RunOrArchive,
     as_json: Json = False,
     signers: Annotated[
-        Path | None, typer.Option("--signers", help="Whose signatures count; drx.signers beside drx.yaml.")
+        Path | None,
+        typer.Option("--signers", help="Whose signatures count, one of which is asked for; else drx.signers."),
     ] = None,
 ) -> int:
     """Say whether the record of a run is what the run left.

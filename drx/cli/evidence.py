@@ -18,12 +18,14 @@ def audit(run: str, *, as_json: bool, signers: Path | None) -> int:
     """Print what holds and what does not; exit 0 or 4.
 
     `run` may be the path of a record or of an exported archive; neither needs a drx.yaml. Raises UsageError where
-    there is no such run.
+    there is no such run, or no such file of signers. Where one is named, the record has to be signed.
     """
     from drx.runner.audit import audit as examine
 
+    if signers is not None and not signers.is_file():
+        raise UsageError(f"there is no file {signers}", "Name the file of whose signatures count")
     with opened_record(run) as record:
-        found = examine(record, signers or _signers())
+        found = examine(record, signers or _signers(), must_be_signed=signers is not None)
         if as_json:
             said = {"run": record.name, "intact": found.intact, "held": found.held, "problems": found.problems}
             print(json.dumps(said, indent=1))

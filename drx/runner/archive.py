@@ -15,6 +15,10 @@ from drx.journal import JOURNAL
 from drx.runner.record import SIGNATURE, hash_files
 
 
+_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"
+"""How the gzip file of `pack` begins: no name, no comment, no time."""
+
+
 def _tarred(record: Path) -> bytes:
     """Put everything that the audit of a record reads into a tar file."""
     names = sorted({*hash_files(record), JOURNAL, *([SIGNATURE] if (record / SIGNATURE).exists() else [])})
@@ -54,6 +58,8 @@ def unpacked(archive: Path) -> Iterator[Path]:
         try:
             content = _inflated(archive.read_bytes())
             with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+                if not all(member.isreg() and not member.issparse() for member in tar):
+                    raise tarfile.TarError("it holds what is no plain file")
                 tar.extractall(folder, filter="data")
                 names = tar.getnames()
         except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
@@ -69,6 +75,8 @@ def _inflated(content: bytes) -> bytes:
     """Give what was compressed, proven by gzip's own sum. Raises EOFError, zlib.error."""
     inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     found = inflate.decompress(content)
+    if not content.startswith(_HEADER):
+        raise EOFError("it does not begin as drx begins one")
     if not inflate.eof or inflate.unused_data:
         raise EOFError("it is cut off" if not inflate.eof else f"{len(inflate.unused_data)} bytes follow its end")
     return found

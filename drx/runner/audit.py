@@ -18,7 +18,7 @@ from drx.runner.finish import reported_history, reports_of
 from drx.runner.record import FROZEN, SIGNATURE, hash_files, thaw
 from drx.runner.rereading import begun
 from drx.runner.signature import check_signature
-from drx.runner.strays import find_strays
+from drx.runner.strays import find_special, find_strays
 
 _Said = tuple[str, list[str]]
 """What holds, in words, and what is wrong; where anything is, the first counts for nothing."""
@@ -39,11 +39,13 @@ class Audit:
         return not self.problems
 
 
-def audit(record: Path, signers: Path | None = None) -> Audit:
+def audit(record: Path, signers: Path | None = None, *, must_be_signed: bool = False) -> Audit:
     """Read a record again, to its last byte, and say whether it is what its run left.
 
     `signers` is the file of whose signatures count, in the form of ssh's allowed signers.
     """
+    if special := find_special(record):
+        return Audit((), special)  # a pipe could not be read to its end
     try:
         recorded = read_recorded(record / JOURNAL)
     except JournalError as error:
@@ -68,6 +70,10 @@ def audit(record: Path, signers: Path | None = None) -> Audit:
         holds, wrong = check_signature(record, signers)
         problems += wrong
         held += [] if wrong else [holds]
+    elif must_be_signed:
+        problems.append(f"{record} is not signed: {SIGNATURE} is missing")
+    else:
+        held.append("signature: none, so that whoever can write this folder could have made all of it")
     return Audit(tuple(held), tuple(problems))
 
 
@@ -77,9 +83,13 @@ class _Evidence:
     recorded: Recorded
 
     def journal(self) -> _Said:
-        """See that the journal came to its end; its chain held when it was read."""
+        """See that the journal is this run's, and came to its end; its chain held when it was read."""
         path, events = self.record / JOURNAL, self.recorded.events
         wrong = []
+        if self._started and self._started.run != self.record.name:
+            wrong.append(
+                f"{path} is the journal of {self._started.run}: the folder was renamed, or another run's is in it"
+            )
         if self.recorded.torn_bytes:
             wrong.append(f"{path}: its last line is torn ({self.recorded.torn_bytes} bytes)")
         if not any(isinstance(event.fact, RunFinished) for event in events):

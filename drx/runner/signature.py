@@ -48,7 +48,7 @@ def check_signature(record: Path, signers: Path | None) -> tuple[str, list[str]]
         known = _ssh_keygen("find-principals", "-f", str(signers), "-s", str(signature))
         who = _last_line(known.stdout)
         if known.returncode or not who:
-            return "", [f"{signature} was made with the key {key}, which {signers} does not know"]
+            return "", [f"{signature} was made with the key {key}, which {signers} does not know, or no longer"]
         valid = _ssh_keygen("verify", "-f", str(signers), "-I", who, "-s", str(signature), given=journal)
     except DrxError as error:
         return "", [str(error)]

@@ -24,21 +24,28 @@ class Strays:
     """What has its place there and counts for nothing: said by somebody, and not read or not taken by the run."""
 
 
+def find_special(record: Path) -> tuple[str, ...]:
+    """Name every link, pipe, socket or device: reading one may never end, or tell of another place."""
+    found = (path for path in sorted(record.rglob("*")) if not _is_plain(path.lstat().st_mode))
+    return tuple(f"{path} is no plain file: drx puts none such into a record" for path in found)
+
+
+def _is_plain(mode: int) -> bool:
+    return stat.S_ISDIR(mode) or stat.S_ISREG(mode)
+
+
 def find_strays(record: Path, sealed: Collection[str]) -> Strays:
     """Name everything that is neither evidence nor what a run needs while it goes on.
 
-    `sealed` are the names of the files that the audit holds against their hashes.
+    It is a record without special files. `sealed` are the names of the files that the audit holds against their hashes.
     """
     wrong: list[str] = []
     unsealed: list[str] = []
     for path in sorted(record.rglob("*")):
         name = path.relative_to(record).as_posix()
-        mode = path.lstat().st_mode
-        if stat.S_ISDIR(mode):
+        if path.is_dir():
             if not _has_place(name, sealed):
                 wrong.append(f"{path} is a folder that no run makes")
-        elif not stat.S_ISREG(mode):
-            wrong.append(f"{path} is no plain file: drx puts none such into a record")
         elif name == LOCK:
             if os.access(path, os.R_OK) and not _is_lock(path):  # in a group, its holder alone reads it
                 wrong.append(f"{path} was changed: it says nothing but who had the record last")

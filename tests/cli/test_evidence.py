@@ -55,6 +55,16 @@ def test_a_changed_record_fails_and_is_not_exported(
     assert not (tmp_path / "e.tar.gz").exists()
 
 
+def test_signers_that_are_named_ask_for_a_signature(
+    record: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "signers").write_text("")
+    assert run(["audit", record.name, "--signers", "singers"]) == ExitCode.USAGE
+    assert "no file singers" in capsys.readouterr().err
+    assert run(["audit", record.name, "--signers", str(tmp_path / "signers")]) == ExitCode.FAILED
+    assert "is not signed" in capsys.readouterr().out
+
+
 def test_an_archive_that_cannot_be_written_is_said(record: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["export", record.name, "/proc/evidence.tar.gz"]) == ExitCode.USAGE
     assert "/proc/evidence.tar.gz cannot be written" in capsys.readouterr().err

@@ -35,8 +35,10 @@ def test_an_untouched_record_is_intact(record: Path) -> None:
     found = audit(record)
 
     assert found.problems == ()
-    assert [line.partition(":")[0] for line in found.held] == ["journal", "frozen", "seal", "approvals", "reports"]
-    assert "byte by byte the same" in found.held[-1]
+    checks = ["journal", "frozen", "seal", "approvals", "reports", "signature"]
+    assert [line.partition(":")[0] for line in found.held] == checks
+    assert "byte by byte the same" in found.held[-2]
+    assert "signature: none" in found.held[-1]
 
 
 def test_every_changed_byte_is_found(record: Path) -> None:
@@ -124,7 +126,7 @@ def test_another_versions_reports_are_held_against_the_seal_only(record: Path, m
     found = audit(record)
 
     assert found.intact
-    assert "99.0 does not repeat it" in found.held[-1]
+    assert "99.0 does not repeat it" in found.held[-2]
 
 
 def test_a_note_after_the_end_is_sealed_again(project: Project, record: Path) -> None:
@@ -185,6 +187,38 @@ def test_a_signature_tells_who_signed(record: Path, tmp_path: Path) -> None:
 
     assert "signature: by ada@example.org" in audit(record, signers).held[-1]
     assert "no file of signers says whose" in audit(record).held[-1]
+
+
+@needs_ssh
+def test_only_what_still_counts_of_a_key_does(record: Path, tmp_path: Path) -> None:
+    key = _key(tmp_path, "ada")
+    public = key.with_suffix(".pub").read_text()
+    signers = tmp_path / "drx.signers"
+    sign(record, key)
+    old = f'ada valid-before="20200101" {public}'
+    for text, name in (
+        (f"ada@x,ada@y {public}", "ada@y"),
+        (f"{old}ada@x {public}", "ada@x"),
+        (f'ada namespaces="file,drx" {public}', "ada"),
+    ):
+        signers.write_text(text)
+        assert f"signature: by {name}," in audit(record, signers).held[-1]
+    for text in (f'ada namespaces="git" {public}', old, f"ada cert-authority {public}", "", "scribble\n"):
+        signers.write_text(text)
+        assert not audit(record, signers).intact, text
+
+
+@needs_ssh
+def test_a_signature_that_was_taken_away_is_missed_where_one_is_asked_for(record: Path, tmp_path: Path) -> None:
+    key = _key(tmp_path, "ada")
+    signers = tmp_path / "drx.signers"
+    signers.write_text(f"ada {key.with_suffix('.pub').read_text()}")
+    sign(record, key)
+    assert audit(record, signers, must_be_signed=True).intact
+
+    (record / SIGNATURE).unlink()
+
+    assert "is not signed" in "\n".join(audit(record, signers, must_be_signed=True).problems)
 
 
 @needs_ssh

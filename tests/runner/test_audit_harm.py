@@ -1,12 +1,14 @@
 """Whatever is done to a record, anywhere in it, is found, and the words name the file; so it is with its archive."""
 
 import gzip
+import io
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tarfile
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +22,6 @@ from drx.runner.archive import pack, unpacked
 from drx.runner.audit import audit
 from drx.runner.record import hash_files
 from tests.runner.project import Project, steps_yaml
-
-GZIP_HEADER_BYTES = 10
-"""When and where it was compressed: it says nothing of the record."""
 
 
 @pytest.fixture
@@ -120,10 +119,27 @@ def test_empty_folders_and_special_files_are_named(record: Path) -> None:
     (record / "empty").mkdir()
     os.mkfifo(record / "inbox" / "pipe")
 
-    said = "\n".join(audit(record).problems)
+    assert "pipe is no plain file" in "\n".join(audit(record).problems)
+    (record / "inbox" / "pipe").unlink()
+    assert "empty is a folder that no run makes" in "\n".join(audit(record).problems)
 
-    assert "empty is a folder that no run makes" in said
-    assert "pipe is no plain file" in said
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "journal.jsonl.sig", "frozen/drx.yaml", "report.md"])
+@pytest.mark.timeout(60)
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(record: Path, name: str) -> None:
+    (record / name).unlink(missing_ok=True)
+    os.mkfifo(record / name)
+    assert f"{name} is no plain file" in "\n".join(audit(record).problems)
+
+
+def test_the_record_of_another_run_is_none_of_this_one(record: Path, tmp_path: Path) -> None:
+    """A failed drill is not passed by putting a passed one's record into its folder."""
+    failed = tmp_path / "2026-11-27T0800Z-story-bad0"
+    shutil.copytree(record, failed)
+
+    (problem,) = audit(failed).problems
+
+    assert f"is the journal of {record.name}" in problem
 
 
 @pytest.mark.parametrize("text", ["scribble", '{"user": "eve"}', "[]", "{" * 5000])
@@ -187,15 +203,35 @@ def test_an_archive_is_the_same_from_wherever_it_is_made(record: Path, tmp_path:
     assert audit(taken_out).intact
 
 
+def _inflates_to(content: bytes) -> bytes | None:
+    inflate = zlib.decompressobj(wbits=31)
+    try:
+        found = inflate.decompress(content)
+    except zlib.error:
+        return None
+    return found if inflate.eof and not inflate.unused_data else None
+
+
+def _zipped(content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as file:
+        file.write(content)
+    return packed.getvalue()
+
+
 def test_any_changed_byte_of_an_archive_is_found(record: Path, tmp_path: Path) -> None:
     chance = random.Random(20261127)
     archive = tmp_path / "evidence.tar.gz"
     pack(record, archive)
     whole = archive.read_bytes()
-    places = [*range(len(whole) - 8, len(whole)), *(chance.randrange(GZIP_HEADER_BYTES, len(whole)) for _ in range(60))]
+    plain = gzip.decompress(whole)
+    places = [*range(10), *range(len(whole) - 8, len(whole)), *(chance.randrange(10, len(whole)) for _ in range(60))]
     changed = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in places]
+    commented = whole[:3] + b"\x10" + whole[4:10] + b"all was well\0" + whole[10:]
 
-    for content in (*changed, whole[:-1], whole + b"\0", whole + b"more", whole + whole):
+    for content in (*changed, commented, whole[:-1], whole + b"\0", whole + b"more", whole + whole):
+        if content[:10] == whole[:10] and _inflates_to(content) == plain:
+            continue  # the same content may be compressed in more than one way
         archive.write_bytes(content)
         with pytest.raises(DrxError, match="archive"), unpacked(archive):
             pass
@@ -211,6 +247,21 @@ def test_what_lies_in_an_archive_beside_the_record_is_named(record: Path, tmp_pa
         tar.add(tmp_path / "letter", "letter")
 
     for content, said in ((more.read_bytes(), "also holds letter"), (plain + b"more", "between its files")):
-        archive.write_bytes(gzip.compress(content))
+        archive.write_bytes(_zipped(content))
         with pytest.raises(DrxError, match=said), unpacked(archive):
             pass
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
+def test_an_archive_of_anything_but_files_is_not_unpacked(record: Path, tmp_path: Path, kind: bytes) -> None:
+    archive, more = tmp_path / "evidence.tar.gz", tmp_path / "more.tar"
+    pack(record, archive)
+    more.write_bytes(gzip.decompress(archive.read_bytes()))
+    with tarfile.open(more, "a") as tar:
+        header = tarfile.TarInfo(f"{record.name}/journal.jsonl.sig")
+        header.type, header.linkname = kind, f"{record.name}/journal.jsonl"
+        tar.addfile(header)
+    archive.write_bytes(_zipped(more.read_bytes()))
+
+    with pytest.raises(DrxError, match="no plain file"), unpacked(archive):
+        pass
