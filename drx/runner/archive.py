@@ -14,7 +14,6 @@ from drx.files import write_atomically
 from drx.journal import JOURNAL
 from drx.runner.record import SIGNATURE, hash_files
 
-
 _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"
 """How the gzip file of `pack` begins: no name, no comment, no time."""
 
