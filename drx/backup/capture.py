@@ -139,7 +139,7 @@ class Capture:
         self._end: Timestamp | None = None
         self._entries = 0
         self._disturbed: list[str] = []
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._stopped = threading.Event()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="oplog-capture", daemon=True)
@@ -170,7 +170,7 @@ class Capture:
     def _run(self) -> None:
         try:
             self._read()
-        except Exception as error:  # handed to whoever calls `finish`
+        except BaseException as error:  # handed to whoever calls `finish`
             self._failure = error
 
     def _read(self) -> None:

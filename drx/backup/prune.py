@@ -40,6 +40,9 @@ def prune(
         work.delete_backup(verdict.backup)
     work.judge_slices(service)
     if not dry_run and not judgement.hold:
+        for verdict in judgement.verdicts:
+            if verdict.keep and verdict.backup.state == "whole" and verdict.backup.uploads:
+                store.abandon(verdict.backup.name)  # killed just after it was finished
         store.abandon(f"{service}/oplog/", before=rules.now - rules.unfinished_for)
     uploads_hold = judgement.hold or uploads_hold
     prune_uploads(store, service, rules, work.outcome, dry_run=dry_run, check=check, hold=uploads_hold)
