@@ -1,6 +1,5 @@
 """Connect to the environment's database and backup store, and say in words why that failed. Drivers load in use."""
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,9 +18,6 @@ _T = TypeVar("_T")
 _ANSWER_MS = 5000
 _BUSY_MS = 30_000
 """A server under a dump or a restore is slow to say that it is well; what it does meanwhile is not to be broken off."""
-_HOSTS = re.compile(r"[a-z+]+://(?:[^/]*@)?([^/?@]+)")
-_AUTHENTICATION_FAILED = 18
-_NOT_AUTHORIZED = 13
 _SYSTEM_DATABASES = frozenset(("admin", "config", "local"))
 
 
@@ -53,43 +49,25 @@ def with_mongo(context: Context, work: "Callable[[MongoClient[dict[str, Any]]], 
     `work` is broken off when the step has to stop. Without `long`, a command may take 30 seconds. Raises StepError in
     words, without secrets.
     """
-    from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
+    from drx.backup.connection import connect, explain, hosts_of
+
     uri = mongo_target(context).uri.reveal()
+    client = connect(
+        uri,
+        serverSelectionTimeoutMS=_ANSWER_MS,
+        connectTimeoutMS=_BUSY_MS if long else _ANSWER_MS,
+        socketTimeoutMS=None if long else _BUSY_MS,
+        tz_aware=True,
+        appname="drx",
+    )
     try:
-        client = MongoClient[dict[str, Any]](
-            uri,
-            serverSelectionTimeoutMS=_ANSWER_MS,
-            connectTimeoutMS=_BUSY_MS if long else _ANSWER_MS,
-            socketTimeoutMS=None if long else _BUSY_MS,
-            tz_aware=True,
-            appname="drx",
-        )
         with client:
             return call_blocking(context, lambda: work(client), client.close)
     except (PyMongoError, ValueError) as error:
-        raise StepError(*_explained_mongo(error, _hosts(uri), context)) from None
-
-
-def _explained_mongo(error: Exception, server: str, context: Context) -> tuple[str, str]:
-    from pymongo.errors import ConnectionFailure, OperationFailure
-
-    where = f"the MongoDB server {server}"
-    if isinstance(error, OperationFailure) and error.code == _AUTHENTICATION_FAILED:
-        return f"{where} refuses the user or the password", "Check what mongo.uri of this environment comes from"
-    if isinstance(error, OperationFailure):
-        said = context.mask(str((error.details or {}).get("errmsg", error))[:200])
-        remedy = "Give the user the rights" if error.code == _NOT_AUTHORIZED else "Correct the step, or mend the server"
-        return f"{where} says: {said} (error {error.code})", remedy
-    if isinstance(error, ConnectionFailure):
-        return f"{where} does not answer", "Check that it runs and can be reached from here"
-    return f"{where} cannot be used: {type(error).__name__}", "Check mongo.uri of this environment in drx.yaml"
-
-
-def _hosts(uri: str) -> str:
-    match = _HOSTS.match(uri)
-    return match[1] if match else "of this environment"
+        message, remedy = explain(error, hosts_of(uri))
+        raise StepError(context.mask(message), remedy) from None
 
 
 def backup_store(context: Context, name: str = PRIMARY) -> "Store":

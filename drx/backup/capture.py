@@ -14,6 +14,7 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from drx.backup.connection import NOT_AUTHORIZED, explain
 from drx.backup.documents import split
 from drx.backup.entry import Entry, first_field, parse, position_of, timestamp_of
 from drx.errors import StepError
@@ -249,12 +250,11 @@ def explained(start: Timestamp | None = None) -> Iterator[None]:
     """Turn what the driver raises into an error for a person."""
     try:
         yield
-    except OperationFailure as error:
-        if error.code in _ROLLED_OVER and start is not None:
-            raise rolled_over(start) from None
-        raise StepError(
-            f"the server refused to show its oplog: {error.code} {str(error)[:200]}",
-            "The user needs the role `backup`, or read access to the database `local`",
-        ) from None
     except PyMongoError as error:
-        raise StepError(f"reading the oplog failed: {str(error)[:200]}", "Check that the server answers") from None
+        code = error.code if isinstance(error, OperationFailure) else None
+        if code in _ROLLED_OVER and start is not None:
+            raise rolled_over(start) from None
+        message, remedy = explain(error)
+        if code == NOT_AUTHORIZED:
+            remedy = "The user needs the role `backup`, or read access to the database `local`"
+        raise StepError(f"reading the oplog failed: {message}", remedy) from None

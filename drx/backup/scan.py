@@ -1,6 +1,5 @@
 """Read what a database holds: its collections as the server describes them, and their raw documents. Only reads."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
+from drx.backup.connection import explain
 from drx.backup.cursor import RAW, read_raw
 from drx.backup.digest import Digest
 from drx.backup.documents import id_document, split
@@ -27,7 +27,6 @@ _FIRST_DOCUMENTS = 20
 _SAMPLES_PER_RANGE = 20
 _MOVED = {26, 43, 175, 237}  # NamespaceNotFound, CursorNotFound, QueryPlanKilled, CursorKilled
 _REMEDY = "Check that the database answers, and that this user may do it"
-_PASSWORD = re.compile(r"(//[^:/@\s]*:)[^@\s]*@")
 
 
 class CollectionMoved(StepError):
@@ -73,8 +72,8 @@ def failures(doing: str) -> Iterator[None]:
         kind = CollectionMoved if error.code in _MOVED else StepError
         raise kind(f"{doing}: the server said: {text}", _REMEDY) from None
     except PyMongoError as error:
-        text = _PASSWORD.sub(r"\1***@", str(error))[:300]
-        raise StepError(f"{doing}: {text}", _REMEDY) from None
+        message, remedy = explain(error)
+        raise StepError(f"{doing}: {message}", remedy) from None
 
 
 def describe(client: Client, database: str) -> tuple[Described, ...]:

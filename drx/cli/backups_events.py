@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from drx.cli.live import live_server
 from drx.cli.stores import Opened, clock, moment
 from drx.cli.tables import print_table
-from drx.errors import ExitCode, UsageError
+from drx.errors import ExitCode, StepError, UsageError
 from drx.units import parse_duration, parse_time
 
 if TYPE_CHECKING:
@@ -59,8 +60,15 @@ def _moment_of(text: str) -> "Timestamp":
 def _look(opened: Opened, database: str, since: "Timestamp", kinds: Sequence[str]) -> "Past":
     from drx.backup.past import look_back
 
-    with live_server(opened.target) as client:
-        return look_back(opened.store, opened.service, database, since=since, kinds=kinds, client=client)
+    client, problem = None, ""
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(live_server(opened.target))
+        except StepError as error:
+            problem = error.message
+        past = look_back(opened.store, opened.service, database, since=since, kinds=kinds, client=client)
+    past.live_problem = past.live_problem or problem
+    return past
 
 
 def _as_dict(opened: Opened, since: "Timestamp", past: "Past") -> dict[str, object]:

@@ -19,17 +19,18 @@ def live_server(target: Target) -> "Iterator[MongoClient[dict[str, Any]] | None]
 
     Raises StepError, without secrets, for what the server does not answer.
     """
-    from pymongo import MongoClient
     from pymongo.errors import PyMongoError
+
+    from drx.backup.connection import connect, explain, hosts_of
 
     if target.mongo is None:
         yield None
         return
+    uri = target.mongo.uri.reveal()
     try:
-        with MongoClient[dict[str, Any]](
-            target.mongo.uri.reveal(), serverSelectionTimeoutMS=_ANSWER_MS, connectTimeoutMS=_ANSWER_MS, tz_aware=True,
-            appname="drx",
-        ) as client:  # fmt: skip
+        with connect(
+            uri, serverSelectionTimeoutMS=_ANSWER_MS, connectTimeoutMS=_ANSWER_MS, tz_aware=True, appname="drx"
+        ) as client:
             yield client
-    except (PyMongoError, ValueError) as error:
-        raise StepError(f"the MongoDB server does not answer: {type(error).__name__}", "Check that it runs") from None
+    except PyMongoError as error:
+        raise StepError(*explain(error, hosts_of(uri))) from None

@@ -3,9 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from drx.config.target import Target
@@ -19,21 +19,23 @@ PATIENCE_SECONDS = 10.0
 
 def aside(read: Callable[[], Read], failed: Callable[[str], Read]) -> Callable[[], Read]:
     """Begin to read in a thread of its own; the result waits for it, up to a moment, and failure is a result too."""
-    answers: SimpleQueue[Read] = SimpleQueue()
+    answer: Future[Read] = Future()
 
     def work() -> None:
         try:
-            answers.put(read())
-        except DrxError as error:
-            answers.put(failed(error.message))
+            answer.set_result(read())
+        except Exception as error:  # raised again where the result is asked for
+            answer.set_exception(error)
 
     until = time.monotonic() + PATIENCE_SECONDS
     threading.Thread(target=work, daemon=True).start()
 
     def result() -> Read:
         try:
-            return answers.get(timeout=max(until - time.monotonic(), 0.0))
-        except Empty:
+            return answer.result(timeout=max(until - time.monotonic(), 0.0))
+        except DrxError as error:
+            return failed(error.message)
+        except TimeoutError:
             return failed(f"no answer within {PATIENCE_SECONDS:g}s")
 
     return result

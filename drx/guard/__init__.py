@@ -17,7 +17,6 @@ from drx.guard.identity import (
     UnknownIdentity,
     identify_bucket,
     identify_mongo,
-    server_of,
 )
 from drx.guard.trust import Trust, read_trust, write_trust
 
@@ -43,6 +42,5 @@ __all__ = [
     "kinds_of",
     "read_trust",
     "refuse_protected",
-    "server_of",
     "write_trust",
 ]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from drx.backup.connection import AUTHENTICATION_FAILED, connect, explain, hosts_of, with_host
 from drx.config import BucketTarget, MongoTarget
-from drx.errors import RefusedError
+from drx.errors import RefusedError, StepError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -23,8 +24,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 REPLICA_SET_MARK = "replicaSetId:"
 
 _WAIT_SECONDS = 5
-_AUTHENTICATION_FAILED = (18, 8000)
-_SERVER = re.compile(r"[a-z+]+://(?:[^/]*@)?([^/?@]+)")
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,12 @@ def identify_mongo(target: MongoTarget) -> Identity:
 
 def _ask_mongo(uri: str, *, alone: bool = False) -> tuple[list[tuple[str, str]], list[str]]:
     """Give a server's marks, each with where it was read, and the addresses of hosts that it does not know."""
-    from pymongo import MongoClient
-    from pymongo.errors import ConfigurationError, PyMongoError
+    from pymongo.errors import PyMongoError
 
     milliseconds = 1000 * _WAIT_SECONDS
     direct: dict[str, Any] = {"directConnection": True} if alone else {}
     try:
-        with MongoClient[dict[str, object]](
+        with connect(
             uri,
             serverSelectionTimeoutMS=milliseconds,
             connectTimeoutMS=milliseconds,
@@ -117,13 +115,12 @@ def _ask_mongo(uri: str, *, alone: bool = False) -> tuple[list[tuple[str, str]],
             client.admin.command("ping")
             found = _replica_set_marks(client) + _collection_marks(client)
             strangers = [] if alone else _strangers(client, uri)
-    except (ConfigurationError, ValueError):
-        message = "the address of the MongoDB server cannot be used: it is not well formed, or DNS does not know it"
-        raise UnknownIdentity(message, "Correct the environment's mongo.uri: mongodb://USER:PASSWORD@HOST/") from None
+    except StepError as error:
+        raise UnknownIdentity(error.message, error.remedy) from None
     except PyMongoError as error:
-        raise _explained(error, server_of(uri)) from None
+        raise _explained(error, hosts_of(uri)) from None
     if not found:
-        message = f"the MongoDB server {server_of(uri)} does not tell who it is"
+        message = f"the MongoDB server {hosts_of(uri)} does not tell who it is"
         raise UnknownIdentity(
             message, "Let the user run replSetGetConfig (role clusterMonitor), or read database local"
         )
@@ -132,14 +129,13 @@ def _ask_mongo(uri: str, *, alone: bool = False) -> tuple[list[tuple[str, str]],
 
 def _strangers(client: "Client", uri: str) -> list[str]:
     """List the hosts of an address that are no members of the set, each as an address; DNS lists only members."""
-    hosts = server_of(uri).lower().split(",")
+    hosts = hosts_of(uri).lower().split(",")
     if len(hosts) == 1:
         return []
     hello = client.admin.command("hello")
     members = {host.lower() for key in ("hosts", "passives", "arbiters") for host in hello.get(key, ())}
     strangers = (host for host in hosts if (host if re.search(r":\d+$", host) else f"{host}:27017") not in members)
-    where = _SERVER.match(uri)
-    return [f"{uri[: where.start(1)]}{host}{uri[where.end(1) :]}" for host in strangers] if where else []
+    return [with_host(uri, host) for host in strangers]
 
 
 def _replica_set_marks(client: "Client") -> list[tuple[str, str]]:
@@ -173,20 +169,10 @@ def _uuid(value: UUID | bytes) -> UUID:
 def _explained(error: "PyMongoError", server: str) -> UnknownIdentity:
     from pymongo.errors import OperationFailure
 
-    if isinstance(error, OperationFailure) and error.code in _AUTHENTICATION_FAILED:
-        message = f"the MongoDB server {server} refuses the user or the password"
-        return UnknownIdentity(message, "Check the variable or file that mongo.uri comes from")
-    if isinstance(error, OperationFailure):
+    if isinstance(error, OperationFailure) and error.code not in AUTHENTICATION_FAILED:
         message = f"the MongoDB server {server} refuses to be asked who it is (error {error.code})"
         return UnknownIdentity(message, "Give the user the role clusterMonitor")
-    message = f"the MongoDB server {server} does not answer within {_WAIT_SECONDS} s"
-    return UnknownIdentity(message, "Check that it runs and can be reached from here, and that mongo.uri names it")
-
-
-def server_of(uri: str) -> str:
-    """Give the hosts of a MongoDB address, without user, password and options."""
-    match = _SERVER.match(uri)
-    return match[1] if match else "of the environment"
+    return UnknownIdentity(*explain(error, server))
 
 
 def identify_bucket(target: BucketTarget) -> Identity:

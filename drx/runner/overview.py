@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from drx.backup.connection import hosts_of
 from drx.config import Target
 from drx.engine.events import Event
 from drx.engine.plan import Group, Human, Phase, Plan, PlannedStep
 from drx.engine.terms import Mode
-from drx.guard import Guard, Kind, kinds_of, server_of
+from drx.guard import Guard, Kind, kinds_of
 from drx.reports.facts import gather
 from drx.reports.forecast import Earlier, forecast
 from drx.reports.shapes import RunFacts
@@ -88,7 +89,7 @@ def _where(target: Target, guard: Guard) -> list[str]:
 def _names(target: Target) -> Mapping[Kind, str]:
     mongo, uploads, dns, atlas = target.mongo, target.uploads, target.dns, target.atlas
     return {
-        "mongo": f"database {mongo.database} at {server_of(mongo.uri.reveal())}" if mongo else "",
+        "mongo": f"database {mongo.database} at {hosts_of(mongo.uri.reveal())}" if mongo else "",
         "uploads": f"bucket {uploads.bucket}" if uploads else "",
         "atlas": f"cluster {atlas.cluster} at Atlas" if atlas else "",
         "host": f"application at {target.health_url or target.app_url}" if target.health_url or target.app_url else "",

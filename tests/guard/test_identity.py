@@ -106,7 +106,7 @@ def test_a_server_is_the_same_after_a_restart(tmp_path: Path) -> None:
 def test_a_server_that_does_not_answer_is_said_within_seconds() -> None:
     started = time.monotonic()
     uri = f"mongodb://drx:hunter22@127.0.0.1:{servers.free_port()}/"
-    with pytest.raises(UnknownIdentity, match="does not answer within 5 s") as caught:
+    with pytest.raises(UnknownIdentity, match="does not answer") as caught:
         identify_mongo(mongo_target(uri))
     assert time.monotonic() - started < 8
     assert "hunter22" not in str(caught.value)
