@@ -10,6 +10,12 @@ from drx.cli.groups import exit_codes
 from drx.cli.options import Check, Json, Output
 from drx.errors import ExitCode
 
+_ANSWERS = (
+    "health, rto, rpo, mongo, database, uploads, backups, copy, endpoint, host, channel, atlas, dns, dns_name, github, "
+    "staging"
+)
+"""As drx.starter.given has them, which takes too long to import for a page of help."""
+
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
@@ -34,6 +40,10 @@ def init(
     sandbox_only: Annotated[
         bool, typer.Option("--sandbox-only", help="Ask nothing: begin with a sandbox to practise on.")
     ] = False,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--input", help=f"An answer as NAME=VALUE, instead of questions; may be repeated: {_ANSWERS}."),
+    ] = None,
 ) -> int:
     """Make a first drx.yaml, runbooks and drills.
 
@@ -41,10 +51,13 @@ def init(
     `drx check` finds no fault with. What is there already stays as it is. Secrets are named, never typed.
 
     Example: drx init --sandbox-only && drx drill db-drop --env sandbox
+
+    Example: drx init --input health=https://shop.example/healthz --input backups=shop-backups@eu-west-1
     """
     from drx.cli.init import init as run
+    from drx.cli.run import inputs_of
 
-    return run(service=service, sandbox_only=sandbox_only, root=Path.cwd())
+    return run(service=service, sandbox_only=sandbox_only, given=inputs_of(values or []), root=Path.cwd())
 
 
 def check(

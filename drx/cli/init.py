@@ -10,25 +10,24 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from drx.cli.trying import Tried, try_production
+from drx.cli.trying import Tried, try_all
 from drx.config import find_config, read_config
 from drx.config.load import FILE_NAME
 from drx.errors import HumanNeeded, UsageError
 from drx.files import write_atomically
 from drx.runbook.load import DRILLS, RUNBOOKS
-from drx.starter import Answers, Starter, make_starter, sandbox_answers
+from drx.starter import Answers, Starter, make_starter, read_answers, sandbox_answers
 from drx.starter.fitting import Part
 from drx.starter.reading import read_service, suggest_service
 
 if TYPE_CHECKING:
     from drx.runbook.catalogue import Catalogue
-    from drx.starter import Production
 
 _MODE = 0o644
 
 
-def init(*, service: str | None, sandbox_only: bool, root: Path) -> int:
-    """Ask, try, write, check, and say what comes next.
+def init(*, service: str | None, sandbox_only: bool, given: Mapping[str, str], root: Path) -> int:
+    """Ask, or take what was given; try, write, check, and say what comes next.
 
     Raises UsageError where there is a drx.yaml, HumanNeeded where nobody can be asked.
     """
@@ -36,10 +35,10 @@ def init(*, service: str | None, sandbox_only: bool, root: Path) -> int:
         raise UsageError(f"{FILE_NAME} is here already", "Edit it, and run `drx check`; or move it away and begin anew")
     _tell_of_another(root)
     suggested = suggest_service(root.absolute().name) if service is None else _service(service)
-    answers = sandbox_answers(suggested) if sandbox_only else _ask(suggested)
+    answers = _answers(suggested, given, sandbox_only=sandbox_only)
     starter = make_starter(answers, shipped(), _catalogue())
     if answers.production:
-        _try(starter, answers.production, root)
+        _try(starter, answers, root)
     kept = write(starter.files, root)
     return _tell(starter, answers, kept)
 
@@ -98,9 +97,22 @@ def _service(text: str) -> str:
         raise UsageError(f"--service: {error}") from None
 
 
+def _answers(service: str, given: Mapping[str, str], *, sandbox_only: bool) -> Answers:
+    if sandbox_only and given:
+        raise UsageError("--sandbox-only asks nothing that --input could answer", "Leave one of them out")
+    if sandbox_only:
+        return sandbox_answers(service)
+    if not given:
+        return _ask(service)
+    try:
+        return read_answers(given, service, os.environ)
+    except ValueError as error:
+        raise UsageError(f"--input {error}", "Write it like --input health=https://shop.example/healthz") from None
+
+
 def _ask(suggested: str) -> Answers:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        remedy = "Run it at a terminal, or begin with a sandbox alone: drx init --sandbox-only"
+        remedy = "Run it at a terminal, give --input, or begin with a sandbox alone: drx init --sandbox-only"
         raise HumanNeeded("drx init asks questions, and there is no terminal", remedy)
     from drx.ui.choose import choose_prompts
     from drx.ui.questionnaire import Questionnaire
@@ -119,10 +131,10 @@ def _catalogue() -> "Catalogue":
     return catalogue
 
 
-def _try(starter: Starter, production: "Production", root: Path) -> None:
+def _try(starter: Starter, answers: Answers, root: Path) -> None:
     print("\nTrying what you named. What does not answer yet can be mended later.")
     config = read_config(starter.files[FILE_NAME].encode(), FILE_NAME, root.absolute())
-    for tried in try_production(config, production):
+    for tried in try_all(config, answers):
         print("\n".join(_tried_lines(tried)), flush=True)
 
 

@@ -197,7 +197,7 @@ def inputs_of(values: Sequence[str]) -> Mapping[str, str]:
     pairs = [value.partition("=") for value in values]
     wrong = next((name for name, equals, _ in pairs if not name or not equals), None)
     if wrong is not None:
-        raise UsageError(f"'{wrong}' is no input", "Write it like --input incident_time=2026-11-21T08:00:00Z")
+        raise UsageError(f"'{wrong}' is no input", "Write it like --input NAME=VALUE")
     return {name: value for name, _, value in pairs}
 
 

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from drx.config import (
     BucketStore,
     Config,
     DirectoryStore,
+    GithubTarget,
     HostTarget,
     RailwayTarget,
     StoreTarget,
@@ -21,11 +22,10 @@ from drx.config import (
 )
 from drx.errors import DrxError
 from drx.guard import identify, identify_bucket
-from drx.starter import Production, RailwayHost
-from drx.starter.answers import ATLAS_ID, ATLAS_SECRET, CLOUDFLARE_TOKEN
+from drx.starter import Answers, Production, RailwayHost
+from drx.starter.answers import ATLAS_ID, ATLAS_SECRET, CLOUDFLARE_TOKEN, GITHUB_TOKEN
 from drx.units import show_duration
 
-ENVIRONMENT = "production"
 _SECONDS = 5.0
 _UNSET = "mongodb://unset"
 """Stands in for a variable that is not set, so that everything else can be read."""
@@ -41,16 +41,31 @@ class Tried:
     remedy: str = ""
 
 
-def try_production(config: Config, production: Production, environ: Mapping[str, str] = os.environ) -> Iterator[Tried]:
-    """Ask every server of production something harmless, one after the other; what fails is told, and ends nothing."""
-    unset = [name for name in production.variables if not environ.get(name)]
-    target = resolve_target(config, ENVIRONMENT, {**environ, **dict.fromkeys(unset, _UNSET)})
-    for name, variables, ask in _questions(target, production):
+def try_all(config: Config, answers: Answers, environ: Mapping[str, str] = os.environ) -> Iterator[Tried]:
+    """Ask every server that was named something harmless, one after the other; what fails is told, and ends nothing."""
+    production, staging = answers.production, answers.staging_variable
+    if production:
+        unset = {name for name in production.variables if not environ.get(name)}
+        yield from _try("production", config, environ, unset, lambda target: _questions(target, production))
+    if staging:
+        unset = set() if environ.get(staging) else {staging}
+        yield from _try("staging", config, environ, unset, lambda target: [_database_of(target, "staging", staging)])
+
+
+def _try(
+    name: str,
+    config: Config,
+    environ: Mapping[str, str],
+    unset: Set[str],
+    questions: "Callable[[Target], Iterable[Question]]",
+) -> Iterator[Tried]:
+    target = resolve_target(config, name, {**environ, **dict.fromkeys(unset, _UNSET)})
+    for part, variables, ask in questions(target):
         variable = next((needed for needed in variables if needed in unset), None)
         if variable:
-            yield Tried(name, False, f"the variable {variable} is not set now", f"Set it: export {variable}=...")
+            yield Tried(part, False, f"the variable {variable} is not set now", f"Set it: export {variable}=...")
         else:
-            yield _tried(name, ask)
+            yield _tried(part, ask)
 
 
 def _tried(name: str, ask: Callable[[], str]) -> Tried:
@@ -65,7 +80,7 @@ Question = tuple[str, tuple[str, ...], Callable[[], str]]
 
 
 def _questions(target: Target, production: Production) -> Iterator[Question]:
-    yield "database", (production.mongo_variable,), lambda: _database(target)
+    yield _database_of(target, "database", production.mongo_variable)
     if target.atlas:
         yield "Atlas", (ATLAS_ID, ATLAS_SECRET), lambda: identify(target, "atlas").value
     if target.uploads:
@@ -85,7 +100,13 @@ def _questions(target: Target, production: Production) -> Iterator[Question]:
     if target.dns:
         token = (CLOUDFLARE_TOKEN,) if target.dns.provider == "cloudflare" else ()
         yield "DNS zone", token, lambda: identify(target, "dns").value
+    if target.github:
+        yield "GitHub", (GITHUB_TOKEN,), partial(_repository, target.github)
     yield "health page", (), lambda: _health(production.health_url)
+
+
+def _database_of(target: Target, name: str, variable: str) -> Question:
+    return name, (variable,), lambda: _database(target)
 
 
 def _database(target: Target) -> str:
@@ -103,6 +124,13 @@ def _database(target: Target) -> str:
         newest, oldest = newest_position(client), oldest_position(client)
     reach = show_duration(newest.as_datetime() - oldest.as_datetime())
     return f"{who}; its oplog reaches back {reach}"
+
+
+def _repository(github: GithubTarget) -> str:
+    from drx.actions.providers.github import GithubClient
+    from drx.guard.providers import Patience
+
+    return f"{GithubClient(github, Patience()).repository().full_name} may be read"
 
 
 def _asking_store(store: StoreTarget) -> Callable[[], str]:

@@ -14,7 +14,7 @@ from drx.guard.identity import Identity, UnknownIdentity
 _SECONDS = 15.0
 
 
-class _Patience:
+class Patience:
     """Waits as the guard does: for some seconds, and nobody can cancel it."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ def identify_atlas(target: AtlasTarget) -> Identity:
 
     Raises UnknownIdentity where there is no such cluster, or the credentials do not suffice.
     """
-    client = AtlasClient(target, _Patience())
+    client = AtlasClient(target, Patience())
     try:
         own = client.cluster(target.cluster)
         others = [found for name in target.restore_into if (found := _other(client, name))]
@@ -53,7 +53,7 @@ def identify_dns(target: DnsTarget) -> Identity:
     Raises UnknownIdentity where it does not tell.
     """
     try:
-        return Identity("dns", open_zone(target, _Patience()).identity(), "the zone's id")
+        return Identity("dns", open_zone(target, Patience()).identity(), "the zone's id")
     except StepError as error:
         raise UnknownIdentity(error.message, error.remedy) from None
 
@@ -66,9 +66,9 @@ def identify_host(target: RailwayTarget | SystemdTarget) -> Identity:
     try:
         match target:
             case RailwayTarget():
-                return Identity("host", (RailwayService(target, _Patience()).identity(),), "Railway, service instance")
+                return Identity("host", (RailwayService(target, Patience()).identity(),), "Railway, service instance")
             case SystemdTarget():
-                return Identity("host", (SystemdUnit(target, _Patience()).identity(),), "/etc/machine-id")
+                return Identity("host", (SystemdUnit(target, Patience()).identity(),), "/etc/machine-id")
     except StepError as error:
         raise UnknownIdentity(error.message, error.remedy) from None
 

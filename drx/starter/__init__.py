@@ -15,6 +15,7 @@ from drx.starter.answers import (
     sandbox_answers,
 )
 from drx.starter.files import Starter, make_starter
+from drx.starter.given import read_answers
 
 __all__ = [
     "Answers",
@@ -30,5 +31,6 @@ __all__ = [
     "SystemdHost",
     "Zone",
     "make_starter",
+    "read_answers",
     "sandbox_answers",
 ]

@@ -128,3 +128,17 @@ def read_line(text: str) -> str:
     if not text or not text.isprintable() or "${" in text or text.startswith(_REFERENCES):
         raise ValueError("this cannot be written down as it is. Leave out ${, and file: or secret: at its beginning")
     return text
+
+
+def database_in(uri: str) -> str:
+    """Find the name of the database in an address; nothing where it names none."""
+    found = re.match(r"mongodb(?:\+srv)?://[^/]+/([^?/]+)", uri)
+    try:
+        return read_database(found[1]) if found else ""
+    except ValueError:
+        return ""
+
+
+def host_of(url: str) -> str:
+    """Find the name of the host in an address of the web."""
+    return re.sub(r"^https?://([^:/]+).*$", r"\1", url)

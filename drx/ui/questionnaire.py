@@ -1,12 +1,12 @@
 """Ask a person the few things that a first drx.yaml needs. Reaches no server, writes nothing."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from drx.starter.answers import (
     OTHER_REGION,
+    RAILWAY_TOKEN,
     Answers,
     Atlas,
     Bucket,
@@ -19,6 +19,8 @@ from drx.starter.answers import (
     sandbox_answers,
 )
 from drx.starter.reading import (
+    database_in,
+    host_of,
     read_bucket,
     read_cluster,
     read_database,
@@ -111,8 +113,7 @@ class Questionnaire:
         text = "In which DNS zone does the application's name stand? cloudflare:ZONE_ID or route53:ZONE_ID"
         found, zone = self._optional("DNS zone", text, read_zone), None
         if found:
-            host = re.sub(r"^https?://([^:/]+).*$", r"\1", health_url)
-            zone = Zone(*found, self._line("", "Which name in it may drx change?", read_name, host))
+            zone = Zone(*found, self._line("", "Which name in it may drx change?", read_name, host_of(health_url)))
         repository = self._optional("GitHub", "From which repository is it deployed? OWNER/NAME", read_repository)
         text = "Which variable holds the address of a staging's database, where drills may do harm? Only its name."
         return atlas, zone, repository, self._optional("staging", text, read_variable)
@@ -145,7 +146,7 @@ class Questionnaire:
                     self._line(f"Railway's {name}", f"Which id has the {name} at Railway?", read_line)
                     for name in ("project", "environment", "service")
                 )
-                return RailwayHost(project, environment, itself, self._variable("token", "its token", "RAILWAY_TOKEN"))
+                return RailwayHost(project, environment, itself, self._variable("token", "its token", RAILWAY_TOKEN))
             case 2:
                 return LocalHost(self._line("application", "In which directory? As seen from here.", read_line, "app"))
             case _:
@@ -184,12 +185,3 @@ class Questionnaire:
             if not quiet:
                 self.say(f"{label:<{_LABEL_WIDTH}} {answer}")
             return value
-
-
-def database_in(uri: str) -> str:
-    """Find the name of the database in an address; nothing where it names none."""
-    found = re.match(r"mongodb(?:\+srv)?://[^/]+/([^?/]+)", uri)
-    try:
-        return read_database(found[1]) if found else ""
-    except ValueError:
-        return ""

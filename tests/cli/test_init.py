@@ -12,10 +12,13 @@ from pymongo.database import Database
 
 from drx.cli.app import run
 from drx.cli.init import shipped, write
-from drx.cli.trying import Tried, try_production
+from drx.cli.trying import Tried, try_all
+from drx.config import read_config
 from drx.errors import ExitCode, UsageError
 from drx.starter import Answers, Bucket, Directory, LocalHost, Production, RailwayHost, sandbox_answers
+from drx.starter.given import NAMES
 from tests import servers
+from tests.actions.service import Said, serving
 from tests.servers import free_port
 from tests.starter.projects import answers, config_of, starter_of
 from tests.terminal import CTRL_C, DOWN, ENTER, drx
@@ -84,6 +87,46 @@ def test_nobody_to_ask(folder: Path, capsys: Capture) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_answers_by_name_need_nobody(folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_URL", "mongodb://127.0.0.1:9/orders?serverSelectionTimeoutMS=100")
+    health = f"http://127.0.0.1:{free_port()}/healthz"
+    inputs = [f"health={health}", "mongo=SHOP_URL", f"backups={folder}/backups", "rto=90m", "github=shop/shop"]
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    assert run(["init", *(f"--input={each}" for each in inputs)]) == ExitCode.OK
+    shown = capsys.readouterr().out
+    for part in ("database", "backups", "GitHub", "health page"):
+        assert re.search(f"not yet  {part} ", shown), shown
+    assert "files checked" in shown
+    text = (folder / "drx.yaml").read_text()
+    assert 'mongo: {uri: "${SHOP_URL}", database: orders}' in text
+    assert "objectives: {rto: 90m, rpo: 1h}" in text
+    assert "primary: {directory: " in text
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (["backups=shop"], "health is needed: the address that answers 200"),
+        (["helth=x"], "helth is asked nowhere. Did you mean 'health'?"),
+        (["health=here"], "health: 'here' is no address"),
+        (["health=https://a.b/", "host=moon"], "host: 'moon' is no host. Write systemd:USER@HOST/UNIT"),
+        (["health"], "'health' is no input"),
+    ],
+)
+def test_answers_by_name_that_are_none_write_nothing(
+    folder: Path, capsys: Capture, inputs: list[str], said: str
+) -> None:
+    assert run(["init", *(f"--input={each}" for each in inputs)]) == ExitCode.USAGE
+    assert said in capsys.readouterr().err
+    assert run(["init", "--sandbox-only", *(f"--input={each}" for each in inputs)]) == ExitCode.USAGE
+    assert list(folder.iterdir()) == []
+
+
+def test_the_help_lists_every_answer(capsys: Capture) -> None:
+    run(["init", "--help"])
+    assert ", ".join(NAMES) in " ".join(capsys.readouterr().out.split())
+
+
 def test_all_is_written_or_nothing(folder: Path) -> None:
     (folder / "runbooks").write_text("in the way")
     with pytest.raises(UsageError, match="cannot be written"):
@@ -92,7 +135,8 @@ def test_all_is_written_or_nothing(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_person_answers_and_is_told_what_comes_next(folder: Path) -> None:
+def test_a_person_answers_and_is_told_what_comes_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     (folder / "backups").mkdir()
     terminal = drx(folder, "init")
     for question, keys in (
@@ -120,6 +164,8 @@ def test_a_person_answers_and_is_told_what_comes_next(folder: Path) -> None:
         assert not (folder / "drx.yaml").exists()
         terminal.type(*keys)
     assert terminal.end() == ExitCode.OK
+    assert re.search("not yet  GitHub +the variable GITHUB_TOKEN is not set now", terminal.scrolled)
+    assert re.search("not yet  staging +the variable STAGING_URL is not set now", terminal.scrolled)
     assert "Next\n  drx drill db-drop --env sandbox" in terminal.text
     assert "runbooks/db-drop.yaml" in terminal.text
     assert "Left out (s3-loss): there is no uploads bucket." in terminal.text
@@ -144,8 +190,7 @@ def test_ctrl_c_leaves_nothing_behind(folder: Path, term: str) -> None:
 
 
 def _try(given: Answers, **environ: str) -> dict[str, Tried]:
-    assert given.production
-    found = try_production(config_of(starter_of(given)), given.production, environ)
+    found = try_all(config_of(starter_of(given)), given, environ)
     return {tried.name: tried for tried in found}
 
 
@@ -157,10 +202,11 @@ def test_what_answers_is_ok(
     health = f"{s3_server}/_ministack/health"
     production = Production("URI", "shop", health, Bucket(bucket), LocalHost(str(tmp_path)), s3_server)
     given = replace(answers(primary=Bucket(bucket), copy=Directory(str(tmp_path))), production=production)
-    found = _try(given, URI=mongo_server)
-    assert list(found) == ["database", "uploads", "backups", "copy-1", "application", "health page"]
+    found = _try(replace(given, staging_variable="STAGING"), URI=mongo_server, STAGING=mongo_server)
+    assert list(found) == ["database", "uploads", "backups", "copy-1", "application", "health page", "staging"]
     assert [tried for tried in found.values() if not tried.good] == []
     assert "; its oplog reaches back " in found["database"].told
+    assert found["staging"].told.partition(";")[0] == found["database"].told.partition(";")[0]
     assert bucket in found["uploads"].told
     assert found["health page"].told == f"{health} answers 200"
 
@@ -176,11 +222,13 @@ def test_what_does_not_answer_is_told_with_the_remedy_and_no_secret(
         "URI", "shop", f"{s3_server}/no-such-bucket/x", Bucket("no-such-bucket"), LocalHost(str(gone)), s3_server
     )
     given = replace(answers(primary=Bucket("no-such-store"), copy=Directory(str(gone))), production=production)
-    found = _try(given, URI=f"mongodb://ann:hunter2@127.0.0.1:{free_port()}/")
+    nobody = f"mongodb://ann:hunter2@127.0.0.1:{free_port()}/"
+    found = _try(replace(given, staging_variable="STAGING"), URI=nobody, STAGING=nobody)
     assert [tried.name for tried in found.values() if tried.good] == []
     assert all(tried.remedy for tried in found.values())
     assert "hunter2" not in str(found)
     assert "does not answer" in found["database"].told
+    assert "does not answer" in found["staging"].told
     assert "no-such-bucket at" in found["uploads"].told
     assert "no-such-store at" in found["backups"].told
     assert found["copy-1"].told == found["application"].told == f"there is no directory {gone}"
@@ -203,6 +251,30 @@ def test_a_variable_that_is_not_set_ends_no_other_try(tmp_path: Path) -> None:
     assert found["application"].told == "the variable TOKEN is not set now"
     assert found["backups"].good
     assert "cannot be reached" in found["health page"].told
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "remedy"),
+    [
+        (Said(value={"full_name": "shop/shop"}), "shop/shop may be read", ""),
+        (Said(404, {"message": "Not Found"}), "Not Found", "read access to Contents"),
+        (Said(401, {"message": "Bad credentials"}), "Bad credentials", "not expired"),
+    ],
+)
+def test_a_repository_is_looked_up_as_runbooks_will(said: Said, told: str, remedy: str, tmp_path: Path) -> None:
+    production = Production("URI", "shop", f"http://127.0.0.1:{free_port()}/", repository="shop/shop")
+    given = replace(answers(primary=Directory(str(tmp_path))), production=production)
+    with serving() as service:
+        service.routes["GET /repos/shop/shop"] = [said]
+        config = starter_of(given).files["drx.yaml"].replace("repository:", f"api: '{service.url}', repository:")
+        read = read_config(config.encode(), "drx.yaml", tmp_path)
+        found = {tried.name: tried for tried in try_all(read, given, {"GITHUB_TOKEN": "hunter2"})}
+    github = found["GitHub"]
+    assert github.good is (said.status == 200)
+    assert told in github.told
+    assert remedy in github.remedy
+    assert "hunter2" not in str(github)
+    assert [asked.headers["authorization"] for asked in service.asked] == ["Bearer hunter2"]
 
 
 @pytest.mark.slow

@@ -17,11 +17,14 @@ from drx.starter import (
     Atlas,
     Bucket,
     Directory,
+    Host,
     LocalHost,
     Production,
+    RailwayHost,
     Starter,
     SystemdHost,
     Zone,
+    read_answers,
     sandbox_answers,
 )
 from drx.starter.config import slice_schedule, write_config
@@ -277,3 +280,23 @@ def test_places_are_told_apart_by_a_slash() -> None:
     assert read_place("s3://shop-backups/") == Bucket("shop-backups")
     assert read_place("./backups") == Directory("./backups")
     assert LocalHost("app") in HOSTS
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ("systemd:ops@shop.example/shop.service", SystemdHost("ops@shop.example", "shop.service")),
+        ("railway:0af1/prod/7", RailwayHost("0af1", "prod", "7", "RAILWAY_TOKEN")),
+        ("directory:../app", LocalHost("../app")),
+    ],
+)
+def test_answers_by_name_are_those_of_the_questions(given: str, host: Host) -> None:
+    health = "https://shop.example/healthz"
+    values = {"health": health, "host": given, "dns": "route53:Z1", "copy": "shop-copy@eu-west-1", "staging": "$STAGE"}
+    found = read_answers(values, "shop", {})
+    assert found == replace(
+        answers(host, copy=Bucket("shop-copy", "eu-west-1"), zone=Zone("route53", "Z1", "shop.example")),
+        channel="#ops-alerts",
+        staging_variable="STAGE",
+    )
+    assert errors_of(starter_of(found)) == []

@@ -14,7 +14,8 @@ from drx.starter import (
     Zone,
     sandbox_answers,
 )
-from drx.ui.questionnaire import Questionnaire, database_in
+from drx.starter.reading import database_in
+from drx.ui.questionnaire import Questionnaire
 from tests.ui.screens import Scripted
 
 SECRET = "hunter2"
