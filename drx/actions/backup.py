@@ -37,6 +37,7 @@ BASE_OUTPUTS = {
     effect="write",
     repeatable=True,
     targets=("store",),
+    uses=("mongo",),
     outputs=BASE_OUTPUTS,
     by_hand=lambda _: dump_base(),
 )
@@ -104,6 +105,7 @@ def list_bases() -> str:
     effect="write",
     repeatable=True,
     targets=("store",),
+    uses=("mongo",),
     outputs=_SLICE_OUTPUTS,
     by_hand=lambda _: dump_slice(),
 )
@@ -122,6 +124,7 @@ def slice_(params: Params, context: Context) -> Result:
     effect="write",
     repeatable=True,
     targets=("store",),
+    uses=("mongo",),
     outputs=_SLICE_OUTPUTS,
     by_hand=lambda _: dump_slice(),
 )
@@ -237,6 +240,7 @@ class HasBase(Params):
     effect="read",
     repeatable=True,
     targets=("store",),
+    uses=("mongo",),
     outputs=BASE_OUTPUTS,
     by_hand=lambda _: list_bases(),
 )

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar, get_type_hints
 
-from drx.config import Target
+from drx.config import PARTS, Target
 from drx.config.model import Environment
 from drx.fields import Model
 from drx.runbook.catalogue import ActionSpec, Effect
@@ -126,6 +126,7 @@ def action(
     effect: Effect,
     repeatable: bool = False,
     targets: tuple[str, ...] = (),
+    uses: tuple[str, ...] = (),
     outputs: Mapping[str, str] | None = None,
     by_hand: ByHand[ParamsType] | None = None,
     by_hand_in: ByHandIn[ParamsType] | None = None,
@@ -136,7 +137,9 @@ def action(
     """Register a function as an action; its docstring becomes the reference.
 
     The function takes `(params, context)`, with params a Params subclass, and returns a Result. It raises StepError
-    where the effect was not achieved. Raises TypeError for a function without docstring or typed parameters.
+    where the effect was not achieved. `targets` are the parts of the environment that it is about, which the guard
+    looks at; `uses` are those that it reads besides. It can reach no others. Raises TypeError for a function without
+    docstring or typed parameters, or for a part that no environment has.
     """
 
     typed = by_hand_in or _anywhere(by_hand)
@@ -154,7 +157,10 @@ def action(
             outputs=dict(outputs or {}),
             has_by_hand=typed is not None,
             accepts_probes=accepts_probes,
+            uses=uses,
         )
+        if unknown := spec.parts.difference(PARTS):
+            raise TypeError(f"action {name}: no part of an environment: {', '.join(sorted(unknown))}")
         setattr(function, REGISTERED, Action(spec, function, typed, resource, destroys))  # type: ignore[arg-type]
         return function
 

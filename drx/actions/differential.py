@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     effect="write",
     repeatable=True,
     targets=("store",),
+    uses=("mongo",),
     outputs={
         "id": "Id of the differential.",
         "base": "Id of the base that it continues.",

@@ -152,6 +152,7 @@ def _dig(params: Resolve) -> str:
     "dns.resolve",
     effect="read",
     repeatable=True,
+    uses=("resolver",),
     outputs={"address": "Where the name leads.", "addresses": "All addresses, where there are several."},
     by_hand=_dig,
 )
@@ -161,7 +162,7 @@ def resolve(params: Resolve, context: Context) -> Result:
     Use it after dns.point: what the provider holds is not yet what users are told. It asks the resolver that
     `dns.resolver` names in drx.yaml, else the one of this machine; others may still keep an older answer.
     """
-    resolver = context.target.dns.resolver if context.target.dns else None
+    resolver = context.target.resolver.address if context.target.resolver else None
     deadline = time.monotonic() + params.within.total_seconds()
     while True:
         left = deadline - time.monotonic()

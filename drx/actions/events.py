@@ -41,6 +41,7 @@ class FindEvent(Params):
     effect="read",
     repeatable=True,
     targets=("store",),
+    uses=("mongo",),
     outputs={
         "ts": "Timestamp of its first operation: restore to just before it.",
         "kind": "What it was: drop, dropDatabase, rename, mass_delete or mass_update.",

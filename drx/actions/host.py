@@ -98,6 +98,7 @@ def _logs_by_hand(params: Logs, environment: Environment) -> str:
     "host.provision",
     effect="write",
     repeatable=True,
+    uses=("host",),
     outputs={
         "address": "Where the new host answers: an IP address or a name, for DNS.",
         "made": "What was made, and was not there before.",
@@ -118,7 +119,14 @@ def provision(params: Provision, context: Context) -> Result:
     return Result({"address": new.address, "made": list(new.made), "ids": list(new.ids)}, lines)
 
 
-@action("host.set_variable", effect="write", repeatable=True, targets=("host",), by_hand_in=_set_by_hand)
+@action(
+    "host.set_variable",
+    effect="write",
+    repeatable=True,
+    targets=("host",),
+    uses=("mongo",),
+    by_hand_in=_set_by_hand,
+)
 def set_variable(params: SetVariable, context: Context) -> Result:
     """Set an environment variable of the application, and wait until it runs with it.
 

@@ -77,7 +77,7 @@ def _curl_command(params: Expectation, more: list[str]) -> str:
     return f"{command} | grep -qF {shlex.quote(params.contains)}" if params.contains else command
 
 
-@action("http.request", effect="write", outputs=_OUTPUTS, by_hand=_curl_request)
+@action("http.request", effect="write", uses=("resolver",), outputs=_OUTPUTS, by_hand=_curl_request)
 def request(params: Request, context: Context) -> Result:
     """Send one request and hold the answer against what is expected.
 
@@ -86,7 +86,7 @@ def request(params: Request, context: Context) -> Result:
     return _result(_exchange(params, params.timeout.total_seconds(), context), params, context)
 
 
-@action("http.check", effect="read", repeatable=True, outputs=_OUTPUTS, by_hand=_curl)
+@action("http.check", effect="read", repeatable=True, uses=("resolver",), outputs=_OUTPUTS, by_hand=_curl)
 def check(params: Expectation, context: Context) -> Result:
     """Fetch an address and hold the answer against what is expected; a probe."""
     return _result(_exchange(params, params.timeout.total_seconds(), context), params, context)
@@ -107,6 +107,7 @@ def _curl_until_ok(params: WaitForHttp) -> str:
     "http.wait",
     effect="read",
     repeatable=True,
+    uses=("resolver",),
     by_hand=_curl_until_ok,
     outputs={**_OUTPUTS, "requests": "How many requests it took.", "seconds": "How long it took."},
 )
@@ -161,13 +162,12 @@ def _exchange(params: Expectation, seconds: float, context: Context) -> "Reply":
 
 def _look_up(context: Context, seconds: float) -> Callable[[str], str]:
     """How names are looked up: those that the environment's own resolver knows there, all others by the system."""
-    dns = context.target.dns
-    if dns is None or dns.resolver is None:
+    own = context.target.resolver
+    if own is None:
         return str
     from drx.actions.providers.lookup import addresses_of
 
-    names, resolver = dns.records, dns.resolver
-    return lambda name: addresses_of(name, resolver, seconds)[0] if name.lower().rstrip(".") in names else name
+    return lambda name: addresses_of(name, own.address, seconds)[0] if name.lower().rstrip(".") in own.names else name
 
 
 def _result(reply: "Reply", params: Expectation, context: Context) -> Result:

@@ -72,6 +72,7 @@ def _by_hand(params: Restore) -> str:
     effect="write",
     repeatable=True,
     targets=("mongo",),
+    uses=("store",),
     resource=_into,
     destroys=lambda params: params.replace,
     outputs={**OUTPUTS, "seconds": "How long it took, not reading back; null where it went on with an earlier try."},
@@ -164,6 +165,7 @@ def _compare_by_hand(params: Verify) -> str:
     effect="read",
     repeatable=True,
     targets=("mongo",),
+    uses=("store",),
     outputs=OUTPUTS,
     by_hand=_compare_by_hand,
 )

@@ -45,6 +45,7 @@ class Choose(Params):
     effect="read",
     repeatable=True,
     targets=("store",),
+    uses=("mongo",),
     outputs={
         "store": "Label of the store: `primary`, `copy-1` and so on.",
         "store_name": "What the store is called.",

@@ -22,6 +22,7 @@ def _create_by_hand(params: CreateBucket) -> str:
     "s3.create_bucket",
     effect="write",
     repeatable=True,
+    uses=("uploads",),
     outputs={"created": "Whether it was not there before."},
     by_hand=_create_by_hand,
 )

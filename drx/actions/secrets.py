@@ -11,7 +11,7 @@ from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.hosts import open_host
 from drx.actions.servers import address_of, with_mongo
-from drx.config import RailwayTarget, StoreTarget, SystemdTarget, Target
+from drx.config import PARTS, RailwayTarget, StoreTarget, SystemdTarget, Target
 from drx.errors import Cancelled, DrxError, StepError
 from drx.fields import Text
 from drx.values import Json
@@ -36,6 +36,7 @@ def _by_hand(params: CheckSecrets) -> str:
     "secrets.check",
     effect="read",
     repeatable=True,
+    uses=PARTS,
     by_hand=_by_hand,
     outputs={"checked": "What was checked, by name.", "count": "How many that are."},
 )

@@ -117,6 +117,7 @@ class Backup(Params):
     effect="write",
     repeatable=True,
     targets=("store",),
+    uses=("uploads",),
     outputs={
         "point": "Id of the inventory that was written; null where the environment has no uploads.",
         "objects": "How many objects the bucket holds.",

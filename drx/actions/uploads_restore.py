@@ -147,6 +147,7 @@ def _restore_by_hand(params: RestoreObjects) -> str:
     effect="write",
     repeatable=True,
     targets=("uploads",),
+    uses=("store",),
     outputs={
         "restored": "How many objects were brought back, by whatever way.",
         "undeleted": "How many of them by removing delete markers.",

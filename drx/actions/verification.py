@@ -36,6 +36,7 @@ class Verify(Params):
     effect="read",
     repeatable=True,
     targets=("store",),
+    uses=("mongo",),
     outputs={**BASE_OUTPUTS, "reaches": "Timestamp up to which the slices after it can be restored."},
     by_hand=lambda _: verify_base(),
 )

@@ -141,6 +141,7 @@ def _default(parameter: Parameter) -> str:
 def _nature(action: Action) -> str:
     spec = action.spec
     touches = f" Targets: {', '.join(spec.targets)}." if spec.targets else ""
+    touches += f" Uses: {', '.join(spec.uses)}." if spec.uses else ""
     again = " After an interruption it can run again." if spec.repeatable else " It is not run twice unasked."
     return f"{_EFFECTS[spec.effect]}{touches}{again}"
 
@@ -178,6 +179,7 @@ def _as_json(action: Action) -> Mapping[str, object]:
         "effect": spec.effect,
         "repeatable": spec.repeatable,
         "targets": list(spec.targets),
+        "uses": list(spec.uses),
         "parameters": spec.parameters.model_json_schema(),
         "outputs": dict(spec.outputs),
         "example": example_of(spec),

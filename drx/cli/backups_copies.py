@@ -20,7 +20,7 @@ def copies(environment: str | None, as_json: bool, *, sandbox: str = "default") 
 
     project = load_project(sandbox)
     name = choose_environment(project.config, environment, unattended=as_json)
-    target = project.resolve(project.config, name)
+    target = project.resolve(project.config, name, ("mongo", "store"))
     if target.mongo is None or target.backups is None:
         raise UsageError(f"'{name}' has no database or no backup stores", "State mongo and backups in drx.yaml")
     addresses = [address_of(store) for store in (target.backups.primary, *target.backups.copies)]

@@ -28,13 +28,15 @@ def dry_run(
 
     Raises as `drx run` does for what cannot be run.
     """
+    from drx.actions.registry import catalogue
     from drx.cli.sound import require_sound
     from drx.guard import read_trust
+    from drx.runbook.needs import needed_parts
     from drx.runner.dry_run import Finding, prepare
 
     require_sound(binder, project.config, runbook)
     environment = choose_environment(project.config, environment, unattended=unattended)
-    target = project.resolve(project.config, environment)
+    target = project.resolve(project.config, environment, needed_parts(binder, catalogue, runbook))
     trying = prepare(binder, project.config, runbook, target, read_trust(project.root), operator(), inputs)
     _print_head(trying)
     counts = dict.fromkeys(Finding, 0)

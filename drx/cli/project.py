@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from drx.accounts import this_account
 from drx.cli.binder import read_binder
 from drx.config import (
+    PARTS,
     Config,
     Target,
     find_config,
@@ -25,7 +26,7 @@ from drx.config.target import BackupTarget, DirectoryStore
 from drx.errors import HumanNeeded, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import timedelta
 
     from drx.engine.events import Author, Event, Notified, SecretsRead
@@ -102,13 +103,13 @@ class Project:
             earlier=lambda runbook: step_times(self.records, runbook),
         )
 
-    def read(self, config: Config, environment: str) -> "Sequence[SecretsRead]":
-        """Say where the secrets come from that a run in an environment has in its hands; `config` may be frozen."""
+    def read(self, config: Config, target: Target) -> "Sequence[SecretsRead]":
+        """Say where the secrets come from that a run has in its hands; `config` may be frozen."""
         from drx.engine.events import SecretsRead
 
         hidden = sources_to_hide(self.config, os.environ)
-        used = sources_of(config, environment)
-        if not config.settings.environments[environment].sandbox:
+        used = sources_of(config, target.name, target.parts)
+        if not target.sandbox:
             used = {**used, **sources_beside(self.config)}
         hidden = {setting: source for setting, source in hidden.items() if setting not in used}
         return (SecretsRead(used, hidden),) if used or hidden else ()
@@ -133,13 +134,13 @@ class Project:
         settings = self.config.settings
         return Tracer(settings.service, os.environ, settings.notify.timeout.total_seconds()).send(plan, events)
 
-    def resolve(self, config: Config, environment: str) -> Target:
-        """Read the secrets of an environment, and the addresses of a running sandbox."""
+    def resolve(self, config: Config, environment: str, parts: "Collection[str]" = PARTS) -> Target:
+        """Read the secrets of these parts of an environment, or the addresses of a running sandbox."""
         from drx.sandbox.state import read_state
 
         settings = config.settings.environments.get(environment)
         state = read_state(self.sandbox.resolve()) if settings and settings.sandbox else None
-        target = resolve_target(config, environment, os.environ, state.addresses if state else None)
+        target = resolve_target(config, environment, os.environ, state.addresses if state else None, parts)
         if target.sandbox and target.backups:
             _make_directories(target.backups)
         return target

@@ -79,8 +79,8 @@ def up(name: Name = DEFAULT) -> int:
     for region, endpoint in state.s3.items():
         typer.echo(f"s3      {endpoint}  ({region})")
     typer.echo(f"app     {state.app_url}")
-    if state.addresses.dns:
-        typer.echo(f"dns     {state.addresses.dns.resolver}  ({', '.join(state.addresses.dns.records)})")
+    if resolver := state.addresses.resolver:
+        typer.echo(f"dns     {resolver.address}  ({', '.join(resolver.names)})")
     typer.echo(f"logs    {directory / 'logs'}")
     return ExitCode.OK
 

@@ -34,18 +34,27 @@ def jobs_in(settings: Settings, binder: "Binder") -> tuple[Job, ...]:
 
 
 def _runbook(binder: "Binder", name: str) -> Subject:
+    from drx.actions.registry import catalogue
     from drx.runbook.model import UNATTENDED_LIMIT
+    from drx.runbook.needs import needed_parts
     from drx.runbook.timing import critical_path
 
     runbook = binder.runbook(name)
     expected = critical_path(runbook, binder.runbook).expected
-    return Subject(runbook.title, expected, runbook.timeout or UNATTENDED_LIMIT, runbook.grace)
+    parts = needed_parts(binder, catalogue, name)
+    return Subject(runbook.title, expected, runbook.timeout or UNATTENDED_LIMIT, runbook.grace, parts)
 
 
 def _drill(binder: "Binder", name: str) -> Subject:
+    from drx.actions.registry import catalogue
+    from drx.runbook.needs import needed_parts
+
     drill = binder.drill(name)
     steps = (*drill.setup, *drill.pass_, *drill.teardown)
     around = sum((step.expect for step in steps if step.expect), timedelta(0))
     recovery = _runbook(binder, drill.runbook)
     title = drill.title or f"Drill of {drill.runbook}"
-    return replace(recovery, title=title, expected=around + recovery.expected)
+    parts = needed_parts(binder, catalogue, drill.runbook, name)
+    return replace(
+        recovery, title=title, expected=around + recovery.expected, parts=parts, environment=drill.environment
+    )

@@ -116,7 +116,7 @@ def _ask(project: Project, name: str, binder: Binder, jobs: "list[Job]", now: da
     slicing = next((job for job in jobs if _slices(binder, job)), None)
     slices = f"{slicing.arguments[1] if slicing else 'hourly-incremental'} --env {name}"
     try:
-        target = project.resolve(project.config, name)
+        target = project.resolve(project.config, name, ("mongo", "uploads", "store"))
     except DrxError as error:
         unknown = judge_rpo(rpo, _unreadable(error), now, slices=slices)
         return lambda: iter((unknown,))

@@ -80,7 +80,7 @@ def _target(environment: str | None, sandbox: str) -> Target:
     project = load_project(sandbox)
     at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     name = choose_environment(project.config, environment, unattended=not at_terminal)
-    return project.resolve(project.config, name)
+    return project.resolve(project.config, name, ("mongo", "store"))
 
 
 def _stores(target: Target) -> BackupTarget:

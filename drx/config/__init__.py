@@ -1,11 +1,14 @@
 """drx.yaml and what it means: `load_config` reads it, `resolve_target` makes one environment ready for use."""
 
+from drx.config.in_sandbox import SandboxAddresses
 from drx.config.load import Config, find_config, load_config, read_config
 from drx.config.model import Settings
-from drx.config.resolve import SandboxAddresses, resolve_records, resolve_target, stated_target
+from drx.config.narrow import narrowed
+from drx.config.resolve import resolve_records, resolve_target, stated_target
 from drx.config.sources import sources_beside, sources_of, sources_to_hide
 from drx.config.strays import stray_secrets
 from drx.config.target import (
+    PARTS,
     AtlasTarget,
     BackupTarget,
     BucketStore,
@@ -18,6 +21,7 @@ from drx.config.target import (
     NewService,
     NewUnit,
     RailwayTarget,
+    Resolver,
     Retention,
     StoreTarget,
     SystemdTarget,
@@ -26,6 +30,7 @@ from drx.config.target import (
 )
 
 __all__ = [
+    "PARTS",
     "AtlasTarget",
     "BackupTarget",
     "BucketStore",
@@ -39,6 +44,7 @@ __all__ = [
     "NewService",
     "NewUnit",
     "RailwayTarget",
+    "Resolver",
     "Retention",
     "SandboxAddresses",
     "Settings",
@@ -48,6 +54,7 @@ __all__ = [
     "find_config",
     "is_secret_name",
     "load_config",
+    "narrowed",
     "read_config",
     "resolve_records",
     "resolve_target",

@@ -165,6 +165,10 @@ class Channel(Model):
     environments: tuple[Identifier, ...] = ()
     """Where that has to happen; without it, anywhere but in a sandbox."""
 
+    def covers(self, environment: str, *, practice: bool) -> bool:
+        """Whether it may hear of what happens in an environment."""
+        return environment in self.environments if self.environments else not practice
+
 
 class Notify(Model):
     """Who is told, when."""
@@ -179,6 +183,12 @@ class Notify(Model):
     """After a message about a job that nobody attends, the same trouble of it is not told again for so long."""
     timeout: Duration = Field(default="10s", validate_default=True)
     """How long a channel may take."""
+
+    @property
+    def hooks(self) -> tuple[Channel, ...]:
+        """The web hooks of `on_failure`, as the channels that they are."""
+        heard = (About.FAILURE, About.HUMAN_NEEDED)
+        return tuple(Channel.model_construct(url=url, on=heard) for url in self.on_failure)
 
 
 class Schedule(Model):

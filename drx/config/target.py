@@ -122,8 +122,16 @@ class DnsTarget:
     """Cloudflare's token, or the secret that belongs to `access_key_id`."""
     api: str | None
     access_key_id: str | None = None
-    resolver: str | None = None
-    """HOST:PORT of the resolver that these names are looked up at, instead of the system's."""
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Who is asked where the environment's own names lead, instead of the system's resolver."""
+
+    address: str
+    """HOST:PORT."""
+    names: tuple[str, ...]
+    """In small letters and without the last dot; all other names are looked up as ever."""
 
 
 @dataclass(frozen=True)
@@ -198,9 +206,15 @@ def own_name(store: StoreTarget) -> str:
     return store.bucket if isinstance(store, BucketStore) else store.path.name
 
 
+PARTS = ("mongo", "uploads", "store", "host", "dns", "resolver", "atlas", "github", "health_url", "app_url")
+"""What an environment is made of, as actions name it; each part is read only for runs that use it."""
+FIELDS = {part: "backups" if part == "store" else part for part in PARTS}
+"""Where a target holds each of them."""
+
+
 @dataclass(frozen=True)
 class Target:
-    """An environment, ready for use."""
+    """An environment, ready for use. A part that drx.yaml does not state, or that the run does not use, is None."""
 
     name: str
     service: str
@@ -213,11 +227,17 @@ class Target:
     uploads: BucketTarget | None = None
     host: HostTarget | RailwayTarget | SystemdTarget | None = None
     dns: DnsTarget | None = None
+    resolver: Resolver | None = None
     atlas: AtlasTarget | None = None
     github: GithubTarget | None = None
     health_url: str | None = None
     app_url: str | None = None
     backups: BackupTarget | None = None
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts that are there: stated, and read."""
+        return frozenset(part for part in PARTS if getattr(self, FIELDS[part]) is not None)
 
     def expression_scope(self, reveal: bool) -> Mapping[str, object]:
         """Give what expressions see as `target`; a part that drx.yaml does not state is missing.
@@ -278,7 +298,7 @@ def _shown(value: object, reveal: bool) -> object:
             return True  # that a host can be made anew is all that a runbook has to know
         case MongoTarget() | BucketTarget() | HostTarget() | RailwayTarget() | SystemdTarget():
             return {name: part for name, part in _scope(value, reveal).items() if part is not None}
-        case DnsTarget() | AtlasTarget() | GithubTarget():
+        case DnsTarget() | Resolver() | AtlasTarget() | GithubTarget():
             return {name: part for name, part in _scope(value, reveal).items() if part is not None}
         case _:
             return value

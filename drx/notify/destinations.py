@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from drx.config import Config
 from drx.config.load import ValuePath
-from drx.config.model import About, Notify
+from drx.config.model import Channel, Notify
 from drx.config.resolve import resolve_text
 from drx.reports.notices import Notice
 from drx.secrets import Secret
@@ -40,16 +40,16 @@ def destinations(config: Config, notice: Notice, environ: Mapping[str, str]) -> 
         here = schedule.environment in (None, notice.environment)
         if schedule.ping and notice.job and (schedule.run or schedule.drill) == notice.job and here:
             yield _found(config, ("schedules", index, "ping"), environ, Kind.PING)
-    for path, hears, where in _channels(config):
-        found = settings.environments.get(notice.environment)
-        practice = found is not None and found.sandbox
-        if notice.about in hears and (notice.environment in where if where else not practice):
+    found = settings.environments.get(notice.environment)
+    practice = found is not None and found.sandbox
+    for path, channel in _channels(config):
+        if notice.about in channel.on and channel.covers(notice.environment, practice=practice):
             yield _found(config, path, environ)
 
 
 def every_channel(config: Config, environ: Mapping[str, str]) -> list[Destination]:
     """List every channel and web hook; no dead man's switch, which would take a test for a sign of life."""
-    return [_found(config, path, environ) for path, _, _ in _channels(config)]
+    return [_found(config, path, environ) for path, _ in _channels(config)]
 
 
 def may_need_apprise(notify: Notify) -> bool:
@@ -58,12 +58,12 @@ def may_need_apprise(notify: Notify) -> bool:
     return not all(address.startswith(("http://", "https://")) for address in addresses)
 
 
-def _channels(config: Config) -> Iterator[tuple[ValuePath, tuple[About, ...], tuple[str, ...]]]:
+def _channels(config: Config) -> Iterator[tuple[ValuePath, Channel]]:
     notify = config.settings.notify
-    for index in range(len(notify.on_failure)):
-        yield ("notify", "on_failure", index), (About.FAILURE, About.HUMAN_NEEDED), ()
+    for index, hook in enumerate(notify.hooks):
+        yield ("notify", "on_failure", index), hook
     for index, channel in enumerate(notify.channels):
-        yield ("notify", "channels", index, "url"), channel.on, channel.environments
+        yield ("notify", "channels", index, "url"), channel
 
 
 def _found(config: Config, path: ValuePath, environ: Mapping[str, str], kind: Kind | None = None) -> Destination:

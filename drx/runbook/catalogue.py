@@ -29,6 +29,13 @@ class ActionSpec:
     """Whether a command with stock tools is known for it."""
     accepts_probes: bool = False
     """Whether parameters hold further action calls, as in `wait.for`."""
+    uses: tuple[str, ...] = ()
+    """Further parts of the environment, which it only reads."""
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """All parts of the environment that it can reach: no others are there for it."""
+        return frozenset((*self.targets, *self.uses))
 
 
 Catalogue = Callable[[str], ActionSpec | None]

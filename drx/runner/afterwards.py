@@ -33,7 +33,7 @@ def annotate(record: Path, facts: Sequence[Afterthought], setting: Setting) -> R
     with Journal.open(record / JOURNAL, setting.operator, masker.mask) as journal:
         found = begun(record, journal.events)
         with suppress(DrxError):  # whoever adds a note afterwards may not have the environment's secrets at all
-            for secret in setting.resolve(found.config, found.started.environment).secrets():
+            for secret in setting.resolve(found.config, found.started.environment, found.parts).secrets():
                 masker.add(secret)
         shelf = _shelf(found, setting, masker)
         _append(record, journal, found.plan(), facts, setting)

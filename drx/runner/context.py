@@ -6,16 +6,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from drx.actions.base import Action, Params, Result
-from drx.actions.registry import find_action
-from drx.config import Target
+from drx.actions.registry import catalogue, find_action
+from drx.config import Target, narrowed
 from drx.engine.commands import CancelReason, Start
 from drx.engine.events import Author, Fact, TargetCreated, TargetLost
+from drx.engine.plan import Call
 from drx.errors import Cancelled, StepError
 from drx.files import file_mode, folder_mode, make_private
+from drx.runbook.needs import parts_in
 from drx.runner.messages import Progressed, Queue, Said
 from drx.runner.parameters import read_parameters
 from drx.runner.record import ARTIFACTS
 from drx.secrets import Masker
+
+
+def seen_by(call: Call, target: Target) -> Target:
+    """Give the environment as a step may see it: the parts that its action declares, and the probes inside of it."""
+    written = {"action": call.action, "with": call.parameters}
+    return narrowed(target, parts_in(written, catalogue), call.action)
+
 
 Permit = Callable[["Attempt", Action, Params], None]
 """Lets an action of an attempt through, or raises RefusedError."""

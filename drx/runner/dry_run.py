@@ -20,7 +20,7 @@ from drx.engine.terms import Mode, Part
 from drx.errors import DrxError
 from drx.guard import Guard, Trust
 from drx.runbook.load import Binder
-from drx.runner.context import Attempt
+from drx.runner.context import Attempt, seen_by
 from drx.runner.frozen import What, plan_of
 from drx.runner.gate import Gate
 from drx.runner.inputs import given
@@ -71,7 +71,7 @@ class DryRun:
 
     def steps(self) -> Iterator[Tried]:
         """Try step after step, in the order of the plan."""
-        gate = Gate(Guard(self.target, self.config.settings, self.trust, self.plan.mode), self.target)
+        gate = Gate(Guard(self.target, self.config.settings, self.trust, self.plan.mode))
         masker = Masker(self.target.secrets())
         with TemporaryDirectory(prefix="drx-dry-run-") as folder:
             for step in self.plan.steps.values():
@@ -122,9 +122,9 @@ class DryRun:
             return replace(tried, finding=Finding.NOT_CHECKED, said=("it would change something",))
         timeout = step.timeout.total_seconds() if step.timeout else _PATIENCE_SECONDS
         attempt = _Rehearsal(
-            start=Start(step.id, 1, 1, Part.WORK), run_id=_RUN, record=folder, target=self.target, masker=masker,
-            created=frozenset(), timeout_seconds=timeout, queue=SimpleQueue[Message](), author=self.operator,
-            permit=gate.permit(step.phase, State()),
+            start=Start(step.id, 1, 1, Part.WORK), run_id=_RUN, record=folder, target=seen_by(work.call, self.target),
+            masker=masker, created=frozenset(), timeout_seconds=timeout, queue=SimpleQueue[Message](),
+            author=self.operator, permit=gate.permit(step.phase, State()),
         )  # fmt: skip
         ended: SimpleQueue[AttemptEnded] = SimpleQueue()
         Workers().submit(lambda: ended.put(perform(action, params, attempt)))

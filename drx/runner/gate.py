@@ -4,7 +4,6 @@ import threading
 from dataclasses import replace
 
 from drx.actions.base import Action, Params
-from drx.config import Target
 from drx.engine.events import TargetIdentified
 from drx.engine.plan import Phase
 from drx.engine.state import State
@@ -26,16 +25,15 @@ _PHASES: dict[Phase, GuardPhase] = {
 class Gate:
     """The guard, asked by one attempt at a time."""
 
-    def __init__(self, guard: Guard, target: Target) -> None:
+    def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._target = target
         self._lock = threading.Lock()
 
     def permit(self, phase: Phase, state: State) -> Permit:
         """Give what lets the actions of one attempt through, as the run stands when it starts."""
 
         def check(attempt: Attempt, action: Action, params: Params) -> None:
-            resource = action.resource(params, self._target) if action.resource else None
+            resource = action.resource(params, attempt.target) if action.resource else None
             with self._lock:
                 identities = self._guard.check(
                     replace(action.spec, effect=action.effect(params)),

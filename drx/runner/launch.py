@@ -15,7 +15,7 @@ from drx.engine.scope import scope_for
 from drx.engine.state import State
 from drx.engine.terms import FailureKind
 from drx.errors import DrxError
-from drx.runner.context import Attempt
+from drx.runner.context import Attempt, seen_by
 from drx.runner.gate import Gate
 from drx.runner.messages import Queue, Said
 from drx.runner.parameters import resolve
@@ -86,7 +86,7 @@ class Launcher:
             start=start,
             run_id=state.run,
             record=self._gear.record,
-            target=self._gear.target,
+            target=seen_by(call, self._gear.target),
             masker=self._gear.masker,
             created=state.created,
             timeout_seconds=step.timeout.total_seconds() if step.timeout else None,

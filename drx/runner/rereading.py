@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from drx.actions.registry import catalogue
 from drx.config import Config, Target, read_config
 from drx.engine.events import Event, RunStarted
 from drx.engine.four_eyes import wrong_approval
@@ -14,6 +15,7 @@ from drx.journal import JOURNAL, read_recorded
 from drx.reports.facts import gather
 from drx.reports.shapes import RunFacts
 from drx.runbook.load import Binder
+from drx.runbook.needs import needed_parts
 from drx.runner.frozen import CONFIG, What, plan_of
 from drx.runner.record import FROZEN, thaw
 
@@ -33,6 +35,12 @@ class Begun:
         run = self.started
         timeout = timedelta(seconds=run.timeout_seconds) if run.timeout_seconds is not None else None
         return What(run.run, run.mode, run.runbook, run.environment, self.user, run.drill, timeout)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Which parts of its environment it needs."""
+        run = self.started
+        return needed_parts(self.binder, catalogue, run.runbook, run.drill)
 
     def plan(self, target: Target | None = None) -> Plan:
         """Compile its plan; without a target, as far as that is possible without the servers' addresses."""

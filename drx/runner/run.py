@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from drx import __version__
+from drx.actions.registry import catalogue
 from drx.config import Config, Target, stated_target
 from drx.engine.events import Fact, RunResumed, RunStarted
 from drx.engine.plan import Plan
@@ -17,6 +18,7 @@ from drx.guard import Guard, is_protected, refuse_protected
 from drx.journal import JOURNAL, Journal
 from drx.reports.notices import about_start
 from drx.runbook.load import Binder
+from drx.runbook.needs import needed_parts
 from drx.runner.company import company
 from drx.runner.copying import Shelf
 from drx.runner.finish import LookBack, exit_code, seal, show_verdict
@@ -48,7 +50,7 @@ def run_runbook(
     runbook = binder.runbook(reference)
     mode = Mode.OPERATION if runbook.kind == "operation" else Mode.INCIDENT
     _require_somebody(config, mode, runbook.runbook, environment, setting)
-    target = setting.resolve(config, environment)
+    target = setting.resolve(config, environment, needed_parts(binder, catalogue, reference))
     run, user = run_id(runbook.runbook, _now()), setting.operator.user
     what = What(run, mode, runbook.runbook, environment, user, timeout=setting.timeout)
     frozen = replace(binder, files=files_of(binder, config, reference, None))
@@ -64,7 +66,7 @@ def run_drill(binder: Binder, config: Config, reference: str, environment: str, 
     """
     refuse_protected(config.settings, environment)
     drill = binder.drill(reference)
-    target = setting.resolve(config, environment)
+    target = setting.resolve(config, environment, needed_parts(binder, catalogue, drill.runbook, reference))
     run = run_id(drill.drill, _now())
     what = What(run, Mode.DRILL, drill.runbook, environment, setting.operator.user, drill.drill, setting.timeout)
     frozen = replace(binder, files=files_of(binder, config, drill.runbook, reference))
@@ -108,8 +110,8 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         started, config = found.started, found.config
         _require_somebody(config, started.mode, started.runbook, started.environment, setting)
         if started.mode is Mode.TABLETOP:
-            setting = replace(quiet(setting), resolve=stated_target)
-        target = setting.resolve(config, started.environment)
+            setting = replace(quiet(setting), resolve=lambda config, name, _: stated_target(config, name))
+        target = setting.resolve(config, started.environment, found.parts)
         for secret in target.secrets():
             masker.add(secret)
         shelf = setting.open_shelf(started.environment, masker)
@@ -120,7 +122,7 @@ def resume(record: Path, setting: Setting) -> ExitCode:
             gear = _gear(record, target, masker, guard, setting, found.binder)
             loop = Loop(plan, replay(plan, journal.events), journal, gear)
             look_back = looking_back(found.binder, config, setting.records, setting.proven)
-            read = setting.read(config, started.environment)
+            read = setting.read(config, target)
             return _go_on(_Run(plan, loop, journal, record, setting, look_back, shelf, read))
 
 
@@ -158,7 +160,7 @@ def _begin(
     with kept_once_begun(record), Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
         loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting, binder))
         setting.ui.begin(plan)
-        read = setting.read(config, what.environment)
+        read = setting.read(config, target)
         facts: list[Fact] = [started, *read, *map(identified, identities), *values]
         for fact in facts:
             loop.record(fact)
@@ -239,7 +241,7 @@ def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: S
     if SCRIPT in binder.files:
         script = read_script(binder.files[SCRIPT])
         return Gear(record, target, masker, NothingToGuard(), setting.ui, setting.operator, script.resolve)
-    return Gear(record, target, masker, Gate(guard, target), setting.ui, setting.operator)
+    return Gear(record, target, masker, Gate(guard), setting.ui, setting.operator)
 
 
 def _now() -> datetime:

@@ -1,6 +1,6 @@
 """Where and by whom runs are run: folder, screen, operator, trust, and whoever hears of them. Runs nothing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,8 +26,8 @@ class Setting:
     operator: Author
     trust: Trust
     """What is trusted now; never frozen, so that `drx trust` helps a run that was refused."""
-    resolve: Callable[[Config, str], Target]
-    """Reads the secrets of an environment, anew for each start and resume."""
+    resolve: Callable[[Config, str, Collection[str]], Target]
+    """Reads the secrets of some parts of an environment, anew for each start and resume."""
     unattended: bool = False
     timeout: timedelta | None = None
     """How long a run that nobody attends may take, where its runbook allows more."""
@@ -39,7 +39,7 @@ class Setting:
     """Lets people hear of a run."""
     trace: Trace = lambda plan, events: ()
     """Lets an OpenTelemetry collector see it."""
-    read: Callable[[Config, str], Sequence[Fact]] = lambda config, environment: ()
+    read: Callable[[Config, Target], Sequence[Fact]] = lambda config, target: ()
     """Says where the secrets of an environment come from, for the journal."""
     strays: Callable[[], Iterable[str]] = tuple
     """Lists the secrets of other environments, which lie about in the same process."""
@@ -68,4 +68,4 @@ class Setting:
 def quiet(setting: Setting) -> Setting:
     """A setting in which nothing leaves this machine."""
     nobody = replace(setting, shelf=lambda environment: None, tell=lambda notice: ())
-    return replace(nobody, trace=lambda plan, events: (), read=lambda config, environment: ())
+    return replace(nobody, trace=lambda plan, events: (), read=lambda config, target: ())

@@ -49,6 +49,7 @@ class CompareLedger(Params):
     effect="write",
     repeatable=True,
     targets=("mongo", "uploads"),
+    uses=("host",),
     outputs={"writes": "documents written", "last_write_at": "when the last one was acknowledged"},
     resource=lambda _, __: DATABASE,
     by_hand=lambda _: _BY_HAND,
@@ -89,6 +90,7 @@ def seed_sandbox(params: Seed, context: Context) -> Result:
     effect="write",
     repeatable=True,
     targets=("mongo",),
+    uses=("host",),
     resource=lambda _, __: DATABASE,
     by_hand=lambda _: _BY_HAND,
 )
@@ -108,6 +110,7 @@ def start_writing(params: StartWriting, context: Context) -> Result:
     "sandbox.stop_writing",
     effect="write",
     repeatable=True,
+    uses=("host",),
     outputs={
         "writes": "acknowledged writes in the ledger, the seed's among them",
         "in_flight": "writes that were sent and never acknowledged",
@@ -136,6 +139,7 @@ def stop_writing(params: StopWriting, context: Context) -> Result:
     effect="read",
     repeatable=True,
     targets=("mongo",),
+    uses=("host",),
     outputs={
         "expected": "documents that the ledger says must be there",
         "found": "documents that are there",

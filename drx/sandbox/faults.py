@@ -18,6 +18,7 @@ class StopMongo(Params):
     "mongo.stop",
     effect="destroy",
     targets=("mongo",),
+    uses=("host",),
     resource=lambda _, __: DATABASE,
     outputs={"at": STRUCK},
     by_hand=lambda _: "# only drx stops the servers of a sandbox",

@@ -12,6 +12,7 @@ class Provision(Params):
     "sandbox.provision",
     effect="write",
     repeatable=True,
+    uses=("host",),
     outputs={"started": "The servers that were started."},
     by_hand=lambda _: "# as your infrastructure code does it: terraform apply, or the provider's console",
 )

@@ -12,7 +12,7 @@ from drx.fields import Model
 from drx.files import write_atomically
 
 if TYPE_CHECKING:
-    from drx.config import DnsTarget, SandboxAddresses
+    from drx.config import SandboxAddresses
 
 DATABASE = "pixelcraft"
 ZONE = "pixelcraft.test"
@@ -91,7 +91,8 @@ class SandboxState(Model):
     @property
     def addresses(self) -> "SandboxAddresses":
         """The sandbox as an environment of drx.yaml sees it."""
-        from drx.config import SandboxAddresses
+        from drx.config import DnsTarget, Resolver, SandboxAddresses
+        from drx.secrets import Secret
 
         return SandboxAddresses(
             directory=self.directory,
@@ -107,17 +108,8 @@ class SandboxState(Model):
             health_url=f"http://{APP_NAME}:{self.member(APP).port}/healthz",
             host_directory=host_directory(self.directory),
             provision_host=(sys.executable, "-P", "-m", "drx.sandbox.new_host", str(self.directory)),
-            dns=self._dns,
-        )
-
-    @property
-    def _dns(self) -> "DnsTarget":
-        from drx.config import DnsTarget
-        from drx.secrets import Secret
-
-        resolver = f"127.0.0.1:{self.member(RESOLVER).port}"
-        return DnsTarget(
-            "route53", self.zone, (APP_NAME,), Secret(SECRET_KEY), self.route53, ACCESS_KEY, resolver=resolver
+            dns=DnsTarget("route53", self.zone, (APP_NAME,), Secret(SECRET_KEY), self.route53, ACCESS_KEY),
+            resolver=Resolver(f"127.0.0.1:{self.member(RESOLVER).port}", (APP_NAME,)),
         )
 
     def database_url(self, database: str) -> str:

@@ -57,7 +57,9 @@ def systemd(jobs: Sequence[Job], place: Place) -> Files:
     made = {}
     for job in jobs:
         unit = f"{place.unit}-{job.name}"
-        made[f"{unit}.service"] = _render("service", job=job, place=place, variables=_variables(jobs))
+        every = _variables(jobs)
+        others = [name for name in every if name not in job.variables]
+        made[f"{unit}.service"] = _render("service", job=job, place=place, variables=every, others=others)
         made[f"{unit}.timer"] = _render("timer", job=job, place=place, lines=on_calendar(job.cron, job.timezone))
     return made
 

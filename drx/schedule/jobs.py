@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from drx.config.model import Environment, Schedule, Settings
-from drx.config.values import REFERENCE
+from drx.config.model import Schedule, Settings
+from drx.config.target import PARTS
 from drx.runbook.model import UNATTENDED_LIMIT
+from drx.schedule.variables import variables_of
 from drx.units import parse_duration, show_duration
 
 _MARGIN = timedelta(minutes=4)
@@ -34,7 +35,7 @@ class Job:
     grace: timedelta
     """How long it may clean up after that, or after a signal."""
     variables: tuple[str, ...]
-    """Environment variables that drx.yaml refers to for it, secrets among them."""
+    """Environment variables that drx.yaml refers to for what it uses, secrets among them: no others are needed."""
 
     @property
     def command(self) -> str:
@@ -65,6 +66,10 @@ class Subject:
     expected: timedelta
     timeout: timedelta = UNATTENDED_LIMIT
     grace: timedelta = timedelta(minutes=1)
+    parts: frozenset[str] = frozenset(PARTS)
+    """What it can touch of its environment."""
+    environment: str = ""
+    """Where it runs when the schedule does not say: a drill's own."""
 
 
 def jobs_of(settings: Settings, subjects: Mapping[str, Subject]) -> tuple[Job, ...]:
@@ -74,12 +79,13 @@ def jobs_of(settings: Settings, subjects: Mapping[str, Subject]) -> tuple[Job, .
     seen: Counter[str] = Counter()
     made = []
     for schedule, plain in zip(settings.schedules, wanted, strict=True):
-        environment = schedule.environment or ""
-        name = plain if often[plain] == 1 or not environment else f"{plain}-{environment}"
+        subject = subjects[schedule.drill or schedule.run or ""]
+        environment = schedule.environment or subject.environment
+        name = plain if often[plain] == 1 or not schedule.environment else f"{plain}-{environment}"
         seen[name] += 1
         name = name if seen[name] == 1 else f"{name}-{seen[name]}"
-        subject = subjects[schedule.drill or schedule.run or ""]
-        limit, variables = limit_of(schedule, subject.timeout), tuple(_variables(settings, environment, schedule))
+        limit = limit_of(schedule, subject.timeout)
+        variables = variables_of(settings, environment, schedule, subject.parts)
         made.append(
             Job(
                 name, tuple(_arguments(schedule)), environment, schedule.cron, schedule.timezone, subject.title,
@@ -113,23 +119,6 @@ def _written(span: timedelta) -> str:
     """Write a duration for a command line: as people do, where that means the same."""
     short = show_duration(span).replace(" ", "")
     return short if parse_duration(short) == span else f"{span.total_seconds():g}s"
-
-
-def _variables(settings: Settings, environment: str, schedule: Schedule) -> Sequence[str]:
-    """List the variables that a run in this environment reads, and those of AWS where drx.yaml names no keys."""
-    found = settings.environments.get(environment)
-    parts = [found, settings.backups, settings.notify, settings.records]
-    text = " ".join((schedule.ping or "", *(part.model_dump_json() for part in parts if part is not None)))
-    names = set(REFERENCE.findall(text))
-    if found is not None and _asks_aws(found, settings):
-        names |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    return sorted(names)
-
-
-def _asks_aws(environment: Environment, settings: Settings) -> bool:
-    stores = (settings.backups.primary, *settings.backups.copies) if settings.backups else ()
-    buckets = [environment.uploads, *(store.s3 for store in stores), settings.records and settings.records.s3]
-    return not environment.sandbox and any(bucket and not bucket.access_key_id for bucket in buckets)
 
 
 def file_name(text: str) -> str:

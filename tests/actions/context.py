@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drx.actions.base import Action, Params, Result
-from drx.actions.registry import find_action
-from drx.config import Target
+from drx.actions.registry import catalogue, find_action
+from drx.config import Target, narrowed
 from drx.errors import Cancelled
+from drx.runbook.needs import parts_in
 from drx.secrets import Masker
 
 
@@ -90,5 +91,11 @@ def params_of(name: str, /, **parameters: object) -> Params:
 
 
 def run(name: str, context: FakeContext, /, **parameters: object) -> Result:
-    """Run an action as the runner does: parameters read by its model."""
-    return registered(name).run(params_of(name, **parameters), context)
+    """Run an action as the runner does: parameters read by its model, the target narrowed to what it declares."""
+    whole = context.target
+    if type(whole) is Target:
+        context.target = narrowed(whole, parts_in({"action": name, "with": parameters}, catalogue), name)
+    try:
+        return registered(name).run(params_of(name, **parameters), context)
+    finally:
+        context.target = whole

@@ -87,7 +87,7 @@ steps:
     title: Print what only one environment knows
     when: "{{ target.name == 'lab' }}"
     action: shell.run
-    with: {command: [./print-secret, token]}
+    with: {command: [./print-secret, token], env: {TOKEN: "{{ target.github.token }}"}}
     expect: 1s
   - id: page
     title: Keep the page as it is while the run goes on

@@ -21,9 +21,10 @@ environments:
 RUNBOOK = """\
 runbook: twice
 kind: operation
-title: Two checks
+title: Three checks
 steps:
-  - {id: one, action: assert.that, with: {actual: 1, equals: 1}, expect: 1s}
+  - {id: one, action: assert.that, with: {actual: "{{ target.mongo.database }}", equals: shop}, expect: 1s}
+  - {id: half, action: assert.that, with: {actual: "{{ target.github.repository }}", equals: a/b}, expect: 1s}
   - {id: two, action: assert.that, with: {actual: 2, equals: 2}, expect: 1s}
 """
 

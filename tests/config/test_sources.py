@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from drx.config import read_config, sources_beside, sources_of, sources_to_hide
+from drx.config import PARTS, read_config, sources_beside, sources_of, sources_to_hide
 
 TEXT = """\
 service: shop
@@ -27,7 +27,7 @@ schedules: [{run: nightly, environment: production, cron: "0 3 * * *", ping: "${
 
 def test_what_a_run_reads_stands_by_setting(tmp_path: Path) -> None:
     config = read_config(TEXT.encode(), "drx.yaml", tmp_path)
-    assert sources_of(config, "production") == {
+    assert sources_of(config, "production", PARTS) == {
         "environments.production.mongo.uri": "variable USER, variable PASSWORD",
         "environments.production.uploads.bucket": "variable UPLOADS",
         "environments.production.github.token": "secret shop/github, by /usr/bin/pass",
@@ -40,7 +40,10 @@ def test_what_a_run_reads_stands_by_setting(tmp_path: Path) -> None:
         "schedules.0.ping": "variable PING",
         "records.s3": "wherever boto3 finds keys",
     }
-    assert sources_of(config, "practice") == {}, "a sandbox has servers of its own"
+    assert sources_of(config, "production", ("github",)) == {
+        "environments.production.github.token": "secret shop/github, by /usr/bin/pass"
+    }
+    assert sources_of(config, "practice", PARTS) == {}, "a sandbox has servers of its own"
 
 
 def test_of_other_environments_only_what_can_be_read_counts(tmp_path: Path) -> None:

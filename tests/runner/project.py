@@ -83,7 +83,7 @@ class Project:
             ui=ui or PlainUi(self.screen),
             operator=OPERATOR,
             trust=Trust(),
-            resolve=lambda config, name: resolve_target(config, name, self.environ, self.addresses),
+            resolve=lambda config, name, parts: resolve_target(config, name, self.environ, self.addresses, parts),
             unattended=unattended,
         )
 

@@ -59,8 +59,8 @@ def test_what_drx_yaml_is_given(running: SandboxState) -> None:
     assert addresses.mongo_uri == running.mongo_uri
     assert addresses.backup_buckets == {"us-east-1": "pixelcraft-backups", "eu-west-1": "pixelcraft-backups-eu"}
     assert addresses.health_url == f"http://{APP_NAME}:{running.member(APP).port}/healthz"
-    assert addresses.dns is not None
-    assert addresses.dns.resolver == f"127.0.0.1:{running.member(RESOLVER).port}"
+    assert addresses.resolver is not None
+    assert addresses.resolver.address == f"127.0.0.1:{running.member(RESOLVER).port}"
     assert (addresses.host_directory / "variables.json").is_file()
 
 
