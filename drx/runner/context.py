@@ -64,6 +64,7 @@ class Attempt:
         self._author = author
         self._permit = permit
         self._stop = threading.Event()
+        self._told_at = 0.0
         self._progress_at = 0.0
 
     @property
@@ -88,8 +89,13 @@ class Attempt:
 
     def stop(self, reason: CancelReason) -> None:
         """Tell the action to stop; the first reason holds."""
-        self.reason = self.reason or reason
-        self._stop.set()
+        if not self._stop.is_set():
+            self.reason, self._told_at = reason, time.monotonic()
+            self._stop.set()
+
+    def deaf_seconds(self) -> float:
+        """For how long it has known that it has to stop, and has not."""
+        return time.monotonic() - self._told_at if self._stop.is_set() else 0.0
 
     def progress(self, done: int, total: int | None, unit: str) -> None:
         now = time.monotonic()

@@ -1,7 +1,7 @@
 """Prepare attempts, let them begin, tell them to stop. It records nothing itself and knows no questions."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
@@ -9,7 +9,8 @@ from queue import Empty
 from drx.actions.base import Action, Params
 from drx.config import Target
 from drx.engine.commands import CancelReason, Start
-from drx.engine.events import AttemptEnded, Author, Fact, StepFailed, StepStarted
+from drx.engine.draft import GRACE
+from drx.engine.events import AttemptEnded, Author, Fact, StepCancelled, StepFailed, StepStarted
 from drx.engine.plan import Call, Plan, call_of
 from drx.engine.scope import scope_for
 from drx.engine.state import State
@@ -106,6 +107,14 @@ class Launcher:
         """Tell the attempt of a step to stop, if one runs."""
         if step in self._running:
             self._running[step].stop(reason)
+
+    def cut_short(self) -> Iterator[StepCancelled]:
+        """Tell everything that runs to stop, and give up on what was told so long ago and is deaf to it."""
+        for step, attempt in sorted(self._running.items()):
+            self.stop(step, CancelReason.STOPPING)
+            if attempt.deaf_seconds() >= GRACE.total_seconds():
+                start = attempt.start
+                yield StepCancelled(step, start.visit, start.attempt, start.part, abandoned=True)
 
     def ended(self, fact: AttemptEnded) -> None:
         """Take note that an attempt has ended, or was left behind."""

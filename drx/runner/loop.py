@@ -9,7 +9,7 @@ from queue import Empty
 from typing import NoReturn, assert_never
 
 from drx.engine.admit import admit
-from drx.engine.commands import CancelReason, Finish, Next, Pause, Start
+from drx.engine.commands import Finish, Next, Pause, Start
 from drx.engine.decide import decide
 from drx.engine.events import (
     AbortRequested,
@@ -239,8 +239,8 @@ class Loop:
             case Interrupted():
                 self._interrupted()
             case StopSteps():
-                for step in self._launcher.running:
-                    self._launcher.stop(step, CancelReason.STOPPING)
+                for fact in self._launcher.cut_short():
+                    self.record(fact)
             case GoOn():
                 return
             case _:

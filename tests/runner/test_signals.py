@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from drx.engine.events import (
 from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, place, read_journal
+from drx.runner import launch
 from tests.runner.project import Project, steps_yaml
 from tests.terminal import story
 
@@ -86,6 +88,25 @@ def test_a_cleanup_that_hangs_is_cut_short_after_the_grace(project: Project) -> 
     cancelled = [(fact.step, fact.part) for fact in project.facts if isinstance(fact, StepCancelled)]
     assert cancelled == [("slow", Part.WORK), ("a", Part.ROLLBACK), ("hangs", Part.WORK)]
     assert "aborted by a signal: SIGTERM" in (project.record / "report.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_rollback_and_a_cleanup_that_are_deaf_are_left_behind_after_the_grace(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever an action makes of being told to stop: the run ends, and its report is written."""
+    monkeypatch.setattr(launch, "GRACE", timedelta(milliseconds=200))
+    file = project.root / "tally"
+    deaf = "action: test.slow, with: {seconds: 120s, deaf: true}"
+    first = _tally(file, "a").removesuffix("}") + f", on_failure: abort, rollback: {{{deaf}}}}}"
+    fails = "{id: fails, action: test.seen, with: {file: none}, expect: 1s, on_failure: abort}"
+    steps = steps_yaml(first, fails, head="timeout: 1s\ngrace: 300ms")
+    project.write(steps + f"cleanup:\n  - {{id: hangs, {deaf}, expect: 1s}}\n  - {_tally(file, 'tidy')}\n")
+    assert project.run() is ExitCode.FAILED
+    assert file.read_text().split() == ["a", "tidy"]
+    left = [(fact.step, fact.part) for fact in project.facts if isinstance(fact, StepCancelled) and fact.abandoned]
+    assert left == [("a", Part.ROLLBACK), ("hangs", Part.WORK)]
+    assert (project.record / "report.md").exists()
 
 
 def test_a_second_ctrl_c_at_a_prompt_says_so_in_the_journal(project: Project) -> None:
