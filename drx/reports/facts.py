@@ -100,7 +100,9 @@ def _clock(events: Sequence[Event]) -> Clock:
 
 
 def _recovered_at(steps: Sequence[StepTiming]) -> datetime | None:
-    """The end of the newest visit to a step marked as the recovery, if it succeeded."""
+    """The end of the newest visit to a step marked as the recovery, if it succeeded, and nothing was undone since."""
+    if any(step.rollback for step in steps):
+        return None
     last = next((step for step in reversed(steps) if step.recovered), None)
     return last.ended if last is not None and last.status is Status.SUCCEEDED else None
 

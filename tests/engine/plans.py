@@ -1,6 +1,6 @@
 """Random runbooks and drills for the engine's property tests, through the same models and compiler as real ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -43,13 +43,16 @@ def random_plan(random: Random) -> Plan:
             "outputs": {"size": "{{ inputs.size }}"},
         }
     )
+    steps = _steps(random, ids, depth=2, most=4)
+    if random.random() < 0.7:
+        random.choice(list(_all(steps)))["recovered"] = True
     outer = Runbook.model_validate(
         {
             "runbook": "outer",
             "title": "Outer",
             "inputs": {"moment": {"type": "datetime", "starts_clock": True}} if random.random() < 0.5 else {},
             "prechecks": _steps(random, ids, depth=0, most=1) if random.random() < 0.3 else [],
-            "steps": _steps(random, ids, depth=2, most=4),
+            "steps": steps,
             "cleanup": _steps(random, ids, depth=0, most=2) if random.random() < 0.5 else [],
         }
     )
@@ -73,6 +76,13 @@ def random_plan(random: Random) -> Plan:
 def _ids() -> Callable[[], str]:
     count = iter(range(1000))
     return lambda: f"s{next(count)}"
+
+
+def _all(steps: Steps) -> Iterator[dict[str, Any]]:
+    for step in steps:
+        yield step
+        for branch in step.get("parallel", {}).values():
+            yield from _all(branch)
 
 
 def _steps(random: Random, ids: Callable[[], str], *, depth: int, most: int) -> Steps:

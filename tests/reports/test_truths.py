@@ -10,10 +10,10 @@ from drx.engine.events import (
     RunResumed,
     StepSkipped,
 )
-from drx.engine.terms import Choice, Outcome, QuestionKind
+from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from drx.reports.facts import gather
 from drx.reports.markdown import report_markdown
-from drx.reports.shapes import DeviationKind, RunFacts
+from drx.reports.shapes import DeviationKind, RunFacts, Word
 from tests.reports.builder import BEN, Journal, automated, human, incident_plan, seconds
 
 
@@ -53,6 +53,18 @@ def test_the_engines_own_giving_up_is_no_deviation() -> None:
     journal = Journal(incident_plan(automated("a"))).start("a").fails("a", "no")
     journal.add(AbortRequested("a: no", "policy"), RunFinished(Outcome.FAILED))
     assert facts_of(journal).deviations == ()
+
+
+def test_a_recovery_that_was_rolled_back_is_none() -> None:
+    """The application was switched back with everything else: who reads 'recovered' then goes to bed."""
+    plan = incident_plan(automated("switch", rollback=True), automated("served", recovered=True), automated("later"))
+    journal = Journal(plan).does("switch", 1).does("served", 1).start("later").fails("later", "no")
+    journal.add(AbortRequested("later: no", "policy"))
+    assert facts_of(journal).rto.actual is not None
+    journal.start("switch", part=Part.ROLLBACK).ends("switch", part=Part.ROLLBACK).add(RunFinished(Outcome.FAILED))
+    found = facts_of(journal)
+    assert (found.rto.actual, found.recovered_at) == (None, None)
+    assert (found.verdict.word, found.verdict.reason) == (Word.NOT_RECOVERED, "later: no")
 
 
 def _tried(journal: Journal, *errors: str) -> Journal:
