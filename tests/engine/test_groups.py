@@ -1,5 +1,7 @@
 """Stories of groups: branches side by side, and runbooks inside of runbooks."""
 
+import pytest
+
 from drx.engine.commands import Cancel, CancelReason
 from drx.engine.compile import Compiler
 from drx.engine.draft import GRACE
@@ -9,8 +11,9 @@ from drx.engine.events import (
 )
 from drx.engine.terms import Choice, Mode, Part
 from drx.engine.visit import Status
+from drx.errors import InvalidInput
 from drx.runbook.model import Runbook
-from tests.engine.plans import repeatable
+from tests.engine.plans import compile_steps, repeatable
 from tests.engine.script import A, B, Script, script
 
 
@@ -68,6 +71,64 @@ def test_a_group_tried_again_starts_afresh() -> None:
     assert run.answer(Choice.RETRY) is None
     assert run.started() == ["a"]
     assert run.visit("g").number == 2
+
+
+C = {"id": "c", "action": "do-once"}
+D = {"id": "d", "action": "do-once"}
+
+
+def test_going_elsewhere_within_a_branch_leaves_the_other_branches_alone() -> None:
+    jumping = {**A, "on_failure": {"goto": "d"}}
+    run = script({"id": "g", "parallel": {"one": [jumping, C, D], "two": [B]}}, unattended=True)
+    assert run.started() == ["a", "b"]
+    run.fail("a")
+    assert run.started() == ["d"]
+    run.succeed("d")
+    run.succeed("b")
+    assert run.end() == "succeeded"
+    assert "c" not in run.state.visits
+
+
+@pytest.mark.parametrize("goal", ["out", "b", "g", "inside"])
+def test_no_rule_leads_out_of_a_branch_or_into_another_group(goal: str) -> None:
+    """Not to a step after the group, nor into the branch beside, to the group itself, or into the next one."""
+    group = {"id": "g", "parallel": {"one": [{**A, "on_failure": {"goto": goal}}, C], "two": [D, B]}}
+    other = {"id": "h", "parallel": {"one": [{"id": "inside", "action": "do-again"}]}}
+    with pytest.raises(InvalidInput, match=f"a goes to {goal}, which is no later step"):
+        compile_steps([group, other, {"id": "out", "action": "do-again"}])
+
+
+def test_a_person_is_not_offered_a_way_out_of_a_branch_either() -> None:
+    run = script({"id": "g", "parallel": {"one": [A, C], "two": [B]}}, D)
+    run.started()
+    run.succeed("a")
+    run.succeed("b")
+    run.started()
+    run.fail("c")
+    assert run.question().options == ("a",)
+    assert run.answer(Choice.GOTO, "d") == "the run cannot go on at 'd'"
+    assert run.answer(Choice.GOTO, "g") == "the run cannot go on at 'g'"
+
+
+def test_rules_that_lead_on_from_step_to_step_come_to_an_end() -> None:
+    """Each goto leads to a later step: as many failures as there are steps, and not one more."""
+    chain = [{"id": f"s{n}", "action": "do-again", "on_failure": {"goto": f"s{n + 1}"}} for n in range(5)]
+    run = script(*chain, {"id": "s5", "action": "do-again"}, unattended=True)
+    for n in range(6):
+        assert run.started() == [f"s{n}"]
+        run.fail(f"s{n}")
+    assert run.end() == "failed: s5: no"
+
+
+def test_a_person_may_go_round_as_often_as_they_like_and_each_round_is_on_record() -> None:
+    run = script(B, {"id": "c", "action": "do-again"})
+    for round_number in range(1, 6):
+        assert run.started() == ["b"]
+        run.succeed("b")
+        assert run.started() == ["c"]
+        run.fail("c")
+        assert run.visit("b").number == round_number
+        assert run.answer(Choice.GOTO, "b") is None
 
 
 def nested(unattended: bool = True) -> Script:
