@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from drx.actions import registry
+from drx.errors import ExitCode
 from drx.ui.choose import choose_ui
 from tests.runner.project import Project
 
@@ -14,7 +15,10 @@ def main() -> int:
     registry._FAMILIES["test"] = ("tests.runner.actions",)
     project = Project(Path(sys.argv[1]))
     ui = choose_ui(unattended="unattended" in sys.argv)
-    code = int(project.resume(ui) if "resume" in sys.argv else project.run(ui=ui))
+    try:
+        code = int(project.resume(ui) if "resume" in sys.argv else project.run(ui=ui))
+    except KeyboardInterrupt:  # between the run's end and the next line
+        code = ExitCode.INTERRUPTED
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # as drx does once it is done
     return code
 
