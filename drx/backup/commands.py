@@ -8,8 +8,8 @@ from drx.errors import StepError
 
 # They change no document, no option and no finished index.
 _SKIPPED = {
-    "startIndexBuild", "abortIndexBuild", "setMultikeyMetadata", "dbCheck", "createDatabaseMetadata",
-    "dropDatabaseMetadata", "modifyCollectionShardingIndexCatalog", "createGlobalIndex", "dropGlobalIndex",
+    "setMultikeyMetadata", "dbCheck", "createDatabaseMetadata", "dropDatabaseMetadata",
+    "modifyCollectionShardingIndexCatalog", "createGlobalIndex", "dropGlobalIndex",
 }  # fmt: skip
 # Kept by the server for itself in an index, or implied by where the index is.
 _INTERNAL_INDEX_FIELDS = {"entryFormat", "multikey", "ns", "background", "dropDups"}
@@ -117,6 +117,15 @@ def _drop_indexes(namespaces: Namespaces, entry: Entry, command: Command) -> Non
             del collection.indexes[name]
 
 
+def _build_indexes(namespaces: Namespaces, entry: Entry, command: Command) -> None:
+    """Leave out what is only being built, or was given up: servers list such an index to whoever dumps meanwhile."""
+    collection = namespaces.find(logical_name(str(command[first_field(entry.o)])), entry.uuid)
+    specs = command.get("indexes")
+    if collection and isinstance(specs, list):
+        for spec in specs:
+            collection.indexes.pop(str(spec["name"]), None)
+
+
 def _modify(namespaces: Namespaces, entry: Entry, command: Command) -> None:
     collection = namespaces.written(logical_name(str(command["collMod"])), entry)
     for key, value in command.items():
@@ -209,6 +218,8 @@ _HANDLERS: dict[str, Callable[[Namespaces, Entry, Command], None]] = {
     "dropDatabase": _drop_database,
     "renameCollection": _rename,
     "createIndexes": _create_indexes,
+    "startIndexBuild": _build_indexes,
+    "abortIndexBuild": _build_indexes,
     "commitIndexBuild": _create_indexes,
     "dropIndexes": _drop_indexes,
     "deleteIndexes": _drop_indexes,

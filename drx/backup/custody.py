@@ -22,6 +22,11 @@ class Place:
     kind: Literal["bucket", "directory"]
     where: str
 
+    @property
+    def vessel(self) -> tuple[str, str]:
+        """What is lost as a whole: the bucket, whatever the prefix in it, or the directory."""
+        return self.where, self.label if self.kind == "bucket" else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -46,9 +51,9 @@ class Custody:
 
     @property
     def counted(self) -> tuple[Holding, ...]:
-        """Stores that can be restored from, each once."""
-        places = {holding.place: holding for holding in reversed(self.holdings) if holding.reaches}
-        return tuple(holding for holding in self.holdings if places.get(holding.place) is holding)
+        """Stores that can be restored from, each once: two prefixes of one bucket are lost together."""
+        vessels = {holding.place.vessel: holding for holding in reversed(self.holdings) if holding.reaches}
+        return tuple(holding for holding in self.holdings if vessels.get(holding.place.vessel) is holding)
 
     @property
     def copies(self) -> int:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import assert_never
 
 from bson import Timestamp
@@ -27,12 +29,13 @@ def survey(addresses: Sequence[Address], service: str, database: str) -> Custody
     Raises StoreError for an address that is none.
     """
     stores = [open_store(address) for address in addresses]
-
-    def look(number: int) -> Holding:
-        return _holding(place_of(addresses[number]), stores[0], stores[number], service, database)
-
     with ThreadPoolExecutor(len(stores)) as pool:
-        return Custody(tuple(pool.map(look, range(len(stores)))))
+        read = list(pool.map(lambda store: _read(store, service, database), stores))
+
+        def judge(number: int) -> Holding:
+            return _holding(place_of(addresses[number]), stores[0], stores[number], service, read[0], read[number])
+
+        return Custody(tuple(pool.map(judge, range(len(stores)))))
 
 
 def place_of(address: Address) -> Place:
@@ -48,29 +51,55 @@ def place_of(address: Address) -> Place:
             assert_never(address)
 
 
-def _holding(place: Place, primary: Store, store: Store, service: str, database: str) -> Holding:
-    """Describe one store. What it restores is its own matter, whatever became of the primary one."""
-    problems: list[str] = []
-    reaches, lacking, count = None, [], 0
+@dataclass
+class _Read:
+    """What was read of a store by itself: whatever became of the others, that is what it restores."""
+
+    reaches: datetime | None = None
+    seals: dict[str, bytes] = field(default_factory=dict)
+    """By the name of each backup the SHA-256 of its manifest, where that can be read."""
+    problems: list[str] = field(default_factory=list)
+
+    def skip(self, damage: DamagedError) -> None:
+        """Note a manifest that is damaged."""
+        self.problems.append(damage.message)
+
+
+def _read(store: Store, service: str, database: str) -> _Read:
+    read = _Read()
     try:
-        reaches = reach(store, service, database, lambda damage: problems.append(damage.message))
-        for key in _lacking(primary, store, service):
+        read.reaches = _reach(store, service, database, read)
+    except StoreError as error:
+        read.problems.append(error.message)
+    return read
+
+
+def _holding(place: Place, primary: Store, store: Store, service: str, ours: _Read, theirs: _Read) -> Holding:
+    lacking, count, problems = [], 0, list(theirs.problems)
+    try:
+        for key in _lacking(primary, store, service, ours, theirs):
             count += 1
             lacking += [key] if count <= _NAMED else []
     except StoreError as error:
         problems.append(error.message)
-    return Holding(place, reaches, tuple(lacking), count, problems[0] if problems else "")
+    return Holding(place, theirs.reaches, tuple(lacking), count, problems[0] if problems else "")
 
 
-def _lacking(primary: Store, store: Store, service: str) -> Iterator[str]:
-    """Name what a copy lacks of the primary store's finished pieces, or the primary store of its own."""
+def _lacking(primary: Store, store: Store, service: str, ours: _Read, theirs: _Read) -> Iterator[str]:
+    """Name what a copy lacks of the primary store's finished pieces, or the primary store of its own.
+
+    The manifest of another backup under the same name is no copy, whatever sizes its files have.
+    """
     for every in (list_backups, list_oplog):
         if store is primary:
             for listed in every(store, service):
                 yield from _lost(store, listed)
         else:
-            for ours, theirs in paired(every(primary, service), every(store, service)):
-                yield from ours.lacking(theirs)
+            for mine, copied in paired(every(primary, service), every(store, service)):
+                yield from mine.lacking(copied)
+                seals = {read.seals[mine.name] for read in (ours, theirs) if mine.name in read.seals}
+                if len(seals) > 1 and mine.manifest_key not in mine.lacking(copied):
+                    yield mine.manifest_key
     yield from _lacking_point(primary, store, service)
 
 
@@ -93,23 +122,23 @@ def _lost(store: Store, listed: Listed) -> Iterator[str]:
         yield from (file.key for file in files if listed.sizes.get(file.key) != file.size_bytes)
 
 
-def reach(store: Store, service: str, database: str, skip: Skip) -> datetime | None:
-    """Give the newest moment that a store alone can restore: its newest whole base and what is whole after it.
-
-    `skip` is told of damaged manifests.
-    """
-    backups = tuple(_whole_backups(store, service, database, skip))
+def _reach(store: Store, service: str, database: str, read: _Read) -> datetime | None:
+    """Give the newest moment that a store alone can restore: its newest whole base and what is whole after it."""
+    backups = tuple(_whole_backups(store, service, database, read))
     base = max((found for found in backups if found.kind == "full"), key=lambda found: found.end, default=None)
     if base is None:
         return None
-    slices = [piece for piece in _slices_after(store, service, base.end, skip) if piece.database == database]
+    slices = [piece for piece in _slices_after(store, service, base.end, read.skip) if piece.database == database]
     return datetime.fromtimestamp(best_chain(base, slices, backups, None).end.time, UTC)
 
 
-def _whole_backups(store: Store, service: str, database: str, skip: Skip) -> Iterator[Manifest]:
+def _whole_backups(store: Store, service: str, database: str, read: _Read) -> Iterator[Manifest]:
     for listed in list_backups(store, service):
-        piece = _opened(store, listed, skip)
-        if piece and piece.whole and isinstance(piece.manifest, Manifest) and piece.manifest.database == database:
+        piece = _opened(store, listed, read.skip)
+        if piece is None or not isinstance(piece.manifest, Manifest):
+            continue
+        read.seals[listed.name] = sha256(piece.data).digest()
+        if piece.whole and piece.manifest.database == database and piece.manifest.prefix == listed.name:
             yield piece.manifest
 
 

@@ -138,7 +138,7 @@ class Namespaces:
         existing = self.by_name.get(target)
         before_base = entry.position <= self.consistent_from
         if collection is existing:
-            return  # listed after the rename
+            return  # listed after the rename; or both unknown: the embedded server notes no creation of an empty one
         if before_base and existing and existing.origin and existing.uuid != dropped:
             if collection:  # the base lists the renamed one: what was written to it before belongs there
                 self._leave(collection)

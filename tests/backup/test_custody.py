@@ -148,6 +148,30 @@ def test_the_rule_is_read_from_the_stores(addresses: list[S3Address | DirectoryA
     assert custody.holdings[2].lacking == ("svc/oplog/0000004600.0000000001-0000008200.0000000001.bson.gz",)
 
 
+def test_another_backup_under_the_name_is_no_copy(addresses: list[S3Address | DirectoryAddress]) -> None:
+    """Its files have the very sizes: only its manifest tells."""
+    far = open_store(addresses[1])
+    put_base(far, "b1", 1001, {"dump/db/images.bson.gz": b"IMAGES"})
+    custody = survey(addresses, SERVICE, DATABASE)
+    assert [holding.lacking for holding in custody.holdings] == [(), ("svc/base/b1/manifest.json",), ()]
+    assert not custody.sound
+
+
+def test_a_base_that_was_moved_restores_nothing(tmp_path: Path) -> None:
+    store = open_store(DirectoryAddress(tmp_path))
+    put_base(store, "b1", 1000, {"dump/db/images.bson.gz": b"images"})
+    (tmp_path / "svc/base/b1").rename(tmp_path / "svc/base/b2")
+    assert survey([DirectoryAddress(tmp_path)], SERVICE, DATABASE).copies == 1
+
+
+def test_two_prefixes_of_a_bucket_are_one_copy(s3_server: str, bucket: str) -> None:
+    keys = {"access_key_id": "test", "secret_access_key": "test"}
+    both = [S3Address(bucket, prefix, endpoint=s3_server, **keys) for prefix in ("p", "q")]
+    for store in map(open_store, both):
+        put_base(store, "b1", 1000, {"dump/db/images.bson.gz": b"images"})
+    assert sentence(survey(both, SERVICE, DATABASE)).startswith("2 copies, 2 kinds, 0 elsewhere: no")
+
+
 def test_a_whole_differential_leads_a_store_around_a_lost_slice(tmp_path: Path) -> None:
     store = open_store(DirectoryAddress(tmp_path))
     put_base(store, "b1", 1000, {"dump/db/images.bson.gz": b"images"})

@@ -156,6 +156,24 @@ COMMANDS: list[tuple[str, list[Op], dict[str, Any]]] = [
         ],
         {"c": {"ids": [1, 2], "indexes": AB | {"x": {"x": 1}}}},
     ),
+    (
+        "an index that servers list to a dump while it is built, and that is given up",
+        [Op({"abortIndexBuild": "c", "indexes": [{"v": 2, "key": {"a": 1, "b": 1}, "name": "ab"}], "cause": {}})],
+        {"c": {"ids": [1, 2]}},
+    ),
+    (
+        "an index that is still being built",
+        [Op({"startIndexBuild": "c", "indexes": [{"v": 2, "key": {"a": 1, "b": 1}, "name": "ab"}]})],
+        {"c": {"ids": [1, 2]}},
+    ),
+    (
+        "an index that was built while the base was taken, and is in it",
+        [
+            Op({"startIndexBuild": "c", "indexes": [{"v": 2, "key": {"a": 1, "b": 1}, "name": "ab"}]}),
+            Op({"commitIndexBuild": "c", "indexes": [{"v": 2, "key": {"a": 1, "b": 1}, "name": "ab"}]}),
+        ],
+        {"c": C},
+    ),
     *(
         (f"{command} by name", [Op({command: "c", "index": "ab"}, more={"o2": {}})], {"c": {"ids": [1, 2]}})
         for command in ("dropIndexes", "dropIndex", "deleteIndexes", "deleteIndex")

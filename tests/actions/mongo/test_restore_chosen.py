@@ -42,6 +42,43 @@ def test_chosen_collections_are_restored_alone(context: FakeContext, database: D
         run("mongo.restore", context, into=f"{into}_2", only=["nosuch"])
 
 
+def test_a_chosen_collection_is_the_one_that_has_the_name_at_that_moment(
+    context: FakeContext, database: Documents, into: str
+) -> None:
+    fill(database)
+    run("backup.base", context)
+    old = run("backup.slice", context).outputs["end"]
+    database.images.rename("pictures")
+    database.users.rename("images")
+    database.images.insert_one({"_id": "later"})
+    database.drafts.insert_one({"_id": 1})
+    database.drafts.rename("users")
+    database.other.insert_one({"_id": 1})
+    database.client.admin.command(
+        {"renameCollection": f"{database.name}.other", "to": f"{database.name}_elsewhere.other"}
+    )
+    database.client.drop_database(f"{database.name}_elsewhere")
+    run("backup.slice", context)
+
+    for number, (at, name, count) in enumerate(
+        [
+            ({"up_to": old}, "images", 300),
+            ({"up_to": old}, "users", 20),
+            (None, "pictures", 300),
+            (None, "images", 21),
+            (None, "users", 1),
+        ]
+    ):
+        chosen = f"{into}_{number}"
+        run("mongo.restore", context, at=at, into=chosen, only=[name])
+        assert {found: len(each) for found, each in contents(database.client[chosen]).items()} == {name: count}
+        run("mongo.verify", context, at=at, database=chosen, only=[name])
+        database.client.drop_database(chosen)
+    for name in ("drafts", "other"):
+        with pytest.raises(PermanentError, match=f"no collection {name} at that moment"):
+            run("mongo.restore", context, into=into, only=[name])
+
+
 def test_nothing_gives_way_unless_it_is_said(context: FakeContext, database: Documents, into: str) -> None:
     fill(database)
     run("backup.base", context)
