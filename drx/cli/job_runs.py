@@ -35,6 +35,18 @@ class Began:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What was found out of the runs of jobs."""
+
+    newest: "Sequence[Began | None]"
+    """The newest run of each job."""
+    problem: str = ""
+    """Why the runs of other hosts could not be seen."""
+    whole: bool = False
+    """Whether every place was looked at where they leave records: a job without any has never run."""
+
+
+@dataclass(frozen=True)
 class Records:
     """The records of a project; with a shelf, those of other hosts too."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.project import Project, load_project
+from drx.config.load import FILE_NAME
 from drx.errors import DrxError, UsageError
 from drx.reports.readiness import (
     GRACE,
@@ -35,7 +36,7 @@ from drx.runbook.load import RUNBOOKS, Binder
 from drx.units import show_time
 
 if TYPE_CHECKING:
-    from drx.cli.job_runs import Began
+    from drx.cli.job_runs import Began, Seen
     from drx.schedule.jobs import Job
 
 
@@ -94,9 +95,10 @@ def look(project: Project, environment: str | None) -> Readiness:
     ran = _ran(project, name, jobs, now)
     proven = [judge_scenario(each, now) for each in _scenarios(project, binder)]
     lines = [*asked()]
-    began, problem = ran()
-    due = tuple(_due(job, newest, now) for job, newest in zip(jobs, began, strict=True))
-    lines += [*judge_jobs(due), *judge_records(problem)]
+    found = ran()
+    since = _stated_since(project) if found.whole else None
+    due = tuple(_due(job, newest, since, now) for job, newest in zip(jobs, found.newest, strict=True))
+    lines += [*judge_jobs(due), *judge_records(found.problem)]
     objectives = [line for line in lines if isinstance(line, Objective)]
     others = [line for line in lines if not isinstance(line, Objective)]
     return Readiness(settings.service, name, now, (*objectives, *proven, *others), due)
@@ -175,30 +177,36 @@ def _jobs(project: Project) -> "tuple[Job, ...]":
     return read_jobs(project) if project.config.settings.schedules else ()
 
 
-def _ran(
-    project: Project, name: str, jobs: "Sequence[Job]", now: datetime
-) -> "Callable[[], tuple[Sequence[Began | None], str]]":
-    """Look for the newest runs of jobs, beside everything else; gives why other hosts' could not be seen, too.
+def _ran(project: Project, name: str, jobs: "Sequence[Job]", now: datetime) -> "Callable[[], Seen]":
+    """Look for the newest runs of jobs, beside everything else.
 
-    Whoever practises in a sandbox need not reach what the others keep.
+    Whoever practises in a sandbox need not reach what the others keep. Where nothing is copied, jobs run here if any
+    of them ever did.
     """
-    from drx.cli.job_runs import Records
+    from drx.cli.job_runs import Records, Seen
     from drx.cli.project import shelf_of
     from drx.cli.readings import aside
 
     here = Records(project.records).newest(jobs, now)
+    records = project.config.settings.records
+    copied = records is not None and records.s3 is not None
     try:
         shelf = shelf_of(project.config, name) if jobs else None
     except DrxError as error:
         problem = _unreadable(error).problem
-        return lambda: (here, problem)
+        return lambda: Seen(here, problem)
     if shelf is None:
-        return lambda: (here, "")
+        return lambda: Seen(here, whole=any(here) and not copied)
     everywhere = Records(project.records, shelf)
-    return aside(lambda: (everywhere.newest(jobs, now), ""), lambda problem: (here, problem))
+    return aside(lambda: Seen(everywhere.newest(jobs, now), whole=True), lambda problem: Seen(here, problem))
 
 
-def _due(job: "Job", began: "Began | None", now: datetime) -> Due:
+def _stated_since(project: Project) -> datetime:
+    """Since when the schedules have been what they are, at least: nothing has changed in drx.yaml since then."""
+    return datetime.fromtimestamp((project.root / FILE_NAME).stat().st_mtime, UTC)
+
+
+def _due(job: "Job", began: "Began | None", since: datetime | None, now: datetime) -> Due:
     from drx.schedule.cron import last_before, moments
 
     return Due(
@@ -211,6 +219,7 @@ def _due(job: "Job", began: "Began | None", now: datetime) -> Due:
         began.seconds if began else None,
         job.environment,
         began.run if began else "",
+        since,
     )
 
 

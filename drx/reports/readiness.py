@@ -116,12 +116,16 @@ class Due:
     environment: str = ""
     last_run: str = ""
     """The id of the newest run."""
+    stated_since: datetime | None = None
+    """Since when it has been on the schedule at least; None where its runs would not be seen."""
 
     @property
     def missed(self) -> bool:
-        """Whether it should have run and has not. Without any record it runs where nobody sees, or never did."""
-        if self.last_began is None or self.last_due is None:
+        """Whether it should have run and has not; where no run was ever seen, since it has been on the schedule."""
+        if self.last_due is None:
             return False
+        if self.last_began is None:
+            return self.stated_since is not None and self.stated_since < self.last_due
         return self.last_began < self.last_due - _INACCURATE
 
 
@@ -263,21 +267,17 @@ _ENDED = {"failed": "failed", "aborted": "was aborted"}
 
 
 def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
-    """Name what comes next, and what should have run and has not.
-
-    A job without any record runs where nobody sees, or never did: the stores' own figures tell the difference.
-    """
+    """Name what comes next, and what should have run and has not."""
     coming = sorted((job.coming, job.command) for job in jobs if job.coming)
     if coming:
         yield Line("next", " · ".join(f"{command} {moment:%Y-%m-%d %H:%M}" for moment, command in coming))
     for job in jobs:
-        if job.last_began is None or job.last_due is None:
-            continue
         if job.missed:
-            found = f"{job.command} was due {job.last_due:%Y-%m-%d %H:%M}, and ran last {job.last_began:%Y-%m-%d %H:%M}"
+            ran = f"ran last {job.last_began:%Y-%m-%d %H:%M}" if job.last_began else "no run of it was ever seen"
+            found = f"{job.command} was due {job.last_due:%Y-%m-%d %H:%M}, and {ran}"
             remedy = "Look at what should have started it: drx schedule show"
             yield Line("missed", found, Level.WARNING, remedy, job=job.command)
-        elif job.last_outcome in ("failed", "aborted"):
+        elif job.last_began is not None and job.last_outcome in ("failed", "aborted"):
             found = f"{job.command} began {job.last_began:%Y-%m-%d %H:%M} and {_ENDED[job.last_outcome]}"
             yield Line("failed", found, Level.WARNING, f"Look at that run: drx show {job.last_run}", job=job.command)
 

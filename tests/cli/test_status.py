@@ -1,6 +1,7 @@
 """`drx status`: from real files and a real store; what cannot be asked is unknown, never fine."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -94,6 +95,24 @@ def test_a_job_that_was_missed_here(project: Path, capsys: Capture) -> None:
     (record / "report.json").write_text('{"run": {"environment": "production", "outcome": "succeeded"}}')
     _, lines = looked(capsys)
     assert lines["missed"]["level"] == "warning"
+
+
+def test_a_job_that_never_ran_is_missed_where_others_are_seen(project: Path, capsys: Capture) -> None:
+    """It has been on the schedule since drx.yaml was changed last, at least."""
+    (project / "runbooks" / "other.yaml").write_text(SLICES.replace("runbook: slices", "runbook: other"))
+    never = '[{run: other, environment: production, cron: "*/30 * * * *"}, '
+    (project / "drx.yaml").write_text(CONFIG.replace("schedules: [", f"schedules: {never}"))
+    long_ago = (datetime.now(UTC) - timedelta(hours=5)).timestamp()
+    os.utime(project / "drx.yaml", (long_ago, long_ago))
+    assert "missed" not in looked(capsys)[1], "where no job was ever seen, they run elsewhere"
+    record = project / "drills" / "records" / f"{datetime.now(UTC):%Y-%m-%dT%H%MZ}-slices-7f3a"
+    record.mkdir(parents=True)
+    (record / "report.json").write_text('{"run": {"environment": "production", "outcome": "succeeded"}}')
+    missed = looked(capsys)[1]["missed"]
+    assert str(missed["found"]).startswith("run other was due ")
+    assert str(missed["found"]).endswith("and no run of it was ever seen")
+    os.utime(project / "drx.yaml")
+    assert "missed" not in looked(capsys)[1], "it was put on the schedule only now"
 
 
 def test_alone_it_is_the_same_and_an_error_is_unknown(

@@ -105,11 +105,19 @@ def test_jobs_that_were_missed_or_failed() -> None:
         Due("run missed", tomorrow, ago(hours=1), ago(hours=25)),
         Due("run failed", tomorrow, ago(hours=2), ago(hours=2), "failed", last_run="r-7f3a"),
         Due("run elsewhere", NOW + HOUR, ago(hours=1), None),
+        Due("run never", tomorrow, ago(hours=1), None, stated_since=ago(hours=2)),
+        Due("run newly-stated", tomorrow, ago(hours=1), None, stated_since=ago(minutes=30)),
+        Due("run not-yet-due", tomorrow, None, None, stated_since=ago(hours=2)),
     ]
     lines = list(judge_jobs(due))
     assert lines[0].found.startswith("run elsewhere 2026-11-26 13:00 · ")
-    assert [(line.subject, line.found.split()[1]) for line in lines[1:]] == [("missed", "missed"), ("failed", "failed")]
+    assert [(line.subject, line.found.split()[1]) for line in lines[1:]] == [
+        ("missed", "missed"),
+        ("failed", "failed"),
+        ("missed", "never"),
+    ]
     assert lines[2].remedy == "Look at that run: drx show r-7f3a"
+    assert lines[3].found == "run never was due 2026-11-26 11:00, and no run of it was ever seen"
 
 
 @pytest.mark.parametrize(
