@@ -18,7 +18,7 @@ from struct import pack, unpack_from
 from typing import Any
 from uuid import UUID
 
-from bson import Binary, Int64, Timestamp, decode, encode
+from bson import Binary, Int64, ObjectId, Timestamp, decode, encode
 
 from tests.bench.dump_restore import DATABASE, image
 
@@ -29,6 +29,7 @@ _NOW = Timestamp(1_800_000_000, 1)
 _AT = datetime(2027, 1, 15, tzinfo=UTC)
 _NOOP = {"op": "n", "ns": "", "o": {"msg": "idle"}, "ts": _NOW, "t": Int64(1), "v": Int64(2), "wall": _AT}
 _UUID = Binary.from_uuid(UUID(int=1))
+_REPLICA_SET = ObjectId("0123456789abcdef01234567")
 _ID_INDEX = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
 Document = Mapping[str, Any]
 
@@ -84,6 +85,8 @@ class StandIn:
                 return encode({"cursor": cursor, "ok": 1.0})
             case "buildInfo" | "buildinfo":
                 return encode({"version": "8.0.0", "versionArray": [8, 0, 0, 0], "ok": 1.0})
+            case "replSetGetConfig":
+                return encode({"config": {"_id": "stand-in", "settings": {"replicaSetId": _REPLICA_SET}}, "ok": 1.0})
             case "count":
                 return encode({"n": self.count, "ok": 1.0})
             case "collStats":
