@@ -26,8 +26,8 @@ Db = Database[dict[str, Any]]
 pytestmark = pytest.mark.usefixtures("impatience")
 
 
-def back_up(database: Db, store: Store, backup_id: str = "b1") -> Manifest:
-    return base_backup(database.client, database.name, store, "svc", backup_id=backup_id, **QUIET)
+def back_up(database: Db, store: Store, backup_id: str = "b1", **settings: Any) -> Manifest:
+    return base_backup(database.client, database.name, store, "svc", backup_id=backup_id, **QUIET | settings)
 
 
 def restore_newest(database: Db, store: Store, manifest: Manifest, into: str) -> Restored:
