@@ -9,7 +9,7 @@ from jinja2 import Environment
 
 from drx.engine.plan import Plan
 from drx.engine.terms import Mode
-from drx.engine.visit import BROKEN, SETTLED, Status
+from drx.engine.visit import BROKEN, Status
 from drx.reports.forecast import BUSY, Earlier, forecast
 from drx.reports.html import html_templates, sheet
 from drx.reports.shapes import RunFacts, StepTiming, Word
@@ -17,9 +17,11 @@ from drx.reports.text import one_line, sentence, show_target, title_of
 from drx.units import show_clock, show_duration
 
 REFRESH_SECONDS = 2
+_WRONG = BROKEN | {Status.IGNORED}
 _MARKS: Mapping[Status, tuple[str, str]] = {
-    **dict.fromkeys(SETTLED, ("✓", "done")),
-    **dict.fromkeys(BROKEN, ("✗", "broken")),
+    Status.SUCCEEDED: ("✓", "done"),
+    Status.SKIPPED: ("·", "soft"),
+    **dict.fromkeys(_WRONG, ("✗", "broken")),
     Status.RUNNING: ("▶", "now"),
     Status.RETRYING: ("↻", "now"),
     Status.WAITING: ("?", "now"),
@@ -128,7 +130,7 @@ def _lines(plan: Plan, facts: RunFacts, now: datetime) -> Iterator[Line]:
 def _note(step: StepTiming) -> str:
     if step.status is Status.WAITING:
         return "waits for a person"
-    if step.status in BROKEN:
+    if step.status in _WRONG or step.status is Status.SKIPPED:
         return step.status.value.replace("_", " ")
     if step.attempts > 1:
         return f"attempt {step.attempts}"

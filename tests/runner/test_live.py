@@ -66,6 +66,21 @@ def test_the_page_keeps_up_with_the_run(project: Project) -> None:
     assert _mode(project.record / REPORT_HTML) == 0o600
 
 
+def test_only_what_succeeded_is_ticked(project: Project) -> None:
+    skipped = "{id: skipped, title: There is a snapshot, action: test.artifact, when: 'false', expect: 1s}"
+    ignored = "{id: ignored, title: Tell the phone, action: test.hopeless, on_failure: continue, expect: 1s}"
+    project.write(steps_yaml(FIRST, skipped, ignored, SLOW))
+    thread, _ = begin(project)
+    page = wait_for(project, lambda text: 'class="current">▶ Restore the database' in text)
+    thread.join()
+    assert re.findall(r'<span class="mark">(.)</span> <span>([^<]*?) *(?:<em>(.*?)</em>)?</span>', page) == [
+        ("✓", "Look &lt;b&gt;first&lt;/b&gt;", ""),
+        ("·", "There is a snapshot", "skipped"),
+        ("✗", "Tell the phone", "ignored"),
+        ("▶", "Restore the database", ""),
+    ]
+
+
 def test_a_page_that_cannot_be_written_is_said_and_stops_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
