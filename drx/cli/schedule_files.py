@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from drx.cli.project import Project, load_project
@@ -13,6 +14,7 @@ from drx.errors import ExitCode, StaleError, UsageError
 from drx.files import write_atomically
 from drx.notify.destinations import may_need_apprise
 from drx.schedule.block import with_block
+from drx.schedule.cron import missing_or_twice
 from drx.schedule.files import FORMS, Place
 from drx.schedule.jobs import Job
 from drx.yaml_source import InvalidDocument
@@ -27,6 +29,8 @@ PASSING = {
     "kubernetes": "a pod's disk goes with it, and a volume may go with its cluster",
 }
 """Where records have to be copied elsewhere, and why."""
+UNSTEADY = ("systemd", "kubernetes")
+"""What does not make up for an hour that is left out where clocks are put forward."""
 AFTER = {
     "systemd": "Now: systemctl daemon-reload && systemctl enable --now {timers}",
     "github": "Now: commit them, and set the secrets they name in the repository's settings",
@@ -66,6 +70,8 @@ def schedule_files(
     )
     if form in PASSING:
         _require_records(project, jobs, PASSING[form])
+    for job in jobs:
+        _require_every_hour(job, form, datetime.now(UTC))
     files = FORMS[form](jobs, place)
     if not write and not check:
         _print(files)
@@ -86,6 +92,16 @@ def _require_records(project: Project, jobs: Sequence[Job], place: str) -> None:
         message = f"{place}, and drx.yaml does not say where else the records of {', '.join(lost)} go"
         remedy = f"Add this line: records: {{s3: {{bucket: {settings.service}-records, region: us-east-1}}}}"
         raise InvalidDocument([project.config.document.problem(("schedules",), message, remedy)])
+
+
+def _require_every_hour(job: Job, form: str, now: datetime) -> None:
+    """See that no run is left out, or comes twice, because clocks are changed: cron knows that, others do not."""
+    for day, is_twice in missing_or_twice(job.cron, job.timezone, now) if form in UNSTEADY else ():
+        if is_twice and form != "kubernetes":
+            continue
+        what = "runs {} twice" if is_twice else "leaves {} out"
+        when = f"on {day}, when the clocks of {job.timezone} are put {'back' if is_twice else 'forward'}"
+        raise UsageError(f"{form} {what.format(job.name)} {when}", "Write its cron for another hour, or in UTC")
 
 
 def _install(project: Project, jobs: Sequence[Job]) -> str:

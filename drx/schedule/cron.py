@@ -1,18 +1,20 @@
 """Moments of a cron line in its time zone. Pure: the caller says what time it is.
 
 Where clocks are put back, a line that names an hour runs once; where they are put forward, it runs right after the hour
-that is left out, as with Debian's cron. A line that runs every hour or more often runs by elapsed time.
+that is left out, as with Debian's cron. A line that runs every hour or more often runs by elapsed time. systemd leaves
+out what is named for an hour that is left out; Kubernetes does, too, and runs twice in one that comes twice.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from itertools import islice, pairwise
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
 _LOOKED_AT = 400
 """Moments that are looked at for the longest pause between two: more than a year of days."""
+_AHEAD_DAYS = 731
 _WITHIN_HOURS = 61
 """As many as there can be within an hour, and one: enough for a line that is the same in every hour."""
 
@@ -31,9 +33,33 @@ def last_before(cron: str, timezone: str, now: datetime) -> datetime | None:
 
 def longest_pause(cron: str, timezone: str, after: datetime) -> timedelta | None:
     """Give the longest time between two moments, as far as one can see; None where there are fewer than two."""
-    same_every_hour = cron.split()[1:] == ["*"] * 4
-    seen = islice(moments(cron, timezone, after), _WITHIN_HOURS if same_every_hour else _LOOKED_AT)
+    seen = islice(moments(cron, timezone, after), _WITHIN_HOURS if same_every_hour(cron) else _LOOKED_AT)
     return max((second - first for first, second in pairwise(seen)), default=None)
+
+
+def same_every_hour(cron: str) -> bool:
+    """Whether a line names nothing but minutes, and so goes by elapsed time."""
+    return cron.split()[1:] == ["*"] * 4
+
+
+def missing_or_twice(cron: str, timezone: str, after: datetime) -> Iterator[tuple[date, bool]]:
+    """Give the days of the next two years on which clocks are changed in an hour that a line names.
+
+    True says that the hour comes twice then, False that it is left out. A line that goes by elapsed time has none.
+    """
+    if same_every_hour(cron):
+        return
+    zone, hours = ZoneInfo(timezone), CronSim(cron, after).hours
+    for day in (after + timedelta(days=number) for number in range(_AHEAD_DAYS)):
+        end = day + timedelta(days=1)
+        if day.astimezone(zone).utcoffset() == end.astimezone(zone).utcoffset():
+            continue
+        for moment in takewhile(end.__gt__, moments(cron, timezone, day)):
+            local = moment.astimezone(zone)
+            is_twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+            if is_twice or local.hour not in hours:
+                yield local.date(), is_twice
+                break
 
 
 def in_words(cron: str) -> str:

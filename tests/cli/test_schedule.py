@@ -143,6 +143,29 @@ def test_a_schedule_may_give_its_run_less_time(project: Path, capsys: Capture) -
     assert "slices is given up only after 30m, and is due again after 20m" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("form", "cron", "zone", "what"),
+    [
+        ("systemd", "30 2 * * *", "Europe/Berlin", "systemd leaves {} out on "),
+        ("systemd", "30 1 * * *", "America/New_York", None),
+        ("kubernetes", "30 2 * * *", "Europe/Berlin", "kubernetes leaves {} out on |kubernetes runs {} twice on "),
+        ("kubernetes", "30 1 * * *", "America/New_York", "kubernetes runs {} twice on "),
+        ("kubernetes", "30 4 * * *", "America/New_York", None),
+        ("cron", "30 2 * * *", "Europe/Berlin", None),
+    ],
+)
+def test_a_run_that_clocks_would_take_or_double_is_refused(
+    form: str, cron: str, zone: str, what: str | None, project: Path, capsys: Capture
+) -> None:
+    config = CONFIG.replace('cron: "0 3 * * *"', f'cron: "{cron}", timezone: {zone}')
+    (project / "drx.yaml").write_text(config + RECORDS)
+    code = run(["schedule", form, *(["--image", "drx"] if form == "kubernetes" else [])])
+    said = capsys.readouterr().err
+    assert code == (ExitCode.OK if what is None else ExitCode.USAGE), said
+    assert what is None or any(each.format("nightly") in said for each in what.split("|"))
+    assert what is None or "Write its cron for another hour, or in UTC" in said
+
+
 def test_a_crontab_keeps_what_others_wrote(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`crontab` is played by a small program that keeps its file as the real one does."""
     kept = project / "kept"

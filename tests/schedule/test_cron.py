@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drx.schedule.cron import last_before, longest_pause, moments
+from drx.schedule.cron import last_before, longest_pause, missing_or_twice, moments
 
 BERLIN = "Europe/Berlin"
 AUTUMN, SPRING = datetime(2026, 10, 24, 12, tzinfo=UTC), datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -29,6 +29,26 @@ def upcoming(cron: str, timezone: str, after: datetime, count: int) -> list[str]
 )
 def test_moments(cron: str, timezone: str, after: datetime, expected: list[str]) -> None:
     assert upcoming(cron, timezone, after, len(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cron", "timezone", "expected"),
+    [
+        ("30 2 * * *", BERLIN, ["2027-03-28 missing", "2027-10-31 twice", "2028-03-26 missing", "2028-10-29 twice"]),
+        ("0 1-5 * * *", BERLIN, ["2027-10-31 twice", "2028-10-29 twice"]),  # three o'clock comes at that moment anyway
+        ("30 1 * * 0", "America/New_York", ["2027-11-07 twice", "2028-11-05 twice"]),
+        ("30 1 * * 1", "America/New_York", []),  # clocks are changed on Sundays
+        ("30 3 * * *", BERLIN, []),
+        ("30 2 1 * *", BERLIN, []),
+        ("*/20 * * * *", BERLIN, []),
+        ("30 2 * * *", "UTC", []),
+    ],
+)
+def test_days_on_which_clocks_are_changed_in_an_hour_that_is_named(
+    cron: str, timezone: str, expected: list[str]
+) -> None:
+    found = missing_or_twice(cron, timezone, datetime(2026, 11, 27, 12, tzinfo=UTC))
+    assert [f"{day} {'twice' if is_twice else 'missing'}" for day, is_twice in found] == expected
 
 
 def test_the_longest_pause_knows_short_days_and_uneven_lines() -> None:
