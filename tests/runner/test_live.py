@@ -24,6 +24,12 @@ SLOW = "{id: slow, title: Restore the database, action: test.slow, with: {second
 LAST = "{id: last, title: Serve again, action: test.artifact, expect: 5m, recovered: true}"
 
 
+def held(project: Project) -> str:
+    """A step that goes on until the test has seen enough, however slow its browser is."""
+    end = f"{{file: {project.root}/end, line: x}}"
+    return f"{{id: slow, title: Restore the database, action: test.until, with: {end}, expect: 30s, timeout: 5m}}"
+
+
 def begin(project: Project) -> tuple[threading.Thread, list[ExitCode]]:
     ends: list[ExitCode] = []
     thread = threading.Thread(target=lambda: ends.append(project.run()))
@@ -101,7 +107,7 @@ def test_a_page_that_cannot_be_written_is_said_and_stops_nothing(
 @needs_browser
 @pytest.mark.parametrize("width", [390, 1920])
 def test_a_browser_shows_it_from_disk_while_the_run_goes_on(project: Project, width: int) -> None:
-    project.write(steps_yaml(FIRST, SLOW, SLOW.replace("id: slow", "id: more"), LAST))
+    project.write(steps_yaml(FIRST, held(project), LAST))
     thread, _ = begin(project)
     wait_for(project, lambda text: 'class="current">▶ Restore the database' in text)
     address = f"file://{(project.record / REPORT_HTML).resolve()}"
@@ -112,13 +118,14 @@ def test_a_browser_shows_it_from_disk_while_the_run_goes_on(project: Project, wi
     assert '<p class="word">RUNNING</p>' in shown
     assert "Restore the database" in shown
     assert picture.stat().st_size > 10_000
+    (project.root / "end").touch()
     thread.join()
 
 
 @pytest.mark.slow
 @needs_browser
 def test_the_page_loads_itself_anew_from_any_static_server(project: Project) -> None:
-    project.write(steps_yaml(FIRST, SLOW, SLOW.replace("id: slow", "id: more"), LAST))
+    project.write(steps_yaml(FIRST, held(project), LAST))
     thread, _ = begin(project)
     wait_for(project, lambda text: 'class="current">▶ Restore the database' in text)
     asked: list[str] = []
@@ -140,6 +147,7 @@ def test_the_page_loads_itself_anew_from_any_static_server(project: Project) -> 
                 time.sleep(0.1)
             child.terminate()
         server.shutdown()
+    (project.root / "end").touch()
     thread.join()
     pages = [path for path in asked if path == f"/{REPORT_HTML}"]
     assert len(pages) >= 2, asked
