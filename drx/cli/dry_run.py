@@ -84,6 +84,9 @@ def _details(tried: "Tried") -> Iterator[str]:
     from drx.runner.dry_run import Finding
 
     step = tried.step
+    if tried.finding is Finding.LEFT_OUT:
+        yield f"left out: only when {visible(step.when)}" if step.when else "left out with the step around it"
+        return
     if step.when:
         yield f"only when {visible(step.when)}"
     if isinstance(step.work, Automated):

@@ -19,6 +19,7 @@ from drx.engine.state import State
 from drx.engine.terms import Mode, Part
 from drx.errors import DrxError
 from drx.guard import Guard, Trust
+from drx.runbook.expressions import evaluate
 from drx.runbook.load import Binder
 from drx.runner.context import Attempt, seen_by
 from drx.runner.frozen import What, plan_of
@@ -26,7 +27,7 @@ from drx.runner.gate import Gate
 from drx.runner.inputs import given
 from drx.runner.messages import Message
 from drx.runner.parameters import read_parameters, resolve
-from drx.runner.placeholders import Outlook, needed
+from drx.runner.placeholders import Outlook, Unknown, needed
 from drx.runner.worker import Workers, perform
 from drx.secrets import Masker
 
@@ -43,6 +44,7 @@ class Finding(Enum):
     FAILED = "failed"
     NOT_CHECKED = "not checked"
     WRONG = "wrong"
+    LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class DryRun:
         tried = Tried(step, {})
         try:
             scope = self.outlook.scope(step.scope)
+            if self._left_out(step):
+                return replace(tried, finding=Finding.LEFT_OUT)
             match work:
                 case Human():
                     text, _ = self.outlook.render(work.prompt, scope)
@@ -92,6 +96,16 @@ class DryRun:
                     return self._automated(tried, work, scope, gate, masker, folder)
         except DrxError as error:
             return replace(tried, finding=Finding.WRONG, said=(masker.mask(str(error)),))
+
+    def _left_out(self, step: PlannedStep) -> bool:
+        """Whether inputs alone decide that a step, or one around it, is not taken."""
+        if step.scope and self._left_out(self.plan.steps[step.scope]):
+            return True
+        try:
+            taken = evaluate(step.when, self.outlook.scope(step.scope)) if step.when else True
+        except DrxError:
+            return False  # only the run itself can tell
+        return not isinstance(taken, Unknown) and not taken
 
     def _automated(
         self, tried: Tried, work: Automated, scope: Mapping[str, object], gate: Gate, masker: Masker, folder: Path

@@ -126,3 +126,20 @@ def test_a_step_that_cannot_be_run_as_written_is_found(
     shown = capsys.readouterr().out
     assert "!! tidy" in shown
     assert "1 step cannot be run as written" in shown
+
+
+def test_what_inputs_alone_leave_out_is_not_looked_at(project: Path, capsys: Capture) -> None:
+    """One way of a runbook may name what an environment lacks, which takes another way."""
+    path = project / "runbooks" / "story.yaml"
+    text = path.read_text()
+    text = text.replace("  - {id: inner, runbook: inner,", "  - {id: inner, runbook: inner, when: inputs.copies == 3,")
+    tidy = "cleanup:\n  - {id: other, confirm: 'See {{ target.atlas.cluster }}.', when: inputs.copies > 2, expect: 1s}"
+    path.write_text(text.replace("cleanup:", tidy))
+
+    assert drx() == ExitCode.OK
+    shown = capsys.readouterr().out
+    assert "left out: only when inputs.copies == 3" in shown
+    assert "left out with the step around it" in shown
+    assert "left out: only when inputs.copies > 2" in shown
+    assert drx("--input", "copies=3") == ExitCode.FAILED
+    assert "!! other" in capsys.readouterr().out
