@@ -1,6 +1,7 @@
 """Start, resume and finish runs: everything around the loop. The outermost layer of a run; it decides no steps."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -208,17 +209,21 @@ def _go_on(run: _Run) -> ExitCode:
 
 def _drive(run: _Run) -> ExitCode:
     ui = run.setting.ui
-    with company(run.plan, run.journal, run.record, run.shelf, run.setting.pending, ui) as along:
+    with (
+        ExitStack() as signals,
+        company(run.plan, run.journal, run.record, run.shelf, run.setting.pending, ui) as along,
+    ):
         run.loop.synced = along.synced
+        signals.enter_context(signals_to(run.loop.queue))
         try:
-            with signals_to(run.loop.queue):
-                run.loop.flush()
-                ending = run.loop.run()
+            run.loop.flush()
+            ending = run.loop.run()
         finally:
             ui.close()
-        if ending is Ending.FINISHED:
+        if ending is Ending.FINISHED:  # nobody reads the queue now: no signal cuts off last messages, report and copy
             along.leave_page()
             return _finish(run)
+        signals.close()
     if ending is Ending.PAUSED:
         ui.say(f"paused. Go on with: drx resume {run.record.name}")
         return ExitCode.PAUSED

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from drx.cli.binder import read_binder
+from drx.config.model import About
 from drx.engine.events import (
     AbortRequested,
     Answered,
@@ -23,7 +26,9 @@ from drx.engine.events import (
 from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from drx.errors import ExitCode
 from drx.journal import JOURNAL, place, read_journal
+from drx.reports.notices import Notice
 from drx.runner import launch
+from drx.runner.run import run_runbook
 from tests.runner.project import Project, steps_yaml
 from tests.terminal import story
 
@@ -69,6 +74,28 @@ def test_a_signal_aborts_rolls_back_and_cleans_up(project: Project, number: sign
     finished = next(fact for fact in project.facts if isinstance(fact, RunFinished))
     assert finished.outcome is Outcome.ABORTED
     assert (project.record / "report.md").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_while_the_end_is_told_cuts_off_neither_report_nor_outcome(
+    project: Project, number: signal.Signals
+) -> None:
+    """A scheduler does not know that the run is over, and a notifier may take its time."""
+    heard: list[str] = []
+
+    def tell(notice: Notice) -> tuple[()]:
+        heard.append(notice.about)
+        if notice.about is About.SUCCESS:
+            os.kill(os.getpid(), number)
+        return ()
+
+    project.write(steps_yaml(_tally(project.root / "tally", "a")))
+    before = signal.getsignal(number)
+    setting = replace(project.setting(), tell=tell)
+    assert run_runbook(read_binder(project.root), project.config, "story", "lab", setting, {}) is ExitCode.OK
+    assert sorted(heard) == [About.START, About.SUCCESS]
+    assert (project.record / "report.md").exists()
+    assert signal.getsignal(number) is before
 
 
 @pytest.mark.slow
