@@ -49,8 +49,8 @@ summary: |
   What it does.
 
   What it does not.
-symptoms: [{text: "Nothing answers | at all"}]
-inputs: {since: {type: datetime, ask: Since when?, starts_clock: true}}
+symptoms: [{text: "Nothing *answers* | at all, or `a|b`"}]
+inputs: {since: {type: datetime, ask: "Since when? `now`, or <a time>", starts_clock: true}}
 prechecks:
   - {id: ping, title: It answers, action: mongo.ping, expect: 2s}
 steps:

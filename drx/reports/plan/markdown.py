@@ -40,6 +40,7 @@ def _environment() -> Environment:
             "numbered": _numbered,
             "objective_table": _objective_table,
             "paragraphs": _paragraphs,
+            "prose": safe.prose,
             "runs_of": _runs_of,
             "role_table": _role_table,
             "schedule_table": _schedule_table,
@@ -74,7 +75,7 @@ def _clock(seconds: float) -> str:
 
 def _symptom_table(plan: RecoveryPlan) -> safe.Markdown:
     rows = [
-        (symptom, safe.code(f"drx run {each.id} --env {plan.environment}"))
+        (safe.prose(symptom), safe.code(f"drx run {each.id} --env {plan.environment}"))
         for each in plan.scenarios
         for symptom in each.symptoms
     ]
