@@ -1,6 +1,8 @@
 """Restore a database beside the damaged one, and prove it: `mongo.restore`, `mongo.verify`. Drivers load in use."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from drx.actions.proof import claim, prove, silent
 from drx.actions.servers import backup_store, mongo_target, user_database, with_mongo
 from drx.config import Target
 from drx.config.target import PRIMARY
-from drx.errors import PermanentError
+from drx.errors import PermanentError, StepError
 from drx.fields import Text
 
 if TYPE_CHECKING:
@@ -108,10 +110,11 @@ def restore(params: Restore, context: Context) -> Result:
         if params.replace:
             _check_whole(store, recovery.manifest, context)
         resumed = claim(client, into, context, params.only, replace=params.replace)
-        restored = load(
-            client, store, recovery.manifest, into=into, plan=recovery.plans, resumed=resumed,
-            beside=bool(params.only and params.replace), progress=context.progress, cancelled=context.cancelled,
-        )  # fmt: skip
+        with _moving(into) if resumed and params.at is None else nullcontext():
+            restored = load(
+                client, store, recovery.manifest, into=into, plan=recovery.plans, resumed=resumed,
+                beside=bool(params.only and params.replace), progress=context.progress, cancelled=context.cancelled,
+            )  # fmt: skip
         seconds = None if resumed else time.monotonic() - began
         if params.read_back:
             found = verify_restored(
@@ -125,6 +128,19 @@ def restore(params: Restore, context: Context) -> Result:
     result = _result(recovery, restored, proven=params.read_back)
     outputs = {**result.outputs, "seconds": None if seconds is None else round(seconds, 3)}
     return replace(result, outputs=outputs, lines=(*result.lines, *said))
+
+
+@contextmanager
+def _moving(into: str) -> Iterator[None]:
+    """Say what to do where the newest moment has become another one since an earlier try."""
+    try:
+        yield
+    except StepError as error:
+        error.remedy = (
+            "The newest moment may be a later one than when this restore began. "
+            f"Drop {into}, unless it is in use by now, and restore again; or state the moment with `at`"
+        )
+        raise
 
 
 def _target(params: Restore, context: Context) -> str:

@@ -9,7 +9,7 @@ from bson import Timestamp, encode
 
 from drx.actions.base import Params
 from drx.config import BackupTarget, DirectoryStore, Target
-from drx.errors import DrxError, PermanentError, StoreError
+from drx.errors import DrxError, PermanentError, StepError, StoreError
 from tests.actions.context import FakeContext, registered, run
 from tests.actions.mongo.databases import RETENTION, Documents, contents, fill, target_of
 from tests.backup.stock_files import Written, archive, directory
@@ -77,6 +77,22 @@ def test_a_chosen_collection_is_the_one_that_has_the_name_at_that_moment(
     for name in ("drafts", "other"):
         with pytest.raises(PermanentError, match=f"no collection {name} at that moment"):
             run("mongo.restore", context, into=into, only=[name])
+
+
+@pytest.mark.parametrize("at", [None, "stated"])
+def test_going_on_to_a_newest_moment_that_is_later_by_now_says_what_to_do(
+    context: FakeContext, database: Documents, into: str, at: str | None
+) -> None:
+    fill(database)
+    run("backup.base", context)
+    database.images.update_one({"_id": 7}, {"$set": {"views": 1}})
+    end = run("backup.slice", context).outputs["end"]
+    context.created_resource("mongo", into)
+    database.client[into].images.insert_one({"_id": 7, "views": 0, "key": "k7"})  # as an earlier try wrote it
+
+    with pytest.raises(StepError, match="already holds another document") as caught:
+        run("mongo.restore", context, into=into, at=at and {"up_to": end})
+    assert (f"Drop {into}, unless it is in use" in caught.value.remedy) == (at is None)
 
 
 def test_nothing_gives_way_unless_it_is_said(context: FakeContext, database: Documents, into: str) -> None:
