@@ -91,13 +91,12 @@ class _Copying:
             for area in AREAS:
                 self.copy.abandon(f"{self.service}/{area}/")
             for ours, theirs in self._pairs():
-                if not (self.reread or ours.lacking(theirs)):
-                    continue
                 if broken:
                     self.outcome.lacking += bool(ours.lacking(theirs))
                     continue
                 try:
-                    self._bring(ours, theirs)
+                    if self.reread or ours.lacking(theirs) or self._is_another(ours, theirs):
+                        self._bring(ours, theirs)
                 except StoreError as error:
                     self.outcome.lacks(f"{ours.name.rstrip('/')}: {error.message}")
                     broken = not isinstance(error, DamagedError)
@@ -111,6 +110,11 @@ class _Copying:
             for every in (list_backups, list_oplog)
         )
 
+    def _is_another(self, ours: Listed, theirs: Listed) -> bool:
+        """Whether the copy holds another backup of this name, though every size is the same; slices name their time."""
+        key = ours.manifest_key
+        return theirs.counts and not ours.is_slice and self.copy.get(key) != self.primary.get(key)
+
     def _bring(self, ours: Listed, theirs: Listed) -> None:
         piece = open_piece(self.primary, ours)
         counted = theirs.counts and self.copy.get(ours.manifest_key) == piece.data
@@ -123,6 +127,7 @@ class _Copying:
             self.copy.put(ours.manifest_key, piece.data)
             if self.copy.get(ours.manifest_key) != piece.data:
                 raise _not_as_written(self.copy, ours.manifest_key)
+            self.outcome.mended += [ours.manifest_key] if theirs.counts else []
 
 
 @dataclass(frozen=True)

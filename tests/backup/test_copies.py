@@ -168,6 +168,16 @@ def test_an_altered_object_of_a_copy_is_named_and_mended(primary: Store, near: S
     assert contents(near) == contents(primary)
 
 
+def test_another_backup_under_the_name_is_named_and_replaced(primary: Store, disk: Store) -> None:
+    """Its files have the very sizes: only its manifest tells."""
+    fill(primary)
+    bring(primary, disk)
+    put_base(disk, "b1", 101, {path: data.upper() for path, data in FILES.items()})
+    outcome = bring(primary, disk)[0]
+    assert (outcome.complete, outcome.files, outcome.mended) == (True, 2, ["svc/base/b1/manifest.json"])
+    assert contents(disk) == contents(primary)
+
+
 @pytest.mark.parametrize("kind", ["near", "disk"])
 def test_a_damaged_base_is_not_passed_on(primary: Store, kind: str, request: pytest.FixtureRequest) -> None:
     copy: Store = request.getfixturevalue(kind)
