@@ -1,6 +1,7 @@
 """Names that a shell completes: environments, runbooks, runs, steps, stores. Silent where something is wrong."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -115,8 +116,12 @@ def _beginning(incomplete: str, names: "Iterator[str] | list[str]") -> list[str]
 
 
 def _files(folder: str) -> list[str]:
+    """Ids, by the names of files; one whose name is no id is completed by its path, which the shell knows to quote."""
+    from drx.fields import IDENTIFIER
+
     try:
-        return sorted(path.stem for path in (_root() / folder).glob("*.yaml"))
+        stems = (path.stem for path in (_root() / folder).glob("*.yaml"))
+        return sorted(stem for stem in stems if re.match(IDENTIFIER, stem))
     except (DrxError, OSError):
         return []
 

@@ -35,6 +35,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder, name in (("runbooks", "outage"), ("runbooks", "other"), ("drills", "outage"), ("drills", "practice")):
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / f"{name}.yaml").write_text("not even read")
+    for odd in ("odd name", "it's", "Capital", 'quo"te$x', "ou:t"):
+        (tmp_path / "runbooks" / f"{odd}.yaml").write_text("its name is no id")
     for run, events in EVENTS.items():
         record = tmp_path / "drills" / "records" / run
         record.mkdir(parents=True)
@@ -47,6 +49,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_names_of_a_project() -> None:
     assert names.runbooks("ou") == ["outage"]
+    assert names.runbooks("") == ["other", "outage"]
     assert names.drills("") == ["outage", "practice"]
     assert names.environments("l") == ["lab", "live"]
     assert names.runs("2026-11-2")[0] == SECOND
