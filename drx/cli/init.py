@@ -185,6 +185,7 @@ def _next(starter: Starter, answers: Answers) -> Iterator[str]:
     yield "\nNext"
     yield _command("drx drill db-drop --env sandbox", "lose a database, get it back")
     if answers.production is None:
+        yield _command("drx sandbox up", "servers to do it by hand on")
         yield _command("drx run practise --env sandbox", "lose it, then: drx run db-drop")
         return
     yield _command("drx trust production", "write to no other servers")

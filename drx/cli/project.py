@@ -198,12 +198,14 @@ def choose_environment(config: Config, named: str | None, *, unattended: bool) -
     names = list(config.settings.environments)
     if unattended or not _at_terminal():
         raise UsageError("no environment is named", f"Add --env NAME: {', '.join(names)}")
-    import questionary
+    from drx.ui.choose import choose_prompts
 
-    answer = questionary.select("In which environment?", choices=names).ask()
-    if answer is None:
-        raise KeyboardInterrupt
-    return str(answer)
+    protected = {name for name, each in config.settings.environments.items() if each.protected}
+    labels = [f"{name} (protected)" if name in protected else name for name in names]
+    try:
+        return names[choose_prompts()().choose("In which environment?", labels)]
+    except EOFError:
+        raise KeyboardInterrupt from None
 
 
 def require_a_person(*, unattended: bool) -> None:

@@ -40,7 +40,7 @@ def critical_path(runbook: Runbook, nested: Nested) -> Timing:
 
 
 def _way(runbook: Runbook, nested: Nested, inputs: Inputs) -> Timing:
-    steps = tuple(step for step in (*runbook.prechecks, *runbook.steps) if is_taken(step, inputs))
+    steps = tuple(step for step in (*runbook.prechecks, *runbook.steps) if is_taken(step.when, inputs))
     return _sequence(steps, nested, (runbook.runbook,), until_recovered=True)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from drx.backup.connection import hosts_of
 from drx.config import Target
-from drx.engine.events import Event
+from drx.engine.events import Event, InputGiven
 from drx.engine.plan import Group, Human, Phase, Plan, PlannedStep
 from drx.engine.terms import Mode
 from drx.guard import Guard, Kind, kinds_of
@@ -16,6 +16,7 @@ from drx.reports.forecast import Earlier, forecast
 from drx.reports.shapes import RunFacts
 from drx.reports.text import join, plural, show_target, title_of
 from drx.runbook.load import Binder
+from drx.runbook.ways import Inputs, inputs_of, is_taken
 from drx.runner.recorded import step_times
 from drx.secrets import Masker
 from drx.ui.lines import Line
@@ -34,20 +35,38 @@ def introduce(
         return
     earlier = step_times(records, plan.runbook)
     summary = binder.runbook(plan.runbook).summary
-    lines = overview(plan, summary, gather(plan, events), target, guard, earlier, datetime.now(UTC))
+    facts = gather(plan, events)
+    lines = overview(_as_given(plan, events), summary, facts, target, guard, earlier, datetime.now(UTC))
     ui.introduce([replace(line, text=masker.mask(line.text)) for line in lines])
+
+
+def _as_given(plan: Plan, events: Sequence[Event]) -> Plan:
+    """What was given stands for the defaults."""
+    given = {event.fact.name: event.fact.value for event in events if isinstance(event.fact, InputGiven)}
+    return replace(
+        plan, inputs=tuple(replace(each, default=given.get(each.name, each.default)) for each in plan.inputs)
+    )
 
 
 def overview(
     plan: Plan, summary: str, facts: RunFacts, target: Target, guard: Guard, earlier: Earlier, now: datetime
 ) -> Iterator[Line]:
-    """Give the lines: what is recovered, each step with its time, where, how long, and how to stop."""
-    steps = [step for step in plan.main if step.phase in (Phase.PRECHECK, Phase.STEP) and not _is_surprise(step)]
+    """Give the lines: what is recovered, each step with its time, where, how long, and how to stop.
+
+    Steps that the inputs rule out, as they were given or by default, are left out, and said to be.
+    """
+    given = {each.name: each.default for each in plan.inputs if each.default is not None}
+    every = [step for step in plan.main if step.phase in (Phase.PRECHECK, Phase.STEP) and not _is_surprise(step)]
+    steps = [step for step in every if is_taken(step.when, given)]
     yield Line("", plan.title)
     for paragraph in summary.strip().split("\n\n"):
         yield Line("", " ".join(paragraph.split()), "  ")
     for number, step in enumerate(steps, start=1):
-        yield Line("", title_of(step), f"  {number:>2} {step.id:<16} ", f"   ({_figures(step)})", is_title=True)
+        yield Line("", title_of(step), f"  {number:>2} {step.id:<16} ", f"   ({_figures(step, given)})", is_title=True)
+    if ruled_out := [step.when for step in every if step.when and step not in steps]:
+        names = sorted(set().union(*map(inputs_of, ruled_out)))
+        because = " and ".join(f"{name} is {given[name]}" for name in names)
+        yield from _headed("left out", [f"{plural(len(ruled_out), 'step')}, since {because}"])
     yield from _headed("where", _where(target, guard) if plan.mode is not Mode.TABLETOP else ["nothing is touched"])
     yield from _headed("how long", [_how_long(plan, facts, earlier, now)])
     yield from _headed("to stop", ["Ctrl-C asks what to do; `drx resume` goes on from wherever it was left"])
@@ -62,7 +81,7 @@ def _headed(name: str, texts: list[str]) -> Iterator[Line]:
         yield Line("", text, _HEAD.format("" if index else name))
 
 
-def _figures(step: PlannedStep) -> str:
+def _figures(step: PlannedStep, given: Inputs) -> str:
     match step.work:
         case Human(kind="approve"):
             who = "somebody approves"
@@ -73,7 +92,8 @@ def _figures(step: PlannedStep) -> str:
         case _:
             who = ""
     time = show_target(step.expect) if step.expect is not None else ""
-    return join((who, time, "if needed" if step.when else "", "then recovered" if step.recovered else ""))
+    open_yet = step.when is not None and not inputs_of(step.when) <= given.keys()
+    return join((who, time, "if needed" if open_yet else "", "then recovered" if step.recovered else ""))
 
 
 def _where(target: Target, guard: Guard) -> list[str]:

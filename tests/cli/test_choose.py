@@ -6,7 +6,7 @@ import pytest
 
 from drx.cli import app
 from drx.errors import ExitCode
-from tests.terminal import ENTER, Size, drx
+from tests.terminal import CTRL_C, ENTER, Size, drx
 
 Capture = pytest.CaptureFixture[str]
 
@@ -72,6 +72,21 @@ def test_typing_searches_and_enter_runs(project: Path, size: Size) -> None:
     assert terminal.end() == ExitCode.OK
     (record,) = (project / "drills" / "records").iterdir()
     assert "-gone-" in record.name
+
+
+def test_without_an_environment_it_is_asked_for_and_the_protected_ones_say_so(project: Path, size: Size) -> None:
+    config = "service: x\nobjectives: {rto: 1h, rpo: 1h}\nenvironments: {live: {protected: true}, lab: {}}\n"
+    (project / "drx.yaml").write_text(config)
+    terminal = drx(project, "run", "gone", size=size)
+    terminal.see("In which environment? (arrow keys, Enter)", "» live (protected)", "   lab")
+    terminal.type("x")
+    terminal.choose("lab")
+    terminal.see("Done - the run goes on", "INCIDENT gone in lab")
+    assert "In which environment?" not in terminal.text
+    terminal.type(CTRL_C)
+    terminal.see("Interrupted.")
+    terminal.type(CTRL_C)
+    assert terminal.end() == ExitCode.INTERRUPTED
 
 
 def test_a_dumb_terminal_gets_numbers(project: Path) -> None:

@@ -33,6 +33,22 @@ steps:
   - {id: mend, title: Mend it, action: shell.run, with: {command: [echo, mended]}, expect: 10s, recovered: true}
   - {id: agree, title: Agree to open, approve: Open the gallery again?, expect: 1m}
 """
+TWO_WAYS = """
+runbook: two-ways
+title: Two ways out
+inputs: {way: {type: choice, choices: [open, hidden], default: open}}
+steps:
+  - {id: look, title: Look, confirm: Look, expect: 1m}
+  - {id: open, title: Do it in the open, confirm: Go, expect: 2m, when: inputs.way == 'open'}
+  - {id: hidden, title: Do it in the hidden, confirm: Go, expect: 2m, when: inputs.way == 'hidden'}
+  - id: perhaps
+    title: Do this if it said so
+    action: shell.run
+    with: {command: [echo, done]}
+    when: steps.look.outputs.answer is defined
+    expect: 1m
+    recovered: true
+"""
 CONSEQUENCES = (
     "Write a note - it goes into the report, then this is asked again",
     "Pause or hand over - ",
@@ -108,6 +124,21 @@ def test_before_anything_it_says_what_it_will_do_where_and_how_long_it_takes(gal
     assert terminal.end() == ExitCode.OK
     terminal.see("RECOVERED", "RTA 00:00:", "(RTO 2h)")
     assert "they know" in report(gallery)
+
+
+@pytest.mark.parametrize(("given", "left_out"), [((), "hidden"), (("--input", "way=hidden"), "open")])
+def test_steps_of_another_way_are_left_out_of_what_it_will_do(
+    gallery: Path, size: Size, given: tuple[str, ...], left_out: str
+) -> None:
+    (gallery / "runbooks" / "two-ways.yaml").write_text(TWO_WAYS)
+    terminal = drx(gallery, "run", "two-ways", "--env", "lab", *given, size=size)
+    terminal.see("Done - the run goes on")
+    way = "open" if left_out == "hidden" else "hidden"
+    shown = terminal.scrolled
+    assert f"   2 {way:<16} Do it in the {way}   (you, 2m)" in shown
+    ahead = "   3 perhaps          Do this if it said so   (1m, if needed, then recovered)"
+    assert f"{ahead}\nleft out  1 step, since way is {way}\n" in shown
+    assert f"Do it in the {left_out}" not in shown
 
 
 def test_what_went_wrong_can_be_done_by_hand_with_a_reason(gallery: Path, size: Size) -> None:

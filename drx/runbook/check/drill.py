@@ -111,7 +111,7 @@ def _check_unanswered(review: Review, drill: Drill, runbook: Runbook, people: Ma
             review.error(place, f"nobody gives the input '{name}'", f"Add `{name}: ...` to `answers`")
     known = _known_inputs(drill, runbook)
     for name, step in people.items():
-        if name not in drill.answers and step.unattended == "fail" and ("/" in name or is_taken(step, known)):
+        if name not in drill.answers and step.unattended == "fail" and ("/" in name or is_taken(step.when, known)):
             remedy = f"Add `{name}: ...` to `answers`, or `unattended:` to the step"
             review.error(place, f"nobody answers step '{name}' of '{drill.runbook}'", remedy)
 
