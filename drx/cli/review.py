@@ -52,7 +52,7 @@ def ask(project: Project, record: Path) -> bool:
         raise UsageError(f"{record.name} has not finished", f"Go on with it first: drx resume {record.name}")
     if not plan.review:
         return False
-    print(f"\nReview of {record.name}. Enter skips a question, Ctrl-C leaves the rest for `drx review`.")
+    print(f"\nReview of {record.name}\nEnter skips a question, Ctrl-C leaves the rest for `drx review`.")
     for given in facts.reviews:
         print(f"{given.question} {given.answer} ({given.by})")
     prompts = choose_prompts()()

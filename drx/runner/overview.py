@@ -10,13 +10,14 @@ from drx.config import Target
 from drx.engine.events import Event, InputGiven
 from drx.engine.plan import Group, Human, Phase, Plan, PlannedStep
 from drx.engine.terms import Mode
+from drx.engine.ways import defaults_of, steps_by_defaults
 from drx.guard import Guard, Kind, kinds_of
 from drx.reports.facts import gather
 from drx.reports.forecast import Earlier, forecast
 from drx.reports.shapes import RunFacts
 from drx.reports.text import join, plural, show_target, title_of
 from drx.runbook.load import Binder
-from drx.runbook.ways import Inputs, inputs_of, is_taken
+from drx.runbook.ways import inputs_of, is_taken
 from drx.runner.recorded import step_times
 from drx.secrets import Masker
 from drx.ui.lines import Line
@@ -55,14 +56,16 @@ def overview(
 
     Steps that the inputs rule out, as they were given or by default, are left out, and said to be.
     """
-    given = {each.name: each.default for each in plan.inputs if each.default is not None}
+    given = defaults_of(plan)
     every = [step for step in plan.main if step.phase in (Phase.PRECHECK, Phase.STEP) and not _is_surprise(step)]
     steps = [step for step in every if is_taken(step.when, given)]
     yield Line("", plan.title)
     for paragraph in summary.strip().split("\n\n"):
         yield Line("", " ".join(paragraph.split()), "  ")
+    sure = steps_by_defaults(plan)
     for number, step in enumerate(steps, start=1):
-        yield Line("", title_of(step), f"  {number:>2} {step.id:<16} ", f"   ({_figures(step, given)})", is_title=True)
+        figures = _figures(step, sure=step.when is None or step.id in sure)
+        yield Line("", title_of(step), f"  {number:>2} {step.id:<16} ", f"   ({figures})", is_title=True)
     if ruled_out := [step.when for step in every if step.when and step not in steps]:
         names = sorted(set().union(*map(inputs_of, ruled_out)))
         because = " and ".join(f"{name} is {given[name]}" for name in names)
@@ -81,7 +84,7 @@ def _headed(name: str, texts: list[str]) -> Iterator[Line]:
         yield Line("", text, _HEAD.format("" if index else name))
 
 
-def _figures(step: PlannedStep, given: Inputs) -> str:
+def _figures(step: PlannedStep, *, sure: bool) -> str:
     match step.work:
         case Human(kind="approve"):
             who = "somebody approves"
@@ -92,8 +95,7 @@ def _figures(step: PlannedStep, given: Inputs) -> str:
         case _:
             who = ""
     time = show_target(step.expect) if step.expect is not None else ""
-    open_yet = step.when is not None and not inputs_of(step.when) <= given.keys()
-    return join((who, time, "if needed" if open_yet else "", "then recovered" if step.recovered else ""))
+    return join((who, time, "" if sure else "if needed", "then recovered" if step.recovered else ""))
 
 
 def _where(target: Target, guard: Guard) -> list[str]:

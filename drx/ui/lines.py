@@ -37,6 +37,7 @@ from drx.engine.events import (
 )
 from drx.engine.plan import Automated, Human, Plan
 from drx.engine.terms import Choice, FailureKind, Mode, Part
+from drx.engine.ways import steps_by_defaults
 from drx.reports.text import one_line, show_moment, show_target, visible
 from drx.ui.cells import cells, cut, lines_of
 from drx.units import show_duration, show_time
@@ -87,9 +88,11 @@ class Wording:
     """Words for the events of one run; remembers when attempts began."""
 
     def __init__(self, plan: Plan, *, asked_below: bool = False) -> None:
-        """`asked_below` says that questions are put to the reader elsewhere, and need not stand in the lines."""
+        """`asked_below`: the reader is asked elsewhere, and was told which steps the inputs leave out."""
         self._plan = plan
         self._asked_below = asked_below
+        told = asked_below and plan.mode in (Mode.INCIDENT, Mode.TABLETOP)
+        self._left_out = steps_by_defaults(plan) if told else frozenset()
         self._run = ""
         self._began: dict[tuple[str, Part], datetime] = {}
         self._unattended = False
@@ -107,7 +110,7 @@ class Wording:
                 yield from self._succeeded(event, fact)
             case StepFailed() | StepTimedOut() | StepCancelled() as fact:
                 yield from self._failed(event, fact)
-            case StepSkipped() as fact:
+            case StepSkipped() as fact if fact.step not in self._left_out:
                 reason = "nobody is there (unattended)" if fact.reason == _UNATTENDED_SKIP else fact.reason
                 yield _about(fact.step, OTHER, f"skipped: {reason}")
             case StepWaiting() as fact if not self._unattended:

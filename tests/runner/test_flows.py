@@ -139,6 +139,11 @@ def test_steps_of_another_way_are_left_out_of_what_it_will_do(
     ahead = "   3 perhaps          Do this if it said so   (1m, if needed, then recovered)"
     assert f"{ahead}\nleft out  1 step, since way is {way}\n" in shown
     assert f"Do it in the {left_out}" not in shown
+    terminal.choose("Done - the run goes on")
+    terminal.see("Go (arrow keys, Enter)")
+    terminal.choose("Done - the run goes on")
+    terminal.see("perhaps          skipped: when: steps.look.outputs.answer is defined", "RECOVERED")
+    assert f"· {left_out} " not in terminal.scrolled
 
 
 def test_what_went_wrong_can_be_done_by_hand_with_a_reason(gallery: Path, size: Size) -> None:
