@@ -19,7 +19,7 @@ CONFIG = """
 service: pixelcraft
 objectives: {rto: 2h, rpo: 1h}
 environments:
-  production: {protected: true, health_url: "https://pixelcraft.example/health"}
+  production: {protected: true}
   lab: {}
 """
 RECOVERY = """
@@ -100,7 +100,7 @@ def test_before_anything_it_says_what_it_will_do_where_and_how_long_it_takes(gal
         "1 tell             Tell everybody   (you, 5m)",
         "2 mend             Mend it   (10s, then recovered)",
         "3 agree            Agree to open   (somebody approves, 1m)",
-        "where     application at https://pixelcraft.example/health",
+        "where     this machine",
         "how long  about 5m 10s, 5m of it for people (as planned); the RTO is 2h",
         "to stop   Ctrl-C asks what to do",
     )

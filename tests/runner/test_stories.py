@@ -126,7 +126,9 @@ def test_a_timeout_ends_a_step_soon(project: Project, action: str) -> None:
 def test_a_bug_in_an_action_leaves_a_masked_traceback_and_one_line(project: Project) -> None:
     project.environ = {"URI": "mongodb://ada:hunter22@db1/"}
     config = CONFIG.replace("lab: {}", 'lab: {mongo: {uri: "${URI}", database: pixelcraft}}')
-    project.write(steps_yaml("{id: a, action: test.bug, expect: 1s}"), config=config)
+    used = "{command: ['true'], env: {URI: '{{ target.mongo.uri }}'}}"
+    uses = f"{{id: uses, action: shell.run, with: {used}, expect: 1s}}"
+    project.write(steps_yaml(uses, "{id: a, action: test.bug, expect: 1s}"), config=config)
     assert project.run() is ExitCode.FAILED
     (failure,) = _failures(project)
     assert failure.kind is FailureKind.BUG
