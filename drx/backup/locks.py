@@ -71,10 +71,7 @@ class Lock:
     format: Literal[1] = 1
 
     def is_left_behind(self, holder: Holder) -> bool:
-        """Whether nobody holds it any more, who might now: a run has one process at a time.
-
-        Another one is gone; this one did not get through with its release.
-        """
+        """Whether it is the run's own, of a process that is gone, or whose release did not get through."""
         return self.holder.run == holder.run and not self.is_held_here(holder)
 
     def is_held_here(self, holder: Holder) -> bool:
