@@ -44,6 +44,7 @@ class Point(Params):
         return "A" if ip_address(self.value).version == 4 else "AAAA"
 
 
+_TYPES = '# "CNAME" leads to a name. For an address, write "A" instead, or "AAAA" where it holds colons:\n'
 _RECORD = {"value": "Where it points.", "type": "A, AAAA or CNAME.", "ttl": "For how many seconds it is kept."}
 
 
@@ -91,15 +92,16 @@ def _point_by_hand(params: Point, environment: Environment) -> str:
     dns = environment.dns
     if dns is None:
         return _NO_DNS
+    hint = _TYPES if "$" in params.value else ""
     if dns.provider == "route53":
         values = [{"Value": params.value}]
         record = {"Name": _plain(params.name), "Type": params.kind, "TTL": params.ttl, "ResourceRecords": values}
         batch = json.dumps({"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]})
         change = f"--change-batch {shlex.quote(batch)}"
-        return f'aws route53 change-resource-record-sets --hosted-zone-id "$DNS_ZONE" {change}'
+        return f'{hint}aws route53 change-resource-record-sets --hosted-zone-id "$DNS_ZONE" {change}'
     body = json.dumps({"type": params.kind, "name": params.name, "content": params.value, "ttl": params.ttl})
     look = f"id=$(cloudflare '?name={params.name}' | jq -r '.result[0].id')"
-    return f'{look}\ncloudflare "/$id" --request PATCH --data {shlex.quote(body)}'
+    return f'{hint}{look}\ncloudflare "/$id" --request PATCH --data {shlex.quote(body)}'
 
 
 @action(

@@ -32,7 +32,7 @@ class FindCommit(Params):
 
 
 def _commit_by_hand(params: FindCommit) -> str:
-    return f'{_CURL} {_URL}commits/{params.branch}"'
+    return f'{_CURL} {_URL}commits/{params.branch}" | jq -r .sha'
 
 
 @action(

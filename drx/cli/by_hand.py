@@ -21,6 +21,7 @@ from drx.runbook.model import ActionCall, ActionStep, Runbook
 
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _EITHER = re.compile(r"(.+?) if (.+?) else (.+)")
+_SUCCEEDED = re.compile(r"steps\.(\w+)\.status == (?:'succeeded'|\"succeeded\")")
 _UNSAID = ("inputs", "steps", "outputs", "target")
 """Words of a name that say nothing to whoever types a command."""
 
@@ -35,6 +36,7 @@ class Values:
         self._stated = self._environment.model_dump(mode="json", exclude_none=True) | {"name": environment}
         self._known = dict(_settled(self._environment)) | dict(_contacts(settings))
         self._known |= {("run", "environment"): environment}
+        self._left_out: dict[str, dict[str, str]] = {}
         self.variables: dict[str, Variable] = {}
         self.roles = settings.roles
         """The accounts that have each role."""
@@ -43,6 +45,7 @@ class Values:
         """Give the values inside of a nested runbook: its inputs are what the runbook around it hands in."""
         inner = copy(self)
         inner._outputs = {**self._outputs, **outputs_of(runbook)}
+        inner._left_out = {}
         handed = {("inputs", name): self.text(value) for name, value in inputs.items() if isinstance(value, str)}
         inner._known = self._known | handed
         return inner
@@ -55,13 +58,20 @@ class Values:
 
     def settled(self, expression: str) -> object | None:
         """Evaluate an expression that drx.yaml alone decides; None where a run or a variable has to tell."""
-        if any(chain[0] != "target" for chain in names_in(expression)):
+        if not all(chain[0] == "target" or self._is_left_out(chain) for chain in names_in(expression)):
             return None
         try:
-            found = evaluate(expression, {"target": self._stated})
+            found = evaluate(expression, {"target": self._stated, "steps": self._left_out})
         except DrxError:
             return None
         return None if is_reference(str(found)) else found
+
+    def leave_out(self, step: str) -> None:
+        """Take a step for skipped, since drx.yaml says that it is never taken."""
+        self._left_out[step.replace("-", "_")] = {"status": "skipped"}
+
+    def _is_left_out(self, chain: Chain) -> bool:
+        return chain[0] == "steps" and chain[1] in self._left_out and chain[2:] == ("status",)
 
     def inside(self, value: object) -> object:
         """Write every text inside of a value."""
@@ -95,6 +105,8 @@ class Values:
         if isinstance(settled, str):
             return settled
         written = self._branch(match[1].strip())
+        if first := self._first_of(written):
+            return first
         for chain in names_in(as_expression(written)):  # where there is more than a name, the reader works it out
             written = written.replace(_written(chain), self._named(chain))
         return written
@@ -104,6 +116,18 @@ class Values:
         parts = _EITHER.fullmatch(written)
         holds = self.settled(as_expression(parts[2])) if parts else None
         return written if parts is None or holds is None else parts[1] if holds else parts[3]
+
+    def _first_of(self, written: str) -> str:
+        """Give what a step found, where it succeeded, else another value, as a shell says it."""
+        parts = _EITHER.fullmatch(written)
+        asked = _SUCCEEDED.fullmatch(parts[2].strip()) if parts else None
+        if parts is None or asked is None:
+            return ""
+        found, other = (names_in(as_expression(parts[number])) for number in (1, 3))
+        plain = [_written(chain) for chain in (*found, *other)] == [parts[1].strip(), parts[3].strip()]
+        if not plain or found[0][:2] != ("steps", asked[1]):
+            return ""
+        return f"${{{self._named(found[0]).removeprefix('$')}:-{self._named(other[0])}}}"
 
     def _named(self, chain: Chain) -> str:
         """Give a value that drx.yaml says; a variable for any other, with what it means."""

@@ -1,5 +1,6 @@
 """`drx plan`: the disaster recovery plan out of drx.yaml, runbooks and recorded drills. Reads committed files only."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,6 +32,7 @@ from drx.runner.verified import hash_of, read_verified
 from drx.units import show_duration
 
 PLAN = Path("docs") / "disaster-recovery.md"
+_NESTED = re.compile(r" or | if |[({\[]")
 FORMS = {"md": plan_markdown, "html": plan_html}
 
 
@@ -101,11 +103,17 @@ def _runbook(binder: Binder, settings: Settings, environment: str, name: str, ve
 
 
 def _condition(when: str, values: Values) -> str | None:
-    """Give the condition of a step, as a person reads it; none where it always holds, None where it never does."""
-    if not when:
-        return ""
-    holds = values.settled(as_expression(when))
-    return when if holds is None else "" if holds else None
+    """Give the condition of a step, as a person reads it; none where it always holds, None where it never does.
+
+    Of several that have to hold, those are left which drx.yaml does not decide.
+    """
+    parts = when.split(" and ")
+    if _NESTED.search(when) or any(part.count(mark) % 2 for part in parts for mark in "'\""):
+        parts = [when]
+    held = [(part, values.settled(as_expression(part)) if part else True) for part in parts]
+    if any(holds is not None and not holds for _, holds in held):
+        return None
+    return " and ".join(part for part, holds in held if holds is None)
 
 
 def _step(binder: Binder, step: Step, values: Values) -> PlanStep:
@@ -135,8 +143,14 @@ def _step(binder: Binder, step: Step, values: Values) -> PlanStep:
 
 
 def _steps(binder: Binder, steps: tuple[Step, ...], values: Values) -> tuple[PlanStep, ...]:
-    conditions = [(step, _condition(step.when or "", values)) for step in steps]
-    return tuple(replace(_step(binder, step, values), when=when) for step, when in conditions if when is not None)
+    made: list[PlanStep] = []
+    for step in steps:
+        when = _condition(step.when or "", values)
+        if when is None:
+            values.leave_out(step.id)
+        else:
+            made.append(replace(_step(binder, step, values), when=when))
+    return tuple(made)
 
 
 def _approvers(approvers: Approvers, roles: Mapping[str, tuple[str, ...]]) -> str:

@@ -10,10 +10,14 @@ _PIECES = re.compile(
 
 
 def opened(command: str, names: Collection[str]) -> str:
-    """Write `'a $NAME b'` as `'a '"$NAME"' b'`, for these names; comments and all else stay as they are."""
+    """Write `'a $NAME b'` as `'a '"$NAME"' b'`, for these names; comments and all else stay as they are.
+
+    `${NAME:-$OTHER}` is one such name.
+    """
     if not names:
         return command
-    variable = re.compile(rf"\$(?:{'|'.join(sorted(map(re.escape, names), key=len, reverse=True))})(?![A-Za-z0-9_])")
+    name = f"(?:{'|'.join(sorted(map(re.escape, names), key=len, reverse=True))})(?![A-Za-z0-9_])"
+    variable = re.compile(rf"\$(?:\{{{name}:-\${name}\}}|{name})")
 
     def part(match: re.Match[str]) -> str:
         if match["single"] is None or not variable.search(match[0]):

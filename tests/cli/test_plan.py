@@ -271,3 +271,41 @@ def test_an_answer_of_none_is_one_that_a_shell_can_give(project: Project) -> Non
 
     assert "const none = {$nor: [{}]}, live =" in typed
     assert "EJSON.deserialize('\"$DAMAGED_ANSWER\"')" in typed
+
+
+def test_what_drx_yaml_decides_leaves_no_condition_behind(project: Project) -> None:
+    """Steps that are never taken here, and all that asks how they ended, are not what a person has to work out."""
+    steps = """
+  - {id: look, title: Look, action: github.commit, with: {branch: main}, when: target.github is defined, expect: 1m}
+  - {id: say, title: Say it, ask: Which?, when: "steps.look.status != 'succeeded'", expect: 1m}
+  - {id: here, title: Practise, confirm: Done., when: "target.sandbox and steps.say.status != 'succeeded'", expect: 1m}
+  - {id: or-not, title: Or, confirm: Done., when: "steps.say.outputs.answer != 'a and b'", expect: 1m}
+  - id: deploy
+    title: Deploy
+    action: host.deploy
+    with: {version: "{{ steps.look.outputs.commit if steps.look.status == 'succeeded' else steps.say.outputs.answer }}"}
+    when: "not target.sandbox and steps.say.status == 'succeeded'"
+    recovered: true
+    expect: 1m
+"""
+    written = OUTAGE.partition("steps:\n")
+    (project.root / "runbooks" / "outage.yaml").write_text(f"{written[0]}steps:{steps}")
+    production = "  production:\n    host: {provider: railway, project: p, environment: e, service: s, token: '${T}'}\n"
+    config = CONFIG.replace("  production:\n", production)
+    (project.root / "drx.yaml").write_text(config)
+
+    shown = plan_markdown(make_plan(load_project(), None))
+    assert "Practise" not in shown
+    assert re.findall(r"^Only if .*$", shown, re.M) == [
+        "Only if `steps.say.outputs.answer != 'a and b'`.",
+        "Only if `say` succeeded.",
+    ]
+    assert 'commitSha: \\"$SAY_ANSWER\\"' in shown
+
+    github = "    github: {repository: a/b, token: '${G}'}\n"
+    (project.root / "drx.yaml").write_text(config.replace(production, production + github))
+    shown = plan_markdown(make_plan(load_project(), None))
+    assert "Only if `look` did not succeed." in shown
+    assert 'commitSha: \\"${LOOK_COMMIT:-$SAY_ANSWER}\\"' in shown
+    assert "- `$LOOK_COMMIT`: " in shown
+    assert "STATUS" not in shown

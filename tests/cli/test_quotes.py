@@ -17,10 +17,11 @@ from drx.cli.quotes import opened
         ('printf %s "it\'s $NAME"', "it's its value"),
         ("# what's $NAME\nprintf %s '$NAME'", "its value"),
         ("printf %s \\''$NAME'", "'its value"),
+        ("printf %s 'a ${OTHER_ONE:-$NAME}'", "a its value"),
     ],
 )
 def test_variables_are_seen(command: str, printed: str) -> None:
-    typed = opened(command, ["NAME"])
+    typed = opened(command, ["NAME", "OTHER_ONE"])
     shown = subprocess.check_output(["bash", "-c", typed], env={"NAME": "its value"}, text=True)
     assert shown == printed
 

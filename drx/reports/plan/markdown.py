@@ -14,7 +14,7 @@ from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan, Verifie
 from drx.reports.text import one_line, sentence
 from drx.units import show_clock, show_duration
 
-_ENDED = re.compile(r"steps\.(\w+)\.status (==|!=) 'succeeded'")
+_ENDED = re.compile(r"steps\.(\w+)\.status (==|!=) ['\"]succeeded['\"]")
 
 
 def plan_markdown(plan: RecoveryPlan) -> str:
