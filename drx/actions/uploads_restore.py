@@ -115,9 +115,8 @@ class RestoreObjects(Params):
 
 
 _NEWEST = """  jq -r --arg at '{at}' '[.Versions[]?, .DeleteMarkers[]?] | map(select(.LastModified[:19] <= $at[:19])) |
-    group_by(.Key)[] | max_by(.LastModified) | select(has("Size") and (.IsLatest | not)) |
-    [.VersionId, (.Key | @uri), .Key] | @tsv' |
-  while IFS=$'\\t' read -r version source key; do"""
+    group_by(.Key)[] | max_by(.LastModified) | select(has("Size") and (.IsLatest | not)) | [.VersionId, .Key] | @tsv' |
+  while IFS=$'\\t' read -r version key; do"""
 _STORED = """aws s3api list-objects-v2 --bucket {into} --output json | jq -r '.Contents[]?.Key' > there
 gunzip -c point.jsonl.gz | jq -r '[.object, .key] | @tsv' | while IFS=$'\\t' read -r object key; do
   grep --quiet --fixed-strings --line-regexp -- "$key" there ||
@@ -127,7 +126,7 @@ done"""
 
 def _restore_by_hand(params: RestoreObjects) -> str:
     into = f'"{params.into}"' if params.into else '"$UPLOADS"'
-    source = '"$UPLOADS/$source?versionId=$version"'  # in a URL: a key may hold blanks, `+` or `%`
+    source = '"$UPLOADS/$key?versionId=$version"'
     return "\n".join(
         (
             f"# what the bucket has a version of, as it was at {_shown(params.at)}:",

@@ -127,11 +127,15 @@ def test_a_store_is_copied_noted_and_pruned(desk: Desk, context: FakeContext, s3
 
 
 def test_uploads_come_back_by_their_versions(desk: Desk, s3: Any) -> None:
+    odd = ("! 100% a+b/ü.jpg", "!?x=1&y")
+    for key in odd:
+        s3.put_object(Bucket=UPLOADS_BUCKET, Key=key, Body=key.encode())
     before = contents(s3)
-    assert before
     moment = desk.types("sleep 2; date -u +%Y-%m-%dT%H:%M:%SZ; sleep 1").strip()
-    gone, changed, *_ = sorted(before)
-    s3.delete_object(Bucket=UPLOADS_BUCKET, Key=gone)
+    gone, also_gone, changed, *_ = sorted(before)
+    assert (gone, also_gone) == odd
+    for key in odd:
+        s3.delete_object(Bucket=UPLOADS_BUCKET, Key=key)
     s3.put_object(Bucket=UPLOADS_BUCKET, Key=changed, Body=b"damaged")
 
     desk.types(desk.step("s3-loss", "inventory").by_hand)
