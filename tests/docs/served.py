@@ -58,7 +58,7 @@ SERVED = {
     "drx status": None,
     "drx status --json": None,
     "drx status --prometheus FILE": "drx status --prometheus drx.prom",
-    "drx status --env production --prometheus /var/lib/node_exporter/drx.prom": (
+    "drx status --env production --prometheus /var/lib/prometheus/node-exporter/drx.prom": (
         "drx status --env production --prometheus drx.prom"
     ),
     "drx init --sandbox-only": "mkdir new && cd new && drx init --sandbox-only",
