@@ -60,6 +60,7 @@ def _as_json(overview: Overview) -> dict[str, object]:
                 "timezone": job.timezone,
                 "expected_seconds": job.expected.total_seconds(),
                 "timeout_seconds": job.timeout.total_seconds(),
+                "variables": list(job.variables),
                 "next": [show_time(moment) for moment in moments],
             }
             for job, moments in overview.upcoming

@@ -47,6 +47,7 @@ def test_show_for_machines(capsys: Capture) -> None:
     shown = json.loads(capsys.readouterr().out)
     assert [job["name"] for job in shown["jobs"]] == ["nightly", "slices"]
     assert all(len(job["next"]) == 3 for job in shown["jobs"])
+    assert [job["variables"] for job in shown["jobs"]] == [["DATABASE_URL"]] * 2
     assert shown["overlapping"] == [{"name": "slices", "pause_seconds": 600.0}]
 
 

@@ -109,6 +109,30 @@ def test_cron_and_its_shell_find_a_folder_whatever_its_name_holds(tmp_path: Path
     assert shown.stdout.strip() == str(folder)
 
 
+def test_what_cron_starts_is_handed_its_own_variables_and_no_others(tmp_path: Path) -> None:
+    settings = tmp_path / "pixelcraft.env"
+    settings.write_text(
+        "DATABASE_URL='mongodb://db/?a=1&b=2'\nAWS_ACCESS_KEY_ID='k'\nAWS_SECRET_ACCESS_KEY='s'\nSTAGING_URL='x'\n"
+    )
+    place = replace(PLACE, directory=str(tmp_path), program="/usr/bin/env")
+    lines = FORMS["cron"]([replace(job, arguments=()) for job in JOBS], place)["crontab"].splitlines()
+    nightly, staging = (next(line for line in lines if line.startswith(cron)) for cron in ("0 3 * * *", "*/20 * * * *"))
+
+    def handed(line: str) -> dict[str, str]:
+        command = line.split(maxsplit=5)[5].replace(place.settings, str(settings))
+        shown = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, env={"PATH": "/bin"})
+        return {
+            name: value
+            for name, _, value in (each.partition("=") for each in shown.stdout.splitlines())
+            if name not in ("PATH", "PWD", "OLDPWD", "_", "SHLVL")
+        }
+
+    assert handed(nightly) == {
+        "DATABASE_URL": "mongodb://db/?a=1&b=2", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
+    }  # fmt: skip
+    assert handed(staging) == {"STAGING_URL": "x"}
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 @pytest.mark.parametrize(
     ("cron", "timezone"),
