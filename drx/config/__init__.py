@@ -5,15 +5,8 @@ from drx.config.load import Config, find_config, load_config, read_config
 from drx.config.model import Settings
 from drx.config.narrow import narrowed
 from drx.config.resolve import resolve_records, resolve_target, stated_target
-from drx.config.sources import sources_beside, sources_of, sources_to_hide
-from drx.config.strays import stray_secrets
-from drx.config.target import (
-    PARTS,
+from drx.config.servers import (
     AtlasTarget,
-    BackupTarget,
-    BucketStore,
-    BucketTarget,
-    DirectoryStore,
     DnsTarget,
     GithubTarget,
     HostTarget,
@@ -22,9 +15,18 @@ from drx.config.target import (
     NewUnit,
     RailwayTarget,
     Resolver,
+    SystemdTarget,
+)
+from drx.config.sources import sources_beside, sources_of, sources_to_hide
+from drx.config.strays import stray_secrets
+from drx.config.target import (
+    PARTS,
+    BackupTarget,
+    BucketStore,
+    BucketTarget,
+    DirectoryStore,
     Retention,
     StoreTarget,
-    SystemdTarget,
     Target,
     is_secret_name,
 )

@@ -6,19 +6,9 @@ from pathlib import Path
 
 from drx.config.load import Config
 from drx.config.model import Backups, Store
+from drx.config.servers import DnsTarget, HostTarget, MongoTarget, Resolver
 from drx.config.shapes import retention_of
-from drx.config.target import (
-    BackupTarget,
-    BucketStore,
-    BucketTarget,
-    DirectoryStore,
-    DnsTarget,
-    HostTarget,
-    MongoTarget,
-    Resolver,
-    StoreTarget,
-    Target,
-)
+from drx.config.target import BackupTarget, BucketStore, BucketTarget, DirectoryStore, StoreTarget, Target
 from drx.secrets import Secret
 
 

@@ -7,8 +7,9 @@ from drx.config.in_sandbox import SandboxAddresses, sandbox_target
 from drx.config.load import Config, ValuePath, suggest_environment
 from drx.config.model import Backups, Environment, Records
 from drx.config.reader import Reader
+from drx.config.servers import MongoTarget, Resolver
 from drx.config.shapes import backups_of, bucket_of, plain_names, target_of
-from drx.config.target import PARTS, BucketStore, BucketTarget, MongoTarget, Resolver, Target
+from drx.config.target import PARTS, BucketStore, BucketTarget, Target
 from drx.errors import UsageError
 from drx.secrets import Secret
 from drx.yaml_source import InvalidDocument

@@ -17,12 +17,8 @@ from drx.config.providers import (
     SystemdHost,
     SystemdProvision,
 )
-from drx.config.target import (
+from drx.config.servers import (
     AtlasTarget,
-    BackupTarget,
-    BucketStore,
-    BucketTarget,
-    DirectoryStore,
     DnsTarget,
     GithubTarget,
     HostTarget,
@@ -30,11 +26,9 @@ from drx.config.target import (
     NewService,
     NewUnit,
     RailwayTarget,
-    Retention,
-    StoreTarget,
     SystemdTarget,
-    Target,
 )
+from drx.config.target import BackupTarget, BucketStore, BucketTarget, DirectoryStore, Retention, StoreTarget, Target
 from drx.secrets import Secret
 
 

@@ -13,7 +13,8 @@ from drx.backup.locks import Holder, holding
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.config import Target
-from drx.config.target import BackupTarget, DirectoryStore, MongoTarget, Retention
+from drx.config.servers import MongoTarget
+from drx.config.target import BackupTarget, DirectoryStore, Retention
 from drx.errors import StepError
 from drx.secrets import Secret
 from tests.actions.context import FakeContext, run
