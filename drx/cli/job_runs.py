@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _LOOKED_AT = 50
 """How many of the newest records of a job are opened."""
 _REPORT = "report.json"
+UNFINISHED = "unfinished"
+"""What came of a run that has not ended, or was killed."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Began:
     run: str
     at: datetime
     outcome: str
-    """`succeeded`, `failed`, `aborted`; `unfinished` where it has not ended, or was killed."""
+    """`succeeded`, `failed`, `aborted`, or UNFINISHED."""
     succeeded_at: datetime | None = None
     """When the newest one began that succeeded, among those that were looked at."""
     seconds: float | None = None
@@ -85,7 +87,7 @@ class Records:
             if job.environment and environment not in (job.environment, None):
                 continue
             at = datetime.strptime(name[:16], "%Y-%m-%dT%H%MZ").replace(tzinfo=UTC)
-            newest = newest or Began(name, at, str(report.get("outcome")) if report else "unfinished")
+            newest = newest or Began(name, at, str(report.get("outcome")) if report else UNFINISHED)
             if report and newest.seconds is None:
                 newest = replace(newest, seconds=_seconds(report))
             if report and report.get("outcome") == "succeeded":

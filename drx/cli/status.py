@@ -11,6 +11,7 @@ from drx.cli.project import Project, load_project
 from drx.config.load import FILE_NAME
 from drx.errors import DrxError, UsageError
 from drx.reports.readiness import (
+    CUT_OFF,
     GRACE,
     Copies,
     Due,
@@ -207,14 +208,18 @@ def _stated_since(project: Project) -> datetime:
 
 
 def _due(job: "Job", began: "Began | None", since: datetime | None, now: datetime) -> Due:
+    from drx.cli.job_runs import UNFINISHED
     from drx.schedule.cron import last_before, moments
 
+    outcome = began.outcome if began else "succeeded"
+    if began and outcome == UNFINISHED and now - began.at > job.longest:
+        outcome = CUT_OFF
     return Due(
         " ".join(job.arguments[:2]),
         next(moments(job.cron, job.timezone, now), None),
         last_before(job.cron, job.timezone, now - GRACE),
         began.at if began else None,
-        began.outcome if began else "succeeded",
+        outcome,
         began.succeeded_at if began else None,
         began.seconds if began else None,
         job.environment,

@@ -24,7 +24,7 @@ HELP: Mapping[str, str] = {
     "job_last_success_timestamp_seconds": "When the newest run of the job began that succeeded.",
     "job_last_start_timestamp_seconds": "When the newest run of the job began.",
     "job_last_duration_seconds": "How long the newest run of the job took that has ended.",
-    "job_failed": "1 where the newest run of the job failed or was aborted.",
+    "job_failed": "1 where the newest run of the job failed, was aborted or never ended.",
     "job_missed": "1 where the job should have begun, and has not.",
 }
 """Every metric and what it means, in the order of the file."""
@@ -79,15 +79,16 @@ def _of_objective(line: Line) -> Iterator[Sample]:
 
 
 def _of_job(job: Due) -> Iterator[Sample]:
-    """Give the figures of a job that has left a record here."""
+    """Give the figures of a job that has left a record, or should have."""
     labels = {"job": job.command.split()[-1]}
     if job.environment:
         labels["environment"] = job.environment
+    if job.last_began is not None or job.missed:
+        yield Sample("job_missed", labels, float(job.missed))
     if job.last_began is None:
         return
     yield Sample("job_last_start_timestamp_seconds", labels, job.last_began.timestamp())
-    yield Sample("job_failed", labels, float(job.last_outcome in ("failed", "aborted")))
-    yield Sample("job_missed", labels, float(job.missed))
+    yield Sample("job_failed", labels, float(job.failed))
     if job.last_success is not None:
         yield Sample("job_last_success_timestamp_seconds", labels, job.last_success.timestamp())
     if job.last_seconds is not None:

@@ -18,6 +18,9 @@ class Level(IntEnum):
     UNKNOWN = 3
 
 
+CUT_OFF = "cut off"
+"""What came of a run that can no longer be at work, and never ended: its process was killed."""
+_FAILED = {"failed": "failed", "aborted": "was aborted", CUT_OFF: "never ended"}
 GRACE = timedelta(minutes=15)
 """How late a job may begin before it counts as missed."""
 _INACCURATE = timedelta(minutes=2)
@@ -118,6 +121,11 @@ class Due:
     """The id of the newest run."""
     stated_since: datetime | None = None
     """Since when it has been on the schedule at least; None where its runs would not be seen."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether its newest run came to no good end."""
+        return self.last_outcome in _FAILED
 
     @property
     def missed(self) -> bool:
@@ -263,9 +271,6 @@ def judge_versions(versions: Versions) -> Line:
     return Line("versions", "the uploads bucket keeps none: what is deleted there is gone", Level.WARNING, remedy)
 
 
-_ENDED = {"failed": "failed", "aborted": "was aborted"}
-
-
 def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
     """Name what comes next, and what should have run and has not."""
     coming = sorted((job.coming, job.command) for job in jobs if job.coming)
@@ -277,8 +282,8 @@ def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
             found = f"{job.command} was due {job.last_due:%Y-%m-%d %H:%M}, and {ran}"
             remedy = "Look at what should have started it: drx schedule show"
             yield Line("missed", found, Level.WARNING, remedy, job=job.command)
-        elif job.last_began is not None and job.last_outcome in ("failed", "aborted"):
-            found = f"{job.command} began {job.last_began:%Y-%m-%d %H:%M} and {_ENDED[job.last_outcome]}"
+        elif job.last_began is not None and job.failed:
+            found = f"{job.command} began {job.last_began:%Y-%m-%d %H:%M} and {_FAILED[job.last_outcome]}"
             yield Line("failed", found, Level.WARNING, f"Look at that run: drx show {job.last_run}", job=job.command)
 
 

@@ -97,6 +97,19 @@ def test_a_job_that_was_missed_here(project: Path, capsys: Capture) -> None:
     assert lines["missed"]["level"] == "warning"
 
 
+def test_a_job_that_was_killed_has_failed_once_it_cannot_be_at_work_any_more(project: Path, capsys: Capture) -> None:
+    schedule = 'cron: "*/30 * * * *"'
+    (project / "drx.yaml").write_text(CONFIG.replace(schedule, 'cron: "0 0 1 1 *", timeout: 1h'))
+    for hours, failed in ((3, True), (1, False)):
+        at = datetime.now(UTC) - timedelta(hours=hours)
+        record = project / "drills" / "records" / f"{at:%Y-%m-%dT%H%MZ}-slices-{hours:04}"
+        record.mkdir(parents=True)
+        (record / "journal.jsonl").write_text('{"data": {"environment": "production"}}\n')
+        lines = looked(capsys)[1]
+        assert ("failed" in lines) is failed
+        assert not failed or str(lines["failed"]["found"]).endswith("and never ended")
+
+
 def test_a_job_that_never_ran_is_missed_where_others_are_seen(project: Path, capsys: Capture) -> None:
     """It has been on the schedule since drx.yaml was changed last, at least."""
     (project / "runbooks" / "other.yaml").write_text(SLICES.replace("runbook: slices", "runbook: other"))

@@ -35,6 +35,7 @@ def _readiness(job: str = "nightly-backup") -> Readiness:
         Due(f"run {job}", None, NOON - 9 * HOUR, NOON - 33 * HOUR, "failed", NOON - 57 * HOUR, 61.5, "production"),
         Due(f"run {job}", None, NOON - 40 * HOUR, NOON - 33 * HOUR, "failed", NOON - 57 * HOUR, 61.5, "production"),
         Due("drill db-drop", None, NOON - 9 * HOUR, None),
+        Due("run never", None, NOON - 9 * HOUR, None, stated_since=NOON - 10 * HOUR),
     )
     lines = (
         judge_rpo(HOUR, stores, NOON, slices="hourly-incremental"),
@@ -58,6 +59,8 @@ def test_every_figure_is_there_once() -> None:
     assert f'drx_rta_last_seconds{{{here},runbook="bad-deploy"}}' not in found
     assert found[f'drx_runbook_verified{{{here},runbook="bad-deploy"}}'] == "0.0"
     assert found[f'drx_job_missed{{{here},job="nightly-backup"}}'] == "1.0"
+    assert found['drx_job_missed{service="pixelcraft",environment="production",job="never"}'] == "1.0"
+    assert not any('job="db-drop"' in name for name in found)
     assert found[f'drx_job_last_duration_seconds{{{here},job="nightly-backup"}}'] == "61.5"
     assert found[f"drx_restore_window_end_timestamp_seconds{{{here}}}"] == repr((NOON - 2 * HOUR).timestamp())
     assert found[f"drx_copies{{{here}}}"] == "2.0"
@@ -88,7 +91,7 @@ def test_the_alerts_fire_for_what_is_wrong_and_only_then(tmp_path: Path) -> None
     fires = {"RecoveryPointAtRisk", "JobFailed", "JobMissed", "CopiesNotSound", "StatusIsOld"}
     quiet = {"NothingCanBeRestored", "RunbookNotVerified"}  # there is a backup; and seven days are not over
     expressions = [
-        {"expr": f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)', "eval_time": "3h",
+        {"expr": f'min(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)', "eval_time": "3h",
          "exp_samples": [{"labels": "{}", "value": int(name in fires)}]}
         for name in sorted(fires | quiet)
     ]  # fmt: skip

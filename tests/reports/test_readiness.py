@@ -6,6 +6,7 @@ import pytest
 
 from drx.reports.plan.shapes import Verified
 from drx.reports.readiness import (
+    CUT_OFF,
     Copies,
     Due,
     Level,
@@ -104,6 +105,8 @@ def test_jobs_that_were_missed_or_failed() -> None:
         Due("run a-minute-early", tomorrow, ago(hours=1), ago(minutes=61)),
         Due("run missed", tomorrow, ago(hours=1), ago(hours=25)),
         Due("run failed", tomorrow, ago(hours=2), ago(hours=2), "failed", last_run="r-7f3a"),
+        Due("run killed", tomorrow, ago(hours=2), ago(hours=2), CUT_OFF, last_run="r-0815"),
+        Due("run at-work", tomorrow, ago(hours=2), ago(hours=2), "unfinished"),
         Due("run elsewhere", NOW + HOUR, ago(hours=1), None),
         Due("run never", tomorrow, ago(hours=1), None, stated_since=ago(hours=2)),
         Due("run newly-stated", tomorrow, ago(hours=1), None, stated_since=ago(minutes=30)),
@@ -114,10 +117,12 @@ def test_jobs_that_were_missed_or_failed() -> None:
     assert [(line.subject, line.found.split()[1]) for line in lines[1:]] == [
         ("missed", "missed"),
         ("failed", "failed"),
+        ("failed", "killed"),
         ("missed", "never"),
     ]
     assert lines[2].remedy == "Look at that run: drx show r-7f3a"
-    assert lines[3].found == "run never was due 2026-11-26 11:00, and no run of it was ever seen"
+    assert lines[3].found == "run killed began 2026-11-26 10:00 and never ended"
+    assert lines[4].found == "run never was due 2026-11-26 11:00, and no run of it was ever seen"
 
 
 @pytest.mark.parametrize(
