@@ -42,7 +42,7 @@ EXEMPT = {
     "drx run secrets-check": "needs real providers; tests/actions/test_secrets_check.py",
     "drx notify test": "tells the people whom drx.yaml names; tests/cli/test_notify.py",
     "drx status --notify": "tells the people whom drx.yaml names; tests/cli/test_canary.py",
-    "drx status --env production --notify --prometheus /var/lib/prometheus/node-exporter/drx.prom": "tells people; see above",
+    "drx status --env production --notify --prometheus /var/lib/prometheus/node-exporter/drx.prom": "tells people",
     "drx schedule github --check": "needs the workflows that --write makes elsewhere; tests/cli/test_schedule.py",
     "drx run cache-flush --env sandbox": "needs the runbook that its page writes first",
     "drx schedule kubernetes": "names the command; the one with `--image` is run",
