@@ -89,15 +89,18 @@ def _without_record(about: About, what: str, job: str, environment: str, error: 
     return Notice(about, job, environment, f"{job}{where} {what}", (sentence(reason),), remedy, at)
 
 
+_UNTOLD = {"missed": About.MISSED, "killed": About.FAILURE}
+
+
 def of_readiness(readiness: Readiness) -> Iterator[Notice]:
-    """Tell what nobody would hear of otherwise: jobs that were missed, and an RPO that does not hold now.
+    """Tell what nobody would hear of otherwise: jobs that were missed or killed, and an RPO that does not hold now.
 
     Jobs that failed have told of it themselves.
     """
     for line in readiness.lines:
         title = f"{line.subject} in {readiness.environment}: {line.found}"
-        if line.subject == "missed":
-            about, job = About.MISSED, line.job
+        if line.subject in _UNTOLD:
+            about, job = _UNTOLD[line.subject], line.job
         elif line.subject == "RPO" and line.level is Level.CRITICAL:
             about, job = About.OBJECTIVE_MISSED, ""
         else:

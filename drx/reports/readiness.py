@@ -284,7 +284,8 @@ def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
             yield Line("missed", found, Level.WARNING, remedy, job=job.command)
         elif job.last_began is not None and job.failed:
             found = f"{job.command} began {job.last_began:%Y-%m-%d %H:%M} and {_FAILED[job.last_outcome]}"
-            yield Line("failed", found, Level.WARNING, f"Look at that run: drx show {job.last_run}", job=job.command)
+            subject, remedy = "killed" if job.last_outcome == CUT_OFF else "failed", f"drx show {job.last_run}"
+            yield Line(subject, found, Level.WARNING, f"Look at that run: {remedy}", job=job.command)
 
 
 def judge_records(problem: str) -> Iterator[Line]:

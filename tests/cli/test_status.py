@@ -106,8 +106,8 @@ def test_a_job_that_was_killed_has_failed_once_it_cannot_be_at_work_any_more(pro
         record.mkdir(parents=True)
         (record / "journal.jsonl").write_text('{"data": {"environment": "production"}}\n')
         lines = looked(capsys)[1]
-        assert ("failed" in lines) is failed
-        assert not failed or str(lines["failed"]["found"]).endswith("and never ended")
+        assert ("killed" in lines) is failed
+        assert not failed or str(lines["killed"]["found"]).endswith("and never ended")
 
 
 def test_a_job_that_never_ran_is_missed_where_others_are_seen(project: Path, capsys: Capture) -> None:

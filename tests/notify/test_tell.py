@@ -14,7 +14,7 @@ from drx.config.model import About
 from drx.engine.events import NotificationFailed, NotificationHeld, NotificationSent, Notified
 from drx.notify.tell import Teller
 from drx.reports.notices import Notice, of_readiness
-from drx.reports.readiness import Due, Readiness, Stores, judge_jobs, judge_rpo
+from drx.reports.readiness import CUT_OFF, Due, Readiness, Stores, judge_jobs, judge_rpo
 from tests.notify.listening import Listener
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -142,14 +142,20 @@ def test_apprise_sends_to_what_it_knows(tmp_path: Path, listener: Listener, capf
     assert TOKEN not in "".join(capfd.readouterr())
 
 
-def test_readiness_tells_of_missed_jobs_and_a_broken_rpo_only() -> None:
+def test_readiness_tells_of_missed_and_killed_jobs_and_a_broken_rpo_only() -> None:
     due = NOON - timedelta(hours=2)
     jobs = judge_jobs([
         Due("run nightly-backup", None, due, due - timedelta(days=1)),
         Due("run hourly-incremental", None, due, due, "failed"),
+        Due("run restore-test", None, due, due, CUT_OFF, last_run="r-7f3a"),
     ])  # fmt: skip
     rpo = judge_rpo(timedelta(hours=1), Stores(NOON - timedelta(days=1), due), NOON, slices="hourly-incremental")
-    missed, objective = of_readiness(Readiness("pixelcraft", "production", NOON, (*jobs, rpo)))
+    missed, killed, objective = of_readiness(Readiness("pixelcraft", "production", NOON, (*jobs, rpo)))
     assert (missed.about, missed.job) == (About.MISSED, "run nightly-backup")
     assert "was due 2026-11-21 10:00" in missed.title
+    assert (killed.about, killed.job, killed.remedy) == (
+        About.FAILURE,
+        "run restore-test",
+        "Look at that run: drx show r-7f3a",
+    )
     assert (objective.about, objective.remedy) == (About.OBJECTIVE_MISSED, "drx run hourly-incremental")

@@ -117,7 +117,7 @@ def test_jobs_that_were_missed_or_failed() -> None:
     assert [(line.subject, line.found.split()[1]) for line in lines[1:]] == [
         ("missed", "missed"),
         ("failed", "failed"),
-        ("failed", "killed"),
+        ("killed", "killed"),
         ("missed", "never"),
     ]
     assert lines[2].remedy == "Look at that run: drx show r-7f3a"
