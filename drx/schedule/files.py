@@ -49,7 +49,8 @@ class Place:
 
 def crontab(jobs: Sequence[Job], place: Place) -> Files:
     """One block for a crontab."""
-    return {"crontab": _render("crontab", jobs=jobs, place=place, variables=_variables(jobs))}
+    others = {job.name: _others(jobs, job) for job in jobs}
+    return {"crontab": _render("crontab", jobs=jobs, place=place, variables=_variables(jobs), others=others)}
 
 
 def systemd(jobs: Sequence[Job], place: Place) -> Files:
@@ -57,9 +58,8 @@ def systemd(jobs: Sequence[Job], place: Place) -> Files:
     made = {}
     for job in jobs:
         unit = f"{place.unit}-{job.name}"
-        every = _variables(jobs)
-        others = [name for name in every if name not in job.variables]
-        made[f"{unit}.service"] = _render("service", job=job, place=place, variables=every, others=others)
+        variables, others = _variables(jobs), _others(jobs, job)
+        made[f"{unit}.service"] = _render("service", job=job, place=place, variables=variables, others=others)
         made[f"{unit}.timer"] = _render("timer", job=job, place=place, lines=on_calendar(job.cron, job.timezone))
     return made
 
@@ -95,6 +95,11 @@ FORMS: Mapping[str, Callable[[Sequence[Job], Place], Files]] = {
 
 def _variables(jobs: Sequence[Job]) -> Sequence[str]:
     return sorted({name for job in jobs for name in job.variables})
+
+
+def _others(jobs: Sequence[Job], job: Job) -> Sequence[str]:
+    """List what only other jobs need."""
+    return [name for name in _variables(jobs) if name not in job.variables]
 
 
 def _render(name: str, **values: object) -> str:

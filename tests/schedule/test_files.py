@@ -109,10 +109,11 @@ def test_cron_and_its_shell_find_a_folder_whatever_its_name_holds(tmp_path: Path
     assert shown.stdout.strip() == str(folder)
 
 
-def test_what_cron_starts_is_handed_its_own_variables_and_no_others(tmp_path: Path) -> None:
+def test_what_cron_starts_is_handed_no_variables_of_other_jobs(tmp_path: Path) -> None:
     settings = tmp_path / "pixelcraft.env"
     settings.write_text(
         "DATABASE_URL='mongodb://db/?a=1&b=2'\nAWS_ACCESS_KEY_ID='k'\nAWS_SECRET_ACCESS_KEY='s'\nSTAGING_URL='x'\n"
+        "HTTPS_PROXY='http://proxy'\n"
     )
     place = replace(PLACE, directory=str(tmp_path), program="/usr/bin/env")
     lines = FORMS["cron"]([replace(job, arguments=()) for job in JOBS], place)["crontab"].splitlines()
@@ -129,8 +130,9 @@ def test_what_cron_starts_is_handed_its_own_variables_and_no_others(tmp_path: Pa
 
     assert handed(nightly) == {
         "DATABASE_URL": "mongodb://db/?a=1&b=2", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s",
+        "HTTPS_PROXY": "http://proxy",
     }  # fmt: skip
-    assert handed(staging) == {"STAGING_URL": "x"}
+    assert handed(staging) == {"STAGING_URL": "x", "HTTPS_PROXY": "http://proxy"}
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
