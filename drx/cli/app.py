@@ -18,13 +18,13 @@ from drx.cli import commands
 from drx.cli.groups import GroupedCommands
 from drx.errors import DrxError, ExitCode, UsageError
 
-HELP = """Executes disaster-recovery runbooks, drills them against the clock, and records what happened.
-
-\b
+HELP = "Executes disaster-recovery runbooks, drills them against the clock, and records what happened."
+NEXT = """\b
 Something broken right now?  drx run   (choose by what you see)
 Practise:                    drx drill db-drop
 Nothing here yet?            drx init
 """
+"""Comes last, where it is seen on a screen that holds less than the whole."""
 
 STATUS, STATUS_UNKNOWN = "status", 3
 """`drx status` speaks as monitoring plug-ins do: whatever keeps it from looking is `unknown`."""
@@ -38,6 +38,7 @@ def make_app() -> typer.Typer:
         name="drx",
         cls=GroupedCommands,
         help=HELP,
+        epilog=NEXT,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -137,10 +138,24 @@ def _in_a_project() -> bool:
 
 
 def _say(error: DrxError) -> int:
-    typer.echo(f"drx: {error.message}", err=True)
+    _tell("drx: ", error.message)
     if error.remedy:
-        typer.echo(f"     {error.remedy}", err=True)
+        _tell("     ", error.remedy)
     return error.exit_code
+
+
+def _tell(head: str, text: str) -> None:
+    """Write to standard error: at a terminal, lines are broken between words and hang below each other."""
+    lines = text.split("\n")
+    if sys.stderr is not None and sys.stderr.isatty():
+        import shutil
+
+        from drx.ui.cells import cells, lines_of
+
+        room = shutil.get_terminal_size().columns - len(head)
+        lines = [part for line in lines for part in ([line] if cells(line) <= room else lines_of(line, room))]
+        lines[1:] = [f"{'':<{len(head)}}{line}" for line in lines[1:]]
+    typer.echo(head + "\n".join(lines), err=True)
 
 
 def _bug(error: Exception) -> int:

@@ -117,7 +117,7 @@ def test_version(capsys: Capture) -> None:
         (["chekc"], "Did you mean 'check'?"),
         (["check", "--jsn"], "--json"),
         (["drill"], "DRILL"),
-        (["run", "x", "--input", "nonsense", "--unattended", "--env", "sandbox"], "--input incident_time="),
+        (["run", "x", "--input", "nonsense", "--unattended", "--env", "sandbox"], "--input NAME=VALUE"),
         (["sandbox", "up", "--name", "../x"], "Use letters, digits and hyphens"),
     ],
 )

@@ -12,6 +12,7 @@ from drx import __version__
 from drx.cli import app
 from drx.errors import ExitCode
 from drx.journal import JOURNAL
+from tests.terminal import Size, drx
 
 Capture = pytest.CaptureFixture[str]
 Harm = Callable[[Path], None]
@@ -137,6 +138,17 @@ def test_it_is_said_and_nothing_is_lost(record: Path, harm: Harm, words: tuple[s
     assert app.run(["audit", record.name]) == ExitCode.FAILED
     assert app.run(["runs"]) == ExitCode.OK
     assert _bytes(record) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", [_flip, _other_field, _frozen("runbooks/greet.yaml", Path.unlink)])
+def test_a_screen_shows_it_in_whole_words(record: Path, harm: Harm, size: Size, capsys: Capture) -> None:
+    harm(record)
+    assert app.run(["resume", record.name, "--unattended"]) == ExitCode.FAILED
+    sentences = capsys.readouterr().err.split()
+    terminal = drx(record.parents[2], "resume", record.name, size=size)
+    assert terminal.end() == ExitCode.FAILED
+    assert terminal.scrolled.split() == sentences
 
 
 def test_a_frozen_runbook_can_be_put_back_from_the_project(record: Path) -> None:

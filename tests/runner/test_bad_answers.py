@@ -10,7 +10,7 @@ from drx.engine.terms import Choice
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
 from tests.runner.test_terminal import CONFIRM
-from tests.terminal import DOWN, ENTER, story
+from tests.terminal import DOWN, ENTER, Size, story
 
 INPUTS = """\
 inputs:
@@ -30,8 +30,8 @@ ANSWERS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
-def test_garbage_is_refused_and_asked_again(project: Project, term: str) -> None:
-    terminal = story(project.write(steps_yaml(CONFIRM, head=INPUTS)), term=term)
+def test_garbage_is_refused_and_asked_again(project: Project, term: str, size: Size) -> None:
+    terminal = story(project.write(steps_yaml(CONFIRM, head=INPUTS)), term=term, size=size)
     for question, garbage, refusal, answer in ANSWERS:
         terminal.see(question)
         terminal.type(garbage, ENTER)
@@ -50,11 +50,11 @@ def test_garbage_is_refused_and_asked_again(project: Project, term: str) -> None
 
 
 @pytest.mark.slow
-def test_only_the_exact_name_destroys(project: Project) -> None:
+def test_only_the_exact_name_destroys(project: Project, size: Size) -> None:
     file = project.root / "precious"
     file.write_text("data")
     drop = f"{{id: drop, action: test.drop, with: {{file: '{file}', line: shop-data}}, expect: 1s}}"
-    terminal = story(project.write(steps_yaml(drop)))
+    terminal = story(project.write(steps_yaml(drop)), size=size)
     for wrong in ("yes", "SHOP-DATA", "shop-database"):
         terminal.see("would destroy shop-data")
         terminal.type(ENTER)
