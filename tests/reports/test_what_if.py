@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from drx.cli.plan import make_plan
 from drx.cli.project import load_project
 from drx.reports.plan.shapes import RecoveryPlan
-from drx.reports.plan.what_if import Cadence, what_if_rpo
+from drx.reports.plan.what_if import Cadence, what_if_rpo, what_if_rto
 
 MINUTES = some.integers(0, 3000).map(lambda minutes: timedelta(minutes=minutes))
 WANTED = some.one_of(MINUTES, some.timedeltas(timedelta(), timedelta(days=40)))
@@ -57,6 +57,16 @@ def test_a_smaller_rpo_never_costs_less(
     if small >= timedelta(minutes=2):  # below, no schedule is advised
         assert _cost(less)[1] <= _cost(more)[1]
     assert less.count("| NO ") >= more.count("| NO ")
+
+
+@given(WANTED, WANTED)
+def test_a_smaller_rto_never_costs_less(plan: RecoveryPlan, one: timedelta, other: timedelta) -> None:
+    small, large = sorted((one, other))
+    less, more = what_if_rto(plan, small), what_if_rto(plan, large)
+    assert _cost(less)[0] <= _cost(more)[0]
+    assert less.count("| NO ") >= more.count("| NO ")
+    assert less.count(" too long. ") >= more.count(" too long. ")
+    assert ("- Nothing." in more) >= ("- Nothing." in less)
 
 
 @given(cadences(), WANTED.filter(lambda wanted: wanted >= timedelta(minutes=2)))
