@@ -16,6 +16,8 @@ from drx.runner.record import SIGNATURE, hash_files
 
 _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"
 """How the gzip file of `pack` begins: no name, no comment, no time."""
+_MOST_BYTES = 4 << 30
+"""What is larger was made to fill the memory: `pack` holds a record there, too."""
 
 
 def _tarred(record: Path) -> bytes:
@@ -30,10 +32,14 @@ def _tarred(record: Path) -> bytes:
 
 def pack(record: Path, archive: Path) -> None:
     """Write everything that the audit of a record reads into a gzipped tar file; raises UsageError."""
-    packed = io.BytesIO()
+    packed, content = io.BytesIO(), _tarred(record)
+    if len(content) > _MOST_BYTES:
+        raise UsageError(
+            f"{record.name} is larger than {_MOST_BYTES:,} bytes", "Hand over its folder: audits read that, too"
+        )
     try:
         with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed:
-            compressed.write(_tarred(record))
+            compressed.write(content)
         write_atomically(archive, packed.getvalue())
     except OSError as error:
         raise UsageError(f"{archive} cannot be written: {error.strerror}", "Name a file in a folder of yours") from None
@@ -73,7 +79,9 @@ def unpacked(archive: Path) -> Iterator[Path]:
 def _inflated(content: bytes) -> bytes:
     """Give what was compressed, proven by gzip's own sum. Raises EOFError, zlib.error."""
     inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    found = inflate.decompress(content)
+    found = inflate.decompress(content, _MOST_BYTES)
+    if inflate.unconsumed_tail:
+        raise EOFError(f"inflated, it is larger than {_MOST_BYTES:,} bytes")
     if not content.startswith(_HEADER):
         raise EOFError("it does not begin as drx begins one")
     if not inflate.eof or inflate.unused_data:

@@ -265,3 +265,20 @@ def test_an_archive_of_anything_but_files_is_not_unpacked(record: Path, tmp_path
 
     with pytest.raises(DrxError, match="no plain file"), unpacked(archive):
         pass
+
+
+def test_an_archive_that_was_made_to_fill_the_memory_is_refused(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "evidence.tar.gz"
+    pack(record, archive)
+    size = len(gzip.decompress(archive.read_bytes()))
+    monkeypatch.setattr("drx.runner.archive._MOST_BYTES", size)
+    with unpacked(archive) as found:
+        assert audit(found).intact
+    monkeypatch.setattr("drx.runner.archive._MOST_BYTES", size - 1)
+
+    with pytest.raises(DrxError, match="it is larger than"), unpacked(archive):
+        pass
+    with pytest.raises(DrxError, match="Hand over its folder"):
+        pack(record, archive)
