@@ -136,7 +136,7 @@ def _one_pass(endpoint: str, source: str, target: str) -> None:
 
 
 def _undelete(number: int) -> None:
-    """Remove the same markers twice: from a bare loop that knows them already, and as the action does, which lists."""
+    """Remove the same markers as the actions do, which list them, and by a bare loop that knows them already."""
     with tempfile.TemporaryDirectory() as folder, servers.s3(Path(folder)) as endpoint:
         bucket = _store(endpoint, "uploads")
         bucket.client.create_bucket(Bucket=bucket.bucket)
@@ -145,28 +145,41 @@ def _undelete(number: int) -> None:
         time.sleep(1)  # what was written in the second of the moment may have come later
         since = datetime.now(UTC)
         _delete_all(bucket, number)
-        bare = _bare_loop(bucket)
-        _delete_all(bucket, number)
-        before, began = _peak_megabytes(), time.monotonic()
-        with (Path(folder) / "note").open("w") as note:
+        with _measured("undelete", number) as undelete, (Path(folder) / "note").open("w") as note:
             meter = Meter(lambda *_: None, None, "")
             found = find_markers(bucket, "", since, lambda: None)
             done = Removal(bucket, Patience(time.sleep), note).run(found, meter, lambda: False)
-        spent = time.monotonic() - began
-        _tell("undelete", number, spent, bare, _THREADS, before)
         assert done == number
         _delete_all(bucket, number)
-        before, began = _peak_megabytes(), time.monotonic()
-        restored = _restoration(bucket, since, Path(folder), None).run()
-        spent = time.monotonic() - began
-    assert (restored.undeleted, restored.problems) == (number, []), restored
-    _tell("restore by delete markers", number, spent, bare, _THREADS, before)
+        with _measured("restore by delete markers", number) as restore:
+            restored = _restoration(bucket, since, Path(folder), None).run()
+        assert (restored.undeleted, restored.problems) == (number, []), restored
+        _delete_all(bucket, number)
+        bare = _bare_loop(bucket)
+    _compared(number, bare, _THREADS, undelete, restore)
 
 
-def _tell(what: str, number: int, spent: float, bare: float, threads: int, before: float) -> None:
-    loop = f"{number / bare:,.0f}/s by a bare loop with {threads} threads"
+@dataclass
+class Measured:
+    """How long something took."""
+
+    what: str
+    seconds: float = 0
+
+
+@contextmanager
+def _measured(what: str, number: int) -> Iterator[Measured]:
+    """Measure a block, and print its rate and by how much it raised the highest memory of this process."""
+    before, began, made = _peak_megabytes(), time.monotonic(), Measured(what)
+    yield made
+    made.seconds = time.monotonic() - began
     memory = f"peak {before:.0f} -> {_peak_megabytes():.0f} MB"
-    print(f"{what}: {number:,} objects, {number / spent:,.0f}/s with listing, {loop}: {bare / spent:.0%}; {memory}")
+    print(f"{what}: {number:,} objects, {number / made.seconds:,.0f}/s with listing; {memory}", flush=True)
+
+
+def _compared(number: int, bare: float, threads: int, *measured: Measured) -> None:
+    shares = ", ".join(f"{bare / each.seconds:.0%} by {each.what}" for each in measured)
+    print(f"  a bare loop with {threads} threads: {number / bare:,.0f}/s; of that {shares} (bar: 80%)", flush=True)
 
 
 def _restoration(bucket: S3Store, moment: datetime, folder: Path, kept: S3Store | None) -> Restoration:
@@ -179,7 +192,7 @@ def _restoration(bucket: S3Store, moment: datetime, folder: Path, kept: S3Store 
 
 
 def _restore(number: int) -> None:
-    """Bring the same objects back twice from another bucket: by a bare loop of copies, and as the action does.
+    """Bring the same objects back twice from another bucket: as the action does, and by a bare loop of copies.
 
     The loop knows what to copy; the action lists, reads the inventory, and overwrites nothing.
     """
@@ -190,8 +203,12 @@ def _restore(number: int) -> None:
         _fill(bucket, number, b"x" * _SIZE)
         _one_pass(endpoint, "uploads", "kept")
         moment = datetime.now(UTC)
-        items = list(read_items(kept, "bench", list_points(kept, "bench")[-1]))
         _delete_all(bucket, number)
+        with _measured("restore from a store", number) as restore:
+            restored = _restoration(bucket, moment, Path(folder), kept).run()
+        assert (restored.stored, restored.problems) == (number, []), restored
+        _delete_all(bucket, number)
+        items = list(read_items(kept, "bench", list_points(kept, "bench")[-1]))
         began = time.monotonic()
         with ThreadPoolExecutor(_COPIES) as pool:
             for _ in pool.map(
@@ -204,13 +221,7 @@ def _restore(number: int) -> None:
             ):
                 pass  # fmt: skip
         bare = time.monotonic() - began
-        del items
-        _delete_all(bucket, number)
-        before, began = _peak_megabytes(), time.monotonic()
-        restored = _restoration(bucket, moment, Path(folder), kept).run()
-        spent = time.monotonic() - began
-    assert (restored.stored, restored.problems) == (number, [])
-    _tell("restore from a store", number, spent, bare, _COPIES, before)
+    _compared(number, bare, _COPIES, restore)
 
 
 def _bare_loop(bucket: S3Store) -> float:
@@ -238,11 +249,13 @@ def _store(endpoint: str, bucket: str) -> S3Store:
 
 
 def _fill(bucket: S3Store, number: int, body: bytes) -> None:
+    def put(n: int) -> None:
+        bucket.client.put_object(Bucket=bucket.bucket, Key=f"img/{n:06}", Body=body)
+
     with ThreadPoolExecutor(8) as pool:
-        for _ in pool.map(
-            lambda n: bucket.client.put_object(Bucket=bucket.bucket, Key=f"img/{n:06}", Body=body), range(number)
-        ):
-            pass  # fmt: skip
+        for start in range(0, number, _BATCH):  # in turns, so that what waits takes no memory
+            for _ in pool.map(put, range(start, min(start + _BATCH, number))):
+                pass
 
 
 def _delete_all(bucket: S3Store, number: int) -> None:
