@@ -22,6 +22,7 @@ from drx.sandbox.processes import (
     Process,
     end,
     is_alive,
+    kill,
     listening_port,
     process_with,
     start_python,
@@ -44,7 +45,6 @@ from drx.sandbox.zone import make_zone
 _ADDRESSES = (LOOPBACK, "127.0.0.2", "127.0.0.3")
 _START_SECONDS = 60.0
 _END_SECONDS = 20.0
-_DISCARD_SECONDS = 5.0
 _LOG_LINES = 15
 
 
@@ -103,8 +103,11 @@ def down(directory: Path, *, remove_data: bool = False) -> None:
     with locked(directory):
         state = _read(directory)
         if state:
-            grace = _DISCARD_SECONDS if remove_data else _END_SECONDS
-            end([process_of(member) for member in state.members], grace)
+            found = [process_of(member) for member in state.members]
+            if remove_data:
+                kill(found)  # to end in order takes seconds, and keeps only data that go now
+            else:
+                end(found, _END_SECONDS)
             remove_state(directory)
     if remove_data:
         shutil.rmtree(directory)
