@@ -41,6 +41,8 @@ class Faults:
         it always writes on one."""
         self.undeletable = ""
         """A key that, as it says, no request for many deletes."""
+        self.busy_for = 0
+        """In so many more answers it says that it was only too busy for that; the last time it is deleted after all."""
         self._lock = threading.Lock()
 
     def refuses(self, method: str) -> bool:
@@ -86,7 +88,11 @@ class Faults:
         )
         if not self.undeletable or not found or not path.endswith("?delete"):
             return reply
-        error = b"<Error>" + found[0] + b"<Code>AccessDenied</Code><Message>Not this one</Message></Error>"
+        why = b"SlowDown" if self.busy_for else b"AccessDenied"
+        self.busy_for -= why == b"SlowDown"
+        if why == b"SlowDown" and not self.busy_for:
+            self.undeletable = ""
+        error = b"<Error>" + found[0] + b"<Code>" + why + b"</Code><Message>Not this one</Message></Error>"
         return re.sub(rb"(<DeleteResult[^>]*?)/?>(</DeleteResult>)?", rb"\1>" + error + b"</DeleteResult>", reply)
 
     def alters(self, method: str, kind: str, body: bytes) -> bytes:

@@ -124,6 +124,21 @@ def test_many_delete_markers_go_by_one_request_and_a_kept_one_is_named(
         run("s3.undelete", context, since=moment)
 
 
+@pytest.mark.parametrize(("action", "moment"), [("s3.restore", "at"), ("s3.undelete", "since")])
+def test_markers_that_a_server_was_too_busy_for_are_asked_for_again(
+    context: FakeContext, client: "S3Client", bucket: str, faults: Faults, action: str, moment: str
+) -> None:
+    versioned(client, bucket)
+    fill(client, bucket, 5)
+    since = now()
+    empty(client, bucket, [f"img/{n:05}" for n in range(5)])
+    faults.undeletable, faults.busy_for = KEY, 2
+    run(action, context, **{moment: since})
+    assert len(contents(client, bucket)) == 5
+    assert faults.asked["POST"] == 3
+    assert len((context.artifacts / "removed-markers.jsonl").read_text().splitlines()) == 5
+
+
 def test_a_version_from_before_versions_were_kept_comes_back(
     context: FakeContext, client: "S3Client", bucket: str, faults: Faults
 ) -> None:
