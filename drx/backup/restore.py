@@ -169,8 +169,8 @@ class _Job:
         with failures(f"creating {self.into}.{item.name}"):
             database = self.client[self.into]
             there = database.list_collection_names(filter={"name": item.name})
-            if there and "capped" in item.options:
-                database.drop_collection(item.name)  # its order could not be continued
+            if there and ("capped" in item.options or (item.type is None and "timeseries" in item.options)):
+                database.drop_collection(item.name)  # its order is lost; or, without buckets, it would take doubles
                 there = []
             if not there:
                 database.command({"create": item.name, **item.options})

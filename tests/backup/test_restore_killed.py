@@ -1,0 +1,57 @@
+"""A restore that is killed at any moment goes on, and ends with every document once, as it has to be."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from drx.backup import members, scan
+from drx.backup.slices import take_slice
+from drx.backup.stores.base import Store
+from tests.backup import restore_child
+from tests.backup.databases import Db, back_up, every_kind, fill
+from tests.backup.test_odd_collections import assert_same
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("impatience")]
+
+
+def test_killed_at_any_moment_it_goes_on(
+    database: Db, store: Store, into: str, mongo_server: str, fixtures: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(members, "MEMBER_BYTES", 16 << 10)
+    monkeypatch.setattr(scan, "_BATCH_BYTES", 16 << 10)
+    every_kind(database, fixtures)
+    fill(database, 6000, "many")
+    database.many.create_index("text", unique=True)
+    manifest = back_up(database, store)
+    database.many.update_many({"_id": {"$mod": [3, 0]}}, {"$set": {"later": True}})
+    database.many.delete_many({"_id": {"$mod": [5, 0]}})
+    database.many.insert_many({"_id": f"born {number}", "text": f"{number}"} for number in range(1500))
+    database.log.insert_many({"_id": f"later {number}"} for number in range(20))
+    database.words.drop()
+    assert take_slice(database.client, database.name, store, "svc", after=manifest.end)
+
+    command = [sys.executable, restore_child.__file__, mongo_server, database.name, str(tmp_path / "store")]
+    choose, whole, killed, half = random.Random(3), 0.0, 0, 0
+    while killed < 9:
+        with subprocess.Popen([*command, into], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as child:
+            assert child.stdout
+            assert child.stdout.readline() == b"begun\n"
+            began = time.monotonic()
+            try:
+                assert child.wait(choose.uniform(0, whole) if whole else None) == 0
+                whole = whole or time.monotonic() - began
+            except subprocess.TimeoutExpired:
+                child.kill()
+                killed += 1
+        left = database.client[into].many.estimated_document_count()
+        half += 0 < left < database.many.estimated_document_count()
+        if killed % 3 == 0:
+            restored = restore_child.restore_newest(database.client, database.name, store, into)
+            assert_same(database, restored, into)
+            database.client.drop_database(into)
+    assert half, "none was killed in the middle"
