@@ -5,8 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from bson import Timestamp
+
 from drx.backup.catalog import MANIFEST, PROGRESS, slice_keys
 from drx.backup.digest import Digest, digest_of
+from drx.backup.inventory import span_of
 from drx.backup.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection, SliceManifest
 from drx.backup.members import inflate_member
 from drx.backup.pieces import Listed, list_backups, list_oplog, open_piece
@@ -111,12 +114,13 @@ def verify_everything(
 ) -> Verified:
     """Read everything back that a store holds of a service: bases, differentials, slices, and their manifests.
 
-    A backup that is not finished, because it runs or was interrupted, is none and has no damage; nor has one whose
-    manifest goes meanwhile, which is how retention begins to delete.
+    A backup that is not finished, because it runs or was interrupted, is none and has no damage; nor has a slice that
+    was interrupted, once another one holds its time, nor what loses its manifest meanwhile: so retention deletes.
     """
     meter = Meter(progress, None, "bytes")
     damaged: dict[str, str] = {}
     backups, slices = [], []
+    unfinished: dict[str, tuple[Timestamp, Timestamp]] = {}
     for listed in list_backups(store, service):
         with _as_long_as_it_counts(store, listed):
             if isinstance(manifest := _manifest(store, listed, damaged), Manifest):
@@ -135,8 +139,13 @@ def verify_everything(
                     slices.append(manifest)
                     damaged.update({listed.data_key: line} if line else {})
                 meter.add(manifest.size_bytes)
+            elif not listed.counts and (span := span_of(listed)):
+                unfinished[listed.manifest_key] = span
 
     side_by_side(read, list_oplog(store, service), workers, cancelled)
+    for key, (start, end) in unfinished.items():
+        if any(piece.start <= start and end <= piece.end for piece in slices):
+            damaged.pop(key, None)
     return Verified(tuple(backups), tuple(slices), tuple(damaged[key] for key in sorted(damaged)))
 
 

@@ -21,7 +21,7 @@ from drx.backup.retention import Rules
 from drx.backup.slices import find_chain, take_slice
 from drx.backup.stores import open_store, s3_upload
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
-from drx.backup.verify import verify_base
+from drx.backup.verify import verify_base, verify_everything
 from drx.config.target import Retention
 from drx.errors import StepError
 from tests.backup.databases import QUIET, Db, back_up, differences, put_back
@@ -176,6 +176,7 @@ def test_a_slice(database: Db, opened: Callable[[], Store]) -> None:
         assert taken
         chain = find_chain(base, list_slices(store, "svc"))
         assert (chain.end, chain.gap) == (taken.end, None)
+        assert not verify_everything(store, "svc", **QUIET).damaged
         end = taken.end
     assert changes >= 2
     cleared_away(opened())
