@@ -201,4 +201,5 @@ def test_what_retention_deletes_meanwhile_is_no_damage(
     found = verify_everything(store, "svc", **QUIET)
     assert looked
     assert found.damaged == ()
-    assert (found.backups, found.slices) == (((), whole.slices) if "base" in gone else (whole.backups, ()))
+    assert found.backups == (() if "base" in gone else whole.backups)
+    assert set(found.slices) == (set(whole.slices) if "base" in gone else set())  # two at a time, in any order
