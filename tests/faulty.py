@@ -30,6 +30,8 @@ class Faults:
         """How many requests were answered by 503."""
         self.discreet = False
         """It tells nobody who asks, nor which buckets there are."""
+        self.serves: int | None = None
+        """After so many more requests every one is answered by 403; None for no end."""
         self.writes = 0
         """How many requests would have changed something."""
         self.asked = Counter[str]()
@@ -58,7 +60,9 @@ class Faults:
         of_server = urlsplit(path).path == "/"
         with self._lock:
             self.writes += method in ("PUT", "POST", "DELETE") and not of_server
-        return self.discreet and of_server
+            if self.serves is not None:
+                self.serves -= 1
+            return (self.discreet and of_server) or (self.serves is not None and self.serves < 0)
 
     def prevents(self, method: str, path: str, headers: Message) -> bytes:
         """Say why an object is not written over what is there; empty where it is, and for all other requests."""

@@ -38,8 +38,9 @@ def uploads_bucket(context: Context) -> Iterator[Uploads]:
 def connected(target: BucketTarget, mask: Callable[[str], str]) -> Iterator[Uploads]:
     """Connect to a bucket; what boto3 raises becomes a StepError in words, with secrets masked."""
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 
+    from drx.backup.stores.s3_answers import UNSERVED
     from drx.backup.stores.s3_client import make_s3_client
 
     retries: Any = {"mode": "standard", "total_max_attempts": 3}
@@ -53,7 +54,7 @@ def connected(target: BucketTarget, mask: Callable[[str], str]) -> Iterator[Uplo
         )
         with closing(client):
             yield Uploads(client, target.bucket, {"ExpectedBucketOwner": target.owner} if target.owner else {})
-    except (BotoCoreError, ClientError, ValueError) as error:
+    except (*UNSERVED, ClientError, ValueError) as error:
         raise StepError(*_explained_bucket(error, target, mask)) from None
 
 
@@ -86,8 +87,11 @@ def digest_upload(uploads: Uploads, key: str, context: Context) -> tuple[int, st
 def _explained_bucket(error: Exception, target: BucketTarget, mask: Callable[[str], str]) -> tuple[str, str]:
     from botocore.exceptions import ClientError
 
+    from drx.backup.stores.s3_answers import unserved
+
     where = f"the bucket {target.bucket}"
     if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "an unknown error")
+        code = error.response.get("Error", {}).get("Code") or "an unknown error"
         return f"{where} says: {code}", "Check bucket, region, owner and keys in drx.yaml"
-    return f"{where} cannot be reached: {mask(str(error))[:200]}", "Check endpoint and keys in drx.yaml"
+    trouble, remedy = unserved(error)
+    return f"{where} {mask(trouble)[:200]}", remedy

@@ -93,8 +93,8 @@ def backup_stores(context: Context) -> BackupTarget:
     return context.target.backups
 
 
-def address_of(store: StoreTarget) -> "S3Address | DirectoryAddress":
-    """Name a configured store as the backup modules do."""
+def address_of(store: StoreTarget, *, hurried: bool = False) -> "S3Address | DirectoryAddress":
+    """Name a configured store as the backup modules do; `hurried` for commands that only look."""
     from drx.backup.stores.base import DirectoryAddress, S3Address
 
     if not isinstance(store, BucketStore):
@@ -107,4 +107,5 @@ def address_of(store: StoreTarget) -> "S3Address | DirectoryAddress":
         owner=store.owner,
         access_key_id=store.access_key_id,
         secret_access_key=store.secret_access_key.reveal() if store.secret_access_key else None,
+        hurried=hurried,
     )

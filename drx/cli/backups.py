@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     group.command("copies", epilog=exit_codes(0, 2, 3, 4))(copies)
     group.command("events", epilog=exit_codes(0, 2, 3, 4))(events)
     group.command("verify", epilog=exit_codes(0, 2, 3, 4, 7, 8, 10, 130))(verify)
-    group.command("prune", epilog=exit_codes(0, 2, 3, 4, 7, 8, 10, 130))(prune)
+    group.command("prune", epilog=exit_codes(0, 2, 3, 4, 6, 7, 8, 10, 130))(prune)
     app.add_typer(group, name="backups")
 
 

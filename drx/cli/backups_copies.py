@@ -23,7 +23,7 @@ def copies(environment: str | None, as_json: bool, *, sandbox: str = "default") 
     target = project.resolve(project.config, name, ("mongo", "store"))
     if target.mongo is None or target.backups is None:
         raise UsageError(f"'{name}' has no database or no backup stores", "State mongo and backups in drx.yaml")
-    addresses = [address_of(store) for store in (target.backups.primary, *target.backups.copies)]
+    addresses = [address_of(store, hurried=True) for store in (target.backups.primary, *target.backups.copies)]
     custody = survey(addresses, target.service, target.mongo.database)
     if as_json:
         typer.echo(json.dumps(shown(custody), ensure_ascii=False, indent=1))

@@ -56,7 +56,7 @@ def _judged(opened: Opened, now: datetime) -> "Pruned":
     try:
         return prune(opened.store, opened.service, rules, dry_run=True, check=lambda: None)
     except StoreError as error:
-        return Pruned(opened.store.describe(), hold=error.message)
+        return Pruned(opened.store.describe(), hold=str(error))
 
 
 def _as_dict(opened: Opened, outcome: "Pruned") -> dict[str, object]:

@@ -20,7 +20,7 @@ RunOrArchive = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands of evidence."""
     app.command("status", epilog="Exit codes: 0 ok · 1 warning · 2 critical · 3 unknown, or any error")(status)
-    app.command("runs", epilog=exit_codes(0, 2, 3))(runs)
+    app.command("runs", epilog=exit_codes(0, 2, 3, 4))(runs)
     app.command("report", epilog=exit_codes(0, 2, 3, 4))(report)
     app.command("plan", epilog=exit_codes(0, 2, 3, 9))(plan)
     app.command("audit", epilog=exit_codes(0, 2, 3, 4))(audit)

@@ -20,7 +20,7 @@ def elsewhere(project: Project, run: str | None) -> "Fetching | None":
     """
     from drx.runner.fetching import Fetching, find_run, newest_runs
 
-    shelf = shelf_of(project.config)
+    shelf = shelf_of(project.config, hurried=True)
     if shelf is None:
         return None
     newest = newest_runs(shelf, 1)
@@ -43,7 +43,7 @@ def runs_elsewhere(project: Project, known: set[str], limit: int) -> tuple[str, 
     """Name the newest runs of the bucket that have no record here; none where drx.yaml names no bucket."""
     from drx.runner.fetching import newest_runs
 
-    shelf = shelf_of(project.config)
+    shelf = shelf_of(project.config, hurried=True)
     if shelf is None:
         return ()
     return tuple(run for run in newest_runs(shelf, limit) if run not in known)

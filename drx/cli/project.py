@@ -146,7 +146,7 @@ class Project:
         return target
 
 
-def shelf_of(config: Config, environment: str | None = None) -> "Shelf | None":
+def shelf_of(config: Config, environment: str | None = None, *, hurried: bool = False) -> "Shelf | None":
     """Open where copies of records go; nothing where drx.yaml does not say, nor for runs in a sandbox.
 
     Raises InvalidDocument with every variable and file that is missing.
@@ -159,7 +159,7 @@ def shelf_of(config: Config, environment: str | None = None) -> "Shelf | None":
     stated = None if settings and settings.sandbox else resolve_records(config, os.environ)
     if stated is None:
         return None
-    return Shelf(open_store(address_of(stated)), config.settings.service, stated.secret_access_key)
+    return Shelf(open_store(address_of(stated, hurried=hurried)), config.settings.service, stated.secret_access_key)
 
 
 def _make_directories(stores: BackupTarget) -> None:

@@ -51,7 +51,7 @@ def read_stores(target: Target) -> Stores:
 
     assert target.backups
     assert target.mongo
-    store, database = open_store(address_of(target.backups.primary)), target.mongo.database
+    store, database = open_store(address_of(target.backups.primary, hurried=True)), target.mongo.database
     every = list_all(store, target.service)
     backups = [each for each in every if each.facts is None or each.facts.database == database]
     kept_since = judge(backups, Rules(target.backups.retention, datetime.now(UTC))).kept_since
@@ -77,7 +77,7 @@ def read_copies(target: Target) -> Copies:
 
     assert target.backups
     assert target.mongo
-    addresses = [address_of(store) for store in (target.backups.primary, *target.backups.copies)]
+    addresses = [address_of(store, hurried=True) for store in (target.backups.primary, *target.backups.copies)]
     custody = survey(addresses, target.service, target.mongo.database)
     return Copies(sentence(custody), custody.sound, custody.copies)
 

@@ -192,7 +192,7 @@ def _ran(project: Project, name: str, jobs: "Sequence[Job]", now: datetime) -> "
     records = project.config.settings.records
     copied = records is not None and records.s3 is not None
     try:
-        shelf = shelf_of(project.config, name) if jobs else None
+        shelf = shelf_of(project.config, name, hurried=True) if jobs else None
     except DrxError as error:
         problem = _unreadable(error).problem
         return lambda: Seen(here, problem)

@@ -93,4 +93,4 @@ def _open(target: Target, label: str, stated: StoreTarget) -> Opened:
     from drx.actions.servers import address_of
     from drx.backup.stores import open_store
 
-    return Opened(open_store(address_of(stated)), target, label)
+    return Opened(open_store(address_of(stated, hurried=True)), target, label)

@@ -185,7 +185,10 @@ def identify_bucket(target: BucketTarget) -> Identity:
         raise UnknownIdentity(message, "State the name of the bucket itself in drx.yaml")
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
+
+    from drx.backup.stores.s3_answers import UNSERVED
+    from drx.backup.stores.s3_client import make_s3_client
 
     settings = Config(
         connect_timeout=_WAIT_SECONDS, read_timeout=_WAIT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}
@@ -196,12 +199,15 @@ def identify_bucket(target: BucketTarget) -> Identity:
         region_name=target.region,
     )
     try:
-        client = session.client("s3", endpoint_url=target.endpoint, config=settings)
+        client = make_s3_client(
+            target.region, target.endpoint, target.access_key_id,
+            target.secret_access_key.reveal() if target.secret_access_key else None, settings,
+        )  # fmt: skip
         account = target.owner or _account(session.client("sts", endpoint_url=target.endpoint, config=settings))
         owned = {"ExpectedBucketOwner": account} if account else {}
         client.head_bucket(Bucket=target.bucket, **owned)
         born = _creation_mark(client, target.bucket)
-    except (BotoCoreError, ClientError, ValueError) as error:
+    except (*UNSERVED, ClientError, ValueError) as error:
         raise _explained_bucket(error, target) from None
     server = _bucket_server(target.endpoint)
     mark = f"{server}/{target.bucket}{_ACCOUNT}{account or 'unknown'}"
@@ -209,11 +215,13 @@ def identify_bucket(target: BucketTarget) -> Identity:
 
 
 def _account(client: "BaseClient") -> str | None:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
+
+    from drx.backup.stores.s3_answers import UNSERVED
 
     try:
         return str(client.get_caller_identity()["Account"])  # type: ignore[attr-defined]  # STS has no stubs here
-    except (BotoCoreError, ClientError):
+    except (*UNSERVED, ClientError, KeyError):
         return None
 
 
@@ -237,6 +245,9 @@ def _bucket_server(endpoint: str | None) -> str:
 
 def _explained_bucket(error: Exception, target: BucketTarget) -> UnknownIdentity:
     from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, NoCredentialsError
+    from botocore.parsers import ResponseParserError
+
+    from drx.backup.stores.s3_answers import unserved
 
     bucket = f"the bucket {target.bucket} at {_bucket_server(target.endpoint)}"
     match error:
@@ -246,11 +257,9 @@ def _explained_bucket(error: Exception, target: BucketTarget) -> UnknownIdentity
                 return UnknownIdentity(f"{bucket} does not exist", "Check bucket and region in drx.yaml")
             message = f"{bucket} refuses the keys, or another account owns it (HTTP {status})"
             return UnknownIdentity(message, "Check the keys, and owner in drx.yaml")
-        case NoCredentialsError():
-            return UnknownIdentity(f"there are no keys for {bucket}", "State access_key_id, or set AWS_ACCESS_KEY_ID")
-        case ConnectionError() | HTTPClientError():
-            message = f"{bucket} does not answer within {_WAIT_SECONDS} s"
-            return UnknownIdentity(message, "Check endpoint and region, and that the server can be reached from here")
+        case ConnectionError() | HTTPClientError() | NoCredentialsError() | ResponseParserError() | RecursionError():
+            trouble, remedy = unserved(error)
+            return UnknownIdentity(f"{bucket} {trouble}", remedy)
         case _:
             message = f"{bucket} cannot be asked who it is: its name, endpoint, region or keys cannot be used"
             return UnknownIdentity(message, "Correct them in drx.yaml")

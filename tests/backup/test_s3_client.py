@@ -13,6 +13,7 @@ from drx.backup.stores.base import S3Address
 from drx.backup.stores.s3 import S3Store
 from drx.backup.stores.s3_client import read_time
 from drx.errors import StoreError
+from tests.weather import Handler, answering, at_fault, hanging_up
 
 
 @given(st.datetimes(timezones=st.just(UTC), min_value=datetime(1970, 1, 2), max_value=datetime(2500, 1, 1)))
@@ -50,3 +51,31 @@ def test_a_server_is_told_who_asks() -> None:
         store.get("any")
     assert asked
     assert all(f"User-Agent: drx/{__version__} Botocore/" in headers for headers in asked)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (hanging_up, "the store does not answer"),
+        (answering(200, b"<html><body>Log in</body></html>", "text/html"), "the store answers as no S3 server does"),
+        (answering(200), "the store answers as no S3 server does"),
+        (answering(403), "403"),
+    ],
+)
+def test_what_answers_and_is_no_store_is_never_taken_for_an_empty_one(fault: Handler, expected: str) -> None:
+    with at_fault(fault) as port:
+        address = S3Address("bucket", "", "us-east-1", f"http://127.0.0.1:{port}", None, "test", "test", hurried=True)
+        store = S3Store(address)
+        for ask in (lambda: list(store.list("")), lambda: store.put("a", b"a"), lambda: store.get("a")):
+            with pytest.raises(StoreError) as caught:
+                ask()
+            assert f": {expected}" in caught.value.message
+            assert caught.value.remedy
+        store.client.close()
+
+
+def test_a_page_that_somebody_keeps_in_a_store_is_read(s3_server: str, bucket: str) -> None:
+    store = S3Store(S3Address(bucket, "", "us-east-1", s3_server, None, "test", "test"))
+    store.put("page", b"<html></html>")
+    assert store.get("page") == b"<html></html>"
+    store.client.close()

@@ -116,7 +116,7 @@ def test_an_address_that_is_none(lab: Project) -> None:
 def test_a_store_that_disappears_half_way(project: Project, sandbox: SandboxState, step: str) -> None:
     """The run fails and tidies up; once the store is back, everything can still be recovered."""
     outcome = _kill_at(project, sandbox, step, s3_name("us-east-1"))
-    fails_clearly(outcome, ExitCode.FAILED, "FAILED", "Could not connect to the endpoint")
+    fails_clearly(outcome, ExitCode.FAILED, "FAILED", "the store does not answer")
     assert outcome.report.verdict.step in (step, "references")
     state = sandboxes.up(sandbox.directory)
     with MongoClient[dict[str, object]](state.mongo_uri) as client:

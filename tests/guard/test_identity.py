@@ -159,7 +159,7 @@ def test_two_buckets_are_told_apart(s3_server: str, bucket: str) -> None:
         ({"bucket": "up-metahabcdefghijklmnopqrstuv1234567890ab-s3alias"}, "is an access point"),
         ({"bucket": "arn:aws:s3:us-east-1:1:accesspoint/up"}, "is an access point"),
         ({"endpoint": "nonsense"}, "cannot be used"),
-        ({"endpoint": "http://127.0.0.1:1"}, "does not answer within 5 s"),
+        ({"endpoint": "http://127.0.0.1:1"}, "does not answer"),
     ],
 )
 def test_a_bucket_that_cannot_be_asked_is_said(s3_server: str, change: dict[str, str], expected: str) -> None:
@@ -173,7 +173,7 @@ def test_without_keys_that_is_said(s3_server: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(UnknownIdentity, match="there are no keys for the bucket some-bucket"):
+    with pytest.raises(UnknownIdentity, match="wants keys, and there are none"):
         identify_bucket(BucketTarget("some-bucket", "us-east-1", s3_server))
 
 

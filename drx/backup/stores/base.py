@@ -28,6 +28,8 @@ class S3Address:
     owner: str | None = None
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
+    hurried: bool = field(default=False, compare=False)
+    """Somebody looks at a screen and waits: one that is silent is given up within seconds, not minutes."""
 
     @property
     def server(self) -> str:

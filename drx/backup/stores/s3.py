@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from drx.backup.stores.base import Begun, Entry, Found, S3Address, Store
+from drx.backup.stores.s3_answers import UNSERVED, unserved
 from drx.backup.stores.s3_client import make_s3_client
 from drx.backup.stores.s3_upload import S3Upload, checksum
 from drx.errors import DamagedError, DrxError, StoreError
@@ -63,9 +64,9 @@ class S3Store:
                 address.access_key_id,
                 address.secret_access_key,
                 Config(
-                    retries={"mode": "standard", "total_max_attempts": 4},
-                    connect_timeout=10,
-                    read_timeout=60,
+                    retries={"mode": "standard", "total_max_attempts": 2 if address.hurried else 4},
+                    connect_timeout=5 if address.hurried else 10,
+                    read_timeout=10 if address.hurried else 60,
                     max_pool_connections=16,
                     # Stores that do not know AWS's checksum trailers keep them inside the object.
                     request_checksum_calculation="when_required",
@@ -232,13 +233,14 @@ class S3Store:
         try:
             yield
         except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", "unknown"))
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "unknown")
+            code = str(error.response.get("Error", {}).get("Code") or status)
             text = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")
             message = f"{self.describe()}/{key}: {code}: {text}".rstrip(": ")
             raise S3Error(message, code) from None
-        except BotoCoreError as error:
-            remedy = "Check the endpoint, the network and that credentials are configured"
-            raise StoreError(f"{self.describe()}/{key}: {' '.join(str(error).split())}", remedy) from None
+        except UNSERVED as error:
+            trouble, remedy = unserved(error)
+            raise StoreError(f"{self.describe()}/{key}: the store {trouble}", remedy) from None
 
 
 class S3Error(StoreError):

@@ -27,12 +27,14 @@ def make_s3_client(
     import botocore.session
     from botocore.config import Config
 
+    from drx.backup.stores.s3_answers import refuse_strangers
+
     session = botocore.session.get_session()
     session.register_component("data_loader", _descriptions())
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_time)
     # botocore puts a long name together anew for each request, which takes a tenth of the request's time here.
     named = Config(user_agent=f"drx/{__version__}")
-    return boto3.session.Session(botocore_session=session).client(
+    client = boto3.session.Session(botocore_session=session).client(
         "s3",
         region_name=region,
         endpoint_url=endpoint,
@@ -40,6 +42,8 @@ def make_s3_client(
         aws_secret_access_key=secret_access_key,
         config=config.merge(named),
     )
+    client.meta.events.register("after-call.s3", refuse_strangers)
+    return client
 
 
 def _descriptions() -> "Loader":
