@@ -26,6 +26,7 @@ def refuse_strangers(
         return
     page = not model.has_streaming_output and http_response.content.lstrip()[:5].lower() in (b"<html", b"<!doc")
     if page or _HOLDS.get(model.name, "ResponseMetadata") not in parsed:
+        http_response.raw.close()
         raise ResponseParserError("this is no answer of S3")
 
 
