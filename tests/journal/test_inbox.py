@@ -9,7 +9,7 @@ import pytest
 from drx.engine.events import Answered, NoteAdded
 from drx.engine.terms import Choice, QuestionKind
 from drx.journal import Delivery, Rejected, place, take
-from drx.journal.inbox import INBOX, Deliverable
+from drx.journal.inbox import INBOX, Deliverable, is_delivery
 
 APPROVAL = Answered("switch", 1, QuestionKind.STEP, Choice.APPROVE)
 
@@ -77,3 +77,42 @@ def test_a_letter_being_written_is_left_alone(tmp_path: Path) -> None:
     half.write_bytes(b"{")
     assert list(take(tmp_path)) == []
     assert half.exists()
+
+
+def test_only_what_a_holder_would_read_is_a_delivery(tmp_path: Path) -> None:
+    letter = place(tmp_path, APPROVAL)
+    junk = tmp_path / INBOX / "1.NoteAdded.json"
+    junk.write_bytes(b"{")
+    hidden = tmp_path / INBOX / ".2.NoteAdded.json"
+    hidden.write_bytes(letter.read_bytes())
+    assert is_delivery(letter)
+    assert not is_delivery(junk)
+    assert not is_delivery(hidden)
+    assert not is_delivery(tmp_path / INBOX / "gone.NoteAdded.json")
+    assert junk.exists()
+    assert letter.exists()
+
+
+def test_a_place_for_refused_things_that_is_a_link_is_not_used(tmp_path: Path) -> None:
+    """It could lead what others place to wherever its maker wants it."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place(tmp_path, APPROVAL).unlink()
+    (tmp_path / INBOX / "refused").symlink_to(elsewhere)
+    junk = tmp_path / INBOX / "1.NoteAdded.json"
+    junk.write_bytes(b"{")
+    (rejected,) = take(tmp_path)
+    assert isinstance(rejected, Rejected)
+    assert "it cannot be moved away: refused is not the inbox's own" in rejected.reason
+    assert list(elsewhere.iterdir()) == []
+    assert junk.exists()
+
+
+def test_a_letter_that_is_taken_away_meanwhile_is_none(tmp_path: Path) -> None:
+    for text in ("first", "second", "third"):
+        place(tmp_path, NoteAdded(text))
+    letters = take(tmp_path)
+    first = next(letters)
+    assert isinstance(first, Delivery)
+    sorted((tmp_path / INBOX).iterdir())[1].unlink()
+    assert [item.fact for item in letters if isinstance(item, Delivery)] == [NoteAdded("third")]
