@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -121,7 +122,7 @@ def other_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def addresses(s3_server: str, other_server: str, bucket: str, tmp_path: Path) -> list[S3Address | DirectoryAddress]:
     """A primary bucket, one at another server and region, and a directory: all with a base and two slices."""
-    keys = {"access_key_id": "test", "secret_access_key": "test"}
+    keys: dict[str, Any] = {"access_key_id": "test", "secret_access_key": "test"}
     near = S3Address(bucket, "p", endpoint=s3_server, **keys)
     far = S3Address(f"{bucket}-eu", "", "eu-west-1", other_server, **keys)
     S3Store(far).client.create_bucket(Bucket=far.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -165,7 +166,7 @@ def test_a_base_that_was_moved_restores_nothing(tmp_path: Path) -> None:
 
 
 def test_two_prefixes_of_a_bucket_are_one_copy(s3_server: str, bucket: str) -> None:
-    keys = {"access_key_id": "test", "secret_access_key": "test"}
+    keys: dict[str, Any] = {"access_key_id": "test", "secret_access_key": "test"}
     both = [S3Address(bucket, prefix, endpoint=s3_server, **keys) for prefix in ("p", "q")]
     for store in map(open_store, both):
         put_base(store, "b1", 1000, {"dump/db/images.bson.gz": b"images"})
