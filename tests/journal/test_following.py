@@ -67,3 +67,11 @@ def test_who_has_a_record_is_told_without_taking_it(tmp_path: Path) -> None:
     assert holder_of(path) == "ada on bastion, process 4711, since just now"
     lock.release()
     assert holder_of(path) == ""
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("{}")
+    path = tmp_path / "journal.lock"
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(JournalError, match="the lock cannot be read: Too many levels of symbolic links"):
+        holder_of(path)
