@@ -1,5 +1,6 @@
 """Draw the README's pictures from real runs, in a sandbox of their own: what a terminal showed is kept as SVG."""
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from drx.errors import ExitCode
 from tests.terminal import CTRL_C, DRX, ROOT, Size, Terminal, drx
 
 HERE = Path(__file__).parent
@@ -77,7 +79,7 @@ def finished(folder: Path, *arguments: str, wanted: int | None = 0) -> Terminal:
 
 
 def incident(folder: Path) -> None:
-    """Walk through db-drop as a person does: its beginning, the restore under way, and a decision."""
+    """Walk through db-drop as a person does: its beginning, and the restore under way, which is left there."""
     finished(folder, "sandbox", "up")
     lose_images(folder)
     command = ("run", "db-drop", "--env", "sandbox")
@@ -92,11 +94,11 @@ def incident(folder: Path) -> None:
         terminal.choose("Done - the run goes on")
     terminal.see("> restore", "/s  00:")
     draw("restore", title, shown_on(terminal))
-    terminal.choose("Approve - ")
-    terminal.see("> What went wrong?")
+    terminal.type(CTRL_C)
+    terminal.see("Interrupted.")
     terminal.type(CTRL_C)
     code = terminal.end()
-    if code != 0:
+    if code != ExitCode.INTERRUPTED:
         raise SystemExit(f"{title} ended with {code}:\n{terminal.text}")
 
 
@@ -121,10 +123,10 @@ def lose_images(folder: Path) -> None:
 
 
 def moment_of(folder: Path) -> str:
-    """When the images were lost: the newest record knows."""
+    """When the images were lost, to a moment before it: the newest record knows when its last step began."""
     newest = max((folder / "drills" / "records").iterdir())
-    found = re.findall(r'"at":"([^"]+)","elapsed"', (newest / "journal.jsonl").read_text())
-    return str(found[-1])
+    lines = (newest / "journal.jsonl").read_text().splitlines()
+    return str([json.loads(line)["at"] for line in lines if '"type":"StepStarted"' in line][-1])
 
 
 def drill(folder: Path) -> None:
