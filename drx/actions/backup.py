@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.actions.dump_tools import dump_base, dump_slice
+from drx.actions.by_hand.dump_tools import dump_base, dump_slice
 from drx.actions.locking import locked
 from drx.actions.servers import backup_store, mongo_target, with_mongo
 from drx.errors import DamagedError, PermanentError, StepError
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from bson import Timestamp
     from pymongo import MongoClient
 
-    from drx.backup.manifest import Manifest, SliceManifest
-    from drx.backup.slices import Chain
+    from drx.backup.format.manifest import Manifest, SliceManifest
+    from drx.backup.oplog.slices import Chain
     from drx.backup.stores.base import Store
     from drx.values import Json
 
@@ -48,8 +48,8 @@ def base(params: Params, context: Context) -> Result:
     collections that are whole are kept, and what the store has of a large one under way, unless the oplog no longer
     reaches back to its start. While it runs, no other host takes a base of this service, nor removes one.
     """
-    from drx.backup.catalog import PROGRESS, base_prefix, find_base
     from drx.backup.dump import base_backup
+    from drx.backup.format.catalog import PROGRESS, base_prefix, find_base
 
     service, backup_id = context.target.service, f"{context.run_id}.{context.step_id.replace('/', '.')}"
     store = backup_store(context)
@@ -148,10 +148,10 @@ def _still_possible(reached: str) -> str:
 
 
 def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: bool) -> Result:
-    from drx.backup.catalog import list_bases, list_differentials, list_slices
-    from drx.backup.lineage import oplog_mark
-    from drx.backup.manifest import show_timestamp
-    from drx.backup.slices import best_chain, find_chain, next_start, refill_start, take_slice
+    from drx.backup.format.catalog import list_bases, list_differentials, list_slices
+    from drx.backup.format.manifest import show_timestamp
+    from drx.backup.oplog.slices import best_chain, find_chain, next_start, refill_start, take_slice
+    from drx.backup.server.lineage import oplog_mark
 
     database, service, store = mongo_target(context).database, context.target.service, backup_store(context)
 
@@ -198,15 +198,15 @@ def _take_slice(context: Context, when_broken: Callable[[str], str], *, urgent: 
 
 def _of_this_server(found: "Iterable[_Piece]", database: str, server: str | None) -> "list[_Piece]":
     """Choose what a slice of this server's oplog may continue: after a move to another one, only a new base."""
-    from drx.backup.lineage import may_continue
+    from drx.backup.server.lineage import may_continue
 
     return [each for each in found if each.database == database and may_continue(each.server, server)]
 
 
 def _refuse_overwritten(store: "Store", taken: "SliceManifest") -> None:
     """Fail where another slice of exactly this span was written beside it, without the lock, over its data."""
-    from drx.backup.catalog import slice_keys
-    from drx.backup.pieces import read_sha256
+    from drx.backup.format.catalog import slice_keys
+    from drx.backup.format.pieces import read_sha256
 
     key, _ = slice_keys(taken.service, taken.start, taken.end)
     if read_sha256(store, key) != taken.sha256:
@@ -248,7 +248,7 @@ def has_base(params: HasBase, context: Context) -> Result:
     """See whether there is a base to restore from: the newest one, or the newest before a moment."""
     from bson import Timestamp
 
-    from drx.actions.bases import base_before, origin_of
+    from drx.actions.recovery.bases import base_before, origin_of
 
     before = Timestamp(int(params.before.timestamp()), 0) if params.before else None
     store = backup_store(context)

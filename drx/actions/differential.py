@@ -9,7 +9,7 @@ from drx.actions.servers import backup_store
 from drx.errors import DamagedError
 
 if TYPE_CHECKING:
-    from drx.backup.manifest import Manifest
+    from drx.backup.format.manifest import Manifest
 
 
 @action(
@@ -35,9 +35,9 @@ def differential(params: Params, context: Context) -> Result:
     has to lead to the same result, or it does not count. An earlier differential is read instead of the slices that it
     stands for, and passed over where it is damaged.
     """
-    from drx.backup.catalog import list_differentials
-    from drx.backup.differential import take_differential
-    from drx.backup.manifest import show_timestamp
+    from drx.backup.format.catalog import list_differentials
+    from drx.backup.format.manifest import show_timestamp
+    from drx.backup.oplog.differential import take_differential
 
     service, backup_id = context.target.service, f"{context.run_id}.{context.step_id.replace('/', '.')}"
     store = backup_store(context)
@@ -45,7 +45,7 @@ def differential(params: Params, context: Context) -> Result:
     damaged: list[DamagedError] = []
 
     def take() -> "Manifest":
-        from drx.actions.bases import base_before, origin_of
+        from drx.actions.recovery.bases import base_before, origin_of
 
         with locked(context, store, "slice") as lock:
             finished = [found for found in list_differentials(store, service, damaged.append) if found.id == backup_id]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from drx.actions.base import Context, Params, Result, action
+from drx.actions.by_hand.mongosh import collection_by_hand, mongosh, query_by_hand
 from drx.actions.counting import Bounds, judge
 from drx.actions.mongo import read_query
-from drx.actions.mongosh import collection_by_hand, mongosh, query_by_hand
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.config import Target
 from drx.errors import PermanentError, StepError

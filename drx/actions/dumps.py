@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.actions.dump_tools import restore_dump as restore_dump_by_hand
-from drx.actions.in_use import in_use
-from drx.actions.proof import claim, prove, silent
+from drx.actions.by_hand.dump_tools import restore_dump as restore_dump_by_hand
+from drx.actions.recovery.in_use import in_use
+from drx.actions.recovery.proof import claim, prove, silent
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.config import Target
 from drx.errors import PermanentError
@@ -20,7 +20,7 @@ from drx.values import Json
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-    from drx.backup.manifest import Restored
+    from drx.backup.format.manifest import Restored
     from drx.backup.stock.dump import Dump, Examined
 
 
@@ -77,7 +77,7 @@ def _kept(path: Path, context: Context) -> Iterator[tuple[str, ...]]:
 
     Raises PermanentError for a base that was never finished: the dump alone does not show that it is not whole.
     """
-    from drx.backup.catalog import MANIFEST, PROGRESS
+    from drx.backup.format.catalog import MANIFEST, PROGRESS
     from drx.backup.stores import open_store
     from drx.backup.stores.base import DirectoryAddress
 

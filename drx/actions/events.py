@@ -8,8 +8,8 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.actions.dump_tools import find_events
-from drx.actions.points import EventKind
+from drx.actions.by_hand.dump_tools import find_events
+from drx.actions.recovery.points import EventKind
 from drx.actions.servers import backup_store, with_mongo
 from drx.errors import DamagedError, PermanentError
 from drx.fields import Duration, Moment, Text
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from bson import Timestamp
     from pymongo import MongoClient
 
-    from drx.backup.history import Event
-    from drx.backup.slices import Chain
+    from drx.backup.oplog.history import Event
+    from drx.backup.oplog.slices import Chain
 
 _EVERY_KIND: tuple[EventKind, ...] = ("drop", "dropDatabase", "mass_delete", "mass_update", "rename")
 
@@ -59,7 +59,7 @@ def find_event(params: FindEvent, context: Context) -> Result:
     before it, with a warning, and only if the live oplog shows that nothing like it happened since the archive's end.
     All that were found are listed: have a person agree before anything is restored.
     """
-    from drx.backup.manifest import show_timestamp
+    from drx.backup.format.manifest import show_timestamp
 
     found = call_blocking(context, lambda: _find(params, context), lambda: None)
     chosen = found.chosen
@@ -109,8 +109,8 @@ def _find(params: FindEvent, context: Context) -> _Found:
     """List the events, and say which one it was."""
     from bson import Timestamp
 
-    from drx.actions.bases import newest_whole, origin_of, own_bases
-    from drx.actions.recovery import archived_events, chain_of
+    from drx.actions.recovery.assemble import archived_events, chain_of
+    from drx.actions.recovery.bases import newest_whole, origin_of, own_bases
 
     store, service = backup_store(context), context.target.service
     since = params.since.replace(microsecond=0)
@@ -145,7 +145,7 @@ def _clock(position: "Timestamp") -> str:
 
 
 def _striking(events: list["Event"], params: FindEvent, database: str) -> list["Event"]:
-    from drx.actions.recovery import qualified
+    from drx.actions.recovery.assemble import qualified
 
     if not params.collection:
         return events
@@ -155,8 +155,8 @@ def _striking(events: list["Event"], params: FindEvent, database: str) -> list["
 
 def _refuse_unarchived(params: FindEvent, chain: "Chain", context: Context) -> None:
     """Nothing was found since then: fail where that may be because the archive ends too early."""
-    from drx.backup.capture import RolledOver, read_oplog
-    from drx.backup.history import find_events
+    from drx.backup.oplog.capture import RolledOver, read_oplog
+    from drx.backup.oplog.history import find_events
 
     database = chain.manifest.database
     ends = f"the archived oplog ends at {_clock(chain.end)}"

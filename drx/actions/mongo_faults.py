@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
+from drx.actions.by_hand.mongosh import collection_by_hand, mongosh, query_by_hand
 from drx.actions.mongo import read_query
-from drx.actions.mongosh import collection_by_hand, mongosh, query_by_hand
 from drx.actions.servers import mongo_target, user_database, with_mongo
 from drx.actions.words import STRUCK
 from drx.config import Target

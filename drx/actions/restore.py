@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from drx.actions.base import Context, Params, Result, action
-from drx.actions.dump_tools import restore_base
-from drx.actions.in_use import in_use
-from drx.actions.points import Point
-from drx.actions.proof import claim, prove, silent
+from drx.actions.by_hand.dump_tools import restore_base
+from drx.actions.recovery.in_use import in_use
+from drx.actions.recovery.points import Point
+from drx.actions.recovery.proof import claim, prove, silent
 from drx.actions.servers import backup_store, mongo_target, user_database, with_mongo
 from drx.config import Target
 from drx.config.target import PRIMARY
@@ -20,8 +20,8 @@ from drx.fields import Text
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-    from drx.actions.recovery import Recovery
-    from drx.backup.manifest import Manifest, Restored
+    from drx.actions.recovery.assemble import Recovery
+    from drx.backup.format.manifest import Manifest, Restored
     from drx.backup.stores.base import Store
 
 OUTPUTS = {
@@ -87,8 +87,8 @@ def restore(params: Restore, context: Context) -> Result:
     digest that differs is a failure. After an interruption it goes on where it was. Nothing is ever restored into the
     database that the backup is of. Meanwhile retention deletes nothing in the store.
     """
-    from drx.actions.bases import origin_of
-    from drx.actions.recovery import plan_recovery
+    from drx.actions.recovery.assemble import plan_recovery
+    from drx.actions.recovery.bases import origin_of
     from drx.backup.restore import restore as load
     from drx.backup.verify import verify_restored
 
@@ -191,8 +191,8 @@ def verify(params: Verify, context: Context) -> Result:
     What has to stand there is worked out anew from the base and the archived oplog, so that nothing the restore
     remembers is believed. Meanwhile retention deletes nothing in the store.
     """
-    from drx.actions.bases import origin_of
-    from drx.actions.recovery import expected, plan_recovery
+    from drx.actions.recovery.assemble import expected, plan_recovery
+    from drx.actions.recovery.bases import origin_of
     from drx.backup.verify import verify_restored
 
     store, origin = backup_store(context, params.store), origin_of(context, params.service, params.source)

@@ -130,8 +130,8 @@ def note_test(params: NoteTest, context: Context) -> Result:
 
 
 def _note(params: NoteTest, context: Context) -> Result:
-    from drx.backup.catalog import MANIFEST, base_prefix
-    from drx.backup.restore_tests import RestoreTestNote, key_of, write_note
+    from drx.backup.format.catalog import MANIFEST, base_prefix
+    from drx.backup.format.restore_tests import RestoreTestNote, key_of, write_note
 
     prefix = base_prefix(params.service or context.target.service, params.base)
     tested = backup_store(context, params.store)

@@ -19,9 +19,9 @@ from drx.units import parse_time, show_time
 if TYPE_CHECKING:
     from bson import Timestamp
 
-    from drx.actions.bases import Origin
-    from drx.backup.inventory import Backup, Facts
-    from drx.backup.restore_tests import RestoreTest
+    from drx.actions.recovery.bases import Origin
+    from drx.backup.format.restore_tests import RestoreTest
+    from drx.backup.holdings.inventory import Backup, Facts
     from drx.backup.stores.base import Store
 
 ALTERNATE, NEWEST = "alternate", "newest"
@@ -67,7 +67,7 @@ def choose(params: Choose, context: Context) -> Result:
     Where the newest backup is damaged, or a slice after it is missing, that is what the test has found: the step fails,
     and takes no older one instead.
     """
-    from drx.actions.bases import origin_of
+    from drx.actions.recovery.bases import origin_of
 
     origin = origin_of(context, params.service or None, params.source or None)
     until = _until(params.date)
@@ -99,7 +99,7 @@ def choose(params: Choose, context: Context) -> Result:
 
 def _until(date: str) -> "Timestamp | None":
     """Give the limit, exclusive, of a moment as a person writes it; None for the newest."""
-    from drx.backup.moments import until_second
+    from drx.backup.oplog.moments import until_second
 
     if date == NEWEST:
         return None
@@ -112,7 +112,7 @@ def _until(date: str) -> "Timestamp | None":
 
 def _label(context: Context, name: str, origin: "Origin") -> str:
     """Say which store is meant; in turns, the one that the newest note does not name."""
-    from drx.backup.inventory import list_all
+    from drx.backup.holdings.inventory import list_all
 
     stores = backup_stores(context)
     if name != ALTERNATE:
@@ -142,8 +142,8 @@ def _newest(store: "Store", origin: "Origin", until: "Timestamp | None") -> "tup
 
     Raises PermanentError where there is none, or it is damaged.
     """
-    from drx.actions.bases import own_bases
-    from drx.backup.inventory import list_all
+    from drx.actions.recovery.bases import own_bases
+    from drx.backup.holdings.inventory import list_all
 
     bases = [found for found in list_all(store, origin.service) if found.kind == "full" and found.state != "incomplete"]
     own = [
@@ -174,10 +174,10 @@ def _newest(store: "Store", origin: "Origin", until: "Timestamp | None") -> "tup
 
 def _reaches(store: "Store", origin: "Origin", base: "Backup", until: "Timestamp | None") -> str:
     """Give the last operation that can be restored after the base; raises PermanentError for a gap before it."""
-    from drx.backup.catalog import list_differentials, list_slices, load_manifest
-    from drx.backup.entry import position_of
-    from drx.backup.manifest import show_timestamp
-    from drx.backup.slices import best_chain
+    from drx.backup.format.catalog import list_differentials, list_slices, load_manifest
+    from drx.backup.format.manifest import show_timestamp
+    from drx.backup.oplog.entry import position_of
+    from drx.backup.oplog.slices import best_chain
     from drx.errors import DamagedError
 
     damaged: list[DamagedError] = []

@@ -9,16 +9,16 @@ from pydantic import Field
 
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.actions.in_use import Restores
 from drx.actions.locking import locked, locked_or_told
+from drx.actions.recovery.in_use import Restores
 from drx.actions.servers import address_of, backup_store
 from drx.errors import PermanentError, StepError, StoreError
 from drx.fields import Duration
 from drx.units import show_size
 
 if TYPE_CHECKING:
-    from drx.backup.pruned import Pruned
-    from drx.backup.retention import Rules
+    from drx.backup.holdings.pruned import Pruned
+    from drx.backup.holdings.retention import Rules
     from drx.backup.stores.base import Store
 
 _LINES = 20
@@ -60,7 +60,7 @@ def prune(params: Prune, context: Context) -> Result:
     again. What was never finished is cleared away once there is a good
     base after it. Every decision stands with its reason in an artifact.
     """
-    from drx.backup.retention import Rules
+    from drx.backup.holdings.retention import Rules
 
     primary = backup_store(context)
     assert context.target.backups, "backup_store refuses an environment without"

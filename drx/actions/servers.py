@@ -51,7 +51,7 @@ def with_mongo(context: Context, work: "Callable[[MongoClient[dict[str, Any]]], 
     """
     from pymongo.errors import PyMongoError
 
-    from drx.backup.connection import connect, explain, hosts_of
+    from drx.backup.server.connection import connect, explain, hosts_of
 
     uri = mongo_target(context).uri.reveal()
     client = connect(

@@ -7,13 +7,13 @@ from pydantic import model_validator
 from drx.actions.backup import BASE_OUTPUTS, describe_base
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
-from drx.actions.dump_tools import verify_base
+from drx.actions.by_hand.dump_tools import verify_base
 from drx.actions.servers import backup_store
 from drx.errors import PermanentError
 from drx.fields import Text
 
 if TYPE_CHECKING:
-    from drx.backup.manifest import Manifest
+    from drx.backup.format.manifest import Manifest
 
 _LINES = 20
 
@@ -56,9 +56,9 @@ def verify(params: Verify, context: Context) -> Result:
 
 
 def _one_base(base: str | None, context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
-    from drx.actions.bases import base_before, origin_of
-    from drx.actions.recovery import archived_end
-    from drx.backup.catalog import load_manifest
+    from drx.actions.recovery.assemble import archived_end
+    from drx.actions.recovery.bases import base_before, origin_of
+    from drx.backup.format.catalog import load_manifest
     from drx.backup.verify import verify_base
 
     store, service = backup_store(context), context.target.service
@@ -70,9 +70,9 @@ def _one_base(base: str | None, context: Context) -> "tuple[Manifest, str, tuple
 
 def _everything(context: Context) -> "tuple[Manifest, str, tuple[str, ...]]":
     """Read all there is, and tell of the newest base."""
-    from drx.actions.bases import base_before, origin_of
-    from drx.backup.manifest import show_timestamp
-    from drx.backup.slices import best_chain
+    from drx.actions.recovery.bases import base_before, origin_of
+    from drx.backup.format.manifest import show_timestamp
+    from drx.backup.oplog.slices import best_chain
     from drx.backup.uploads.verify import verify_points
     from drx.backup.verify import verify_everything
 

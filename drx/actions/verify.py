@@ -9,7 +9,7 @@ from pydantic import Field
 from drx.actions.base import Context, Params, Result, action
 from drx.actions.blocking import call_blocking
 from drx.actions.bucket import Uploads, digest_upload, list_uploads, uploads_bucket
-from drx.actions.mongosh import collection_by_hand, mongosh
+from drx.actions.by_hand.mongosh import collection_by_hand, mongosh
 from drx.actions.servers import mongo_target, with_mongo
 from drx.errors import StepError
 from drx.fields import Text

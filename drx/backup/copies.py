@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain
 
-from drx.backup.pieces import AREAS, Listed, Piece, PieceFile, list_backups, list_oplog, open_piece, paired, read_sha256
+from drx.backup.format.pieces import (
+    AREAS,
+    Listed,
+    Piece,
+    PieceFile,
+    list_backups,
+    list_oplog,
+    open_piece,
+    paired,
+    read_sha256,
+)
 from drx.backup.stores.base import Store
 from drx.backup.workers import Meter, side_by_side
 from drx.errors import DamagedError, StoreError

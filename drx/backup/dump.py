@@ -9,16 +9,16 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from drx import __version__
-from drx.backup.capture import Capture, Captured, RolledOver, oldest_position, start_position
-from drx.backup.catalog import MANIFEST, PROGRESS, base_prefix
-from drx.backup.digest import Digest
-from drx.backup.documents import split
-from drx.backup.lineage import may_continue, oplog_mark
-from drx.backup.manifest import CollectionManifest, FileManifest, Manifest, to_json
-from drx.backup.members import MemberBuffer, MemberWriter, compress
-from drx.backup.metadata import Metadata, metadata_to_json
-from drx.backup.names import escape
-from drx.backup.scan import Client, CollectionMoved, Described, Scan, describe, failures, scan
+from drx.backup.format.catalog import MANIFEST, PROGRESS, base_prefix
+from drx.backup.format.digest import Digest
+from drx.backup.format.documents import split
+from drx.backup.format.manifest import CollectionManifest, FileManifest, Manifest, to_json
+from drx.backup.format.members import MemberBuffer, MemberWriter, compress
+from drx.backup.format.metadata import Metadata, metadata_to_json
+from drx.backup.format.names import escape
+from drx.backup.oplog.capture import Capture, Captured, RolledOver, oldest_position, start_position
+from drx.backup.server.lineage import may_continue, oplog_mark
+from drx.backup.server.scan import Client, CollectionMoved, Described, Scan, describe, failures, scan
 from drx.backup.stores.base import Store
 from drx.backup.under_way import RangeWriter, UnderWay
 from drx.backup.unfinished import Progress, Unfinished, begin, reopen

@@ -1,4 +1,4 @@
-"""Delete from one store what no rule keeps: see drx.backup.retention. Safe to interrupt at any moment, and to repeat.
+"""Delete from one store what no rule keeps (holdings/retention.py). Safe to interrupt, and to repeat.
 
 A manifest goes first, so that what is half deleted never counts, and is cleared away as unfinished the next time.
 Differentials go before bases, and bases before slices: what still counts has all that it needs.
@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from bson import Timestamp
 
-from drx.backup.catalog import MANIFEST
-from drx.backup.inventory import Backup, list_all, moment_of, span_of
-from drx.backup.pieces import Listed, list_oplog
-from drx.backup.pruned import Decision, Pruned
-from drx.backup.retention import Judgement, Rules, judge
+from drx.backup.format.catalog import MANIFEST
+from drx.backup.format.pieces import Listed, list_oplog
+from drx.backup.holdings.inventory import Backup, list_all, moment_of, span_of
+from drx.backup.holdings.pruned import Decision, Pruned
+from drx.backup.holdings.retention import Judgement, Rules, judge
 from drx.backup.stores.base import Store
 from drx.backup.uploads.prune import prune_uploads
 from drx.errors import StoreError

@@ -12,10 +12,10 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
-from drx.backup.cursor import RAW
-from drx.backup.documents import id_document, id_element, split
-from drx.backup.insert import batches_of, insert
-from drx.backup.scan import Range, Scan, failures
+from drx.backup.format.documents import id_document, id_element, split
+from drx.backup.server.cursor import RAW
+from drx.backup.server.insert import batches_of, insert
+from drx.backup.server.scan import Range, Scan, failures
 from drx.errors import StepError
 
 _AT_ONCE = 50

@@ -7,13 +7,13 @@ from itertools import islice
 from operator import is_
 from typing import Protocol
 
-from drx.backup.digest import Digest, digest_of
-from drx.backup.entry import position_of
-from drx.backup.insert import batches_of, insert
-from drx.backup.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection
-from drx.backup.members import read_member
-from drx.backup.plan import Changes, CollectionPlan
-from drx.backup.scan import Client, failures
+from drx.backup.format.digest import Digest, digest_of
+from drx.backup.format.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection
+from drx.backup.format.members import read_member
+from drx.backup.oplog.entry import position_of
+from drx.backup.oplog.plan import Changes, CollectionPlan
+from drx.backup.server.insert import batches_of, insert
+from drx.backup.server.scan import Client, failures
 from drx.backup.stores.base import Store
 from drx.backup.verify import check_at_once
 from drx.backup.workers import Meter, side_by_side

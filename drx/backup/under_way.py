@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from drx.backup.documents import id_document
-from drx.backup.manifest import STRICT, FileManifest, Member, Uuid
-from drx.backup.members import MemberBuffer, MemberWriter, read_back
-from drx.backup.scan import Range, Scan
+from drx.backup.format.documents import id_document
+from drx.backup.format.manifest import STRICT, FileManifest, Member, Uuid
+from drx.backup.format.members import MemberBuffer, MemberWriter, read_back
+from drx.backup.server.scan import Range, Scan
 from drx.backup.stores.base import Begun, Store, Upload
 
 

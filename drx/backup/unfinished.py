@@ -12,8 +12,8 @@ from typing import Literal
 from bson import Timestamp
 from pydantic import AwareDatetime
 
-from drx.backup.catalog import MANIFEST, PROGRESS
-from drx.backup.manifest import STRICT, CollectionManifest, FileManifest, Moment, from_json, to_json
+from drx.backup.format.catalog import MANIFEST, PROGRESS
+from drx.backup.format.manifest import STRICT, CollectionManifest, FileManifest, Moment, from_json, to_json
 from drx.backup.stores.base import Store
 from drx.backup.under_way import UnderWay
 from drx.errors import DamagedError, StepError

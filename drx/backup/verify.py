@@ -7,14 +7,14 @@ from hashlib import sha256
 
 from bson import Timestamp
 
-from drx.backup.catalog import MANIFEST, PROGRESS, slice_keys
-from drx.backup.digest import Digest, digest_of
-from drx.backup.inventory import span_of
-from drx.backup.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection, SliceManifest
-from drx.backup.members import inflate_member
-from drx.backup.pieces import Listed, list_backups, list_oplog, open_piece
-from drx.backup.scan import Client, Described, Range, Scan, describe, scan
-from drx.backup.slices import slice_entries
+from drx.backup.format.catalog import MANIFEST, PROGRESS, slice_keys
+from drx.backup.format.digest import Digest, digest_of
+from drx.backup.format.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection, SliceManifest
+from drx.backup.format.members import inflate_member
+from drx.backup.format.pieces import Listed, list_backups, list_oplog, open_piece
+from drx.backup.holdings.inventory import span_of
+from drx.backup.oplog.slices import slice_entries
+from drx.backup.server.scan import Client, Described, Range, Scan, describe, scan
 from drx.backup.stores.base import Store
 from drx.backup.workers import Meter, side_by_side
 from drx.errors import DamagedError, StoreError

@@ -56,7 +56,7 @@ class Around:
                 print(f"drx: {error}", file=sys.stderr)
 
     def _follow(self, facts: "RunFacts") -> None:
-        from drx.cli.plan import write
+        from drx.cli.plan.plan import write
         from drx.cli.review import ask
         from drx.reports.junit import report_junit
 

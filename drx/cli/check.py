@@ -107,7 +107,7 @@ class _Project:
 
     def _doubts(self) -> list[Problem]:
         """Warn of schedules that are sound and still cannot keep the RPO, or do not let their jobs come to an end."""
-        from drx.cli.schedule_jobs import jobs_in
+        from drx.cli.schedule.jobs import jobs_in
         from drx.schedule.rpo import too_seldom
         from drx.schedule.timeouts import too_short
 

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from drx.cli import backups, commands_evidence, commands_runs, mongo, names, notify, sandbox, schedule
+from drx.cli import commands_evidence, commands_runs, mongo, names, notify, sandbox
+from drx.cli.backups import commands as backups
 from drx.cli.groups import exit_codes
 from drx.cli.options import Check, Json, Output
+from drx.cli.schedule import commands as schedule
 from drx.errors import ExitCode
 
 _ANSWERS = (

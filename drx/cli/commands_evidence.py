@@ -45,7 +45,7 @@ def status(
 
     Example: drx status --json
     """
-    from drx.cli.status import status as look
+    from drx.cli.status.status import status as look
 
     return look(environment, as_json=as_json, sandbox=sandbox, notify=notify_, prometheus=prometheus)
 
@@ -123,10 +123,10 @@ def plan(
     Example: drx plan --output docs/disaster-recovery.md
     """
     if what_if is not None:
-        from drx.cli.what_if import what_if as answer
+        from drx.cli.plan.what_if import what_if as answer
 
         return answer(environment, what_if)
-    from drx.cli.plan import plan as write
+    from drx.cli.plan.plan import plan as write
 
     return write(environment, output, form, check=check)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.evidence import opened_record
-from drx.cli.plan import write
+from drx.cli.plan.plan import write
 from drx.cli.project import Project, load_project
 from drx.errors import ExitCode, UsageError
 

@@ -60,7 +60,7 @@ def open_all(environment: str | None, sandbox: str) -> Iterator[Opened]:
 
 def moment(value: "Timestamp | datetime | None") -> str | None:
     """Write a moment for machines: UTC, ISO 8601; of a timestamp, its second."""
-    from drx.backup.inventory import moment_of
+    from drx.backup.holdings.inventory import moment_of
 
     if value is None:
         return None
@@ -69,7 +69,7 @@ def moment(value: "Timestamp | datetime | None") -> str | None:
 
 def clock(value: "Timestamp | datetime | None") -> str:
     """Write a moment for people, to the second, in UTC."""
-    from drx.backup.inventory import moment_of
+    from drx.backup.holdings.inventory import moment_of
 
     if value is None:
         return "-"

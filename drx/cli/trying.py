@@ -113,7 +113,7 @@ def _database(target: Target) -> str:
     """Say who the server is, and how far its oplog reaches: without one, only the last night can be restored."""
     from pymongo import MongoClient
 
-    from drx.backup.capture import newest_position, oldest_position
+    from drx.backup.oplog.capture import newest_position, oldest_position
 
     who = identify(target, "mongo").value
     assert target.mongo is not None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from drx.backup.connection import AUTHENTICATION_FAILED, connect, explain, hosts_of, with_host
+from drx.backup.server.connection import AUTHENTICATION_FAILED, connect, explain, hosts_of, with_host
 from drx.config import BucketTarget, MongoTarget
 from drx.errors import RefusedError, StepError
 

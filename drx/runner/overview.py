@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from drx.backup.connection import hosts_of
+from drx.backup.server.connection import hosts_of
 from drx.config import Target
 from drx.engine.events import Event, InputGiven
 from drx.engine.plan import Group, Human, Phase, Plan, PlannedStep

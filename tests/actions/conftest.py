@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from drx.actions.providers import api
-from drx.backup import capture
+from drx.backup.oplog import capture
 from tests.actions.context import FakeContext
 from tests.actions.service import Service, serving
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drx.actions.registry import all_actions
-from drx.cli.plan import make_plan
+from drx.cli.plan.plan import make_plan
 from drx.cli.project import load_project
 from drx.reports.plan.shapes import PlanStep
 

@@ -8,8 +8,8 @@ import pytest
 from pymongo.database import Database
 
 from drx.actions import locking
-from drx.backup import capture
 from drx.backup.locks import Holder, holding
+from drx.backup.oplog import capture
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.config import Target

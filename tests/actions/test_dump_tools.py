@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from drx.actions.dump_tools import SERVER_FUNCTION
+from drx.actions.by_hand.dump_tools import SERVER_FUNCTION
 from drx.config.model import Environment
 from tests.actions.context import params_of, registered
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from drx.backup.inventory import list_all
-from drx.backup.manifest import to_json
+from drx.backup.format.manifest import to_json
+from drx.backup.holdings.inventory import list_all
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.config import BackupTarget, DirectoryStore, Retention, Target

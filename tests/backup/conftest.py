@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from drx.backup import capture
+from drx.backup.oplog import capture
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.backup.stores.s3 import S3Store

@@ -11,9 +11,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from drx.backup.documents import split
 from drx.backup.dump import base_backup
-from drx.backup.manifest import Manifest, Restored
+from drx.backup.format.documents import split
+from drx.backup.format.manifest import Manifest, Restored
 from drx.backup.restore import restore
 from drx.backup.stores.base import Store
 from drx.backup.verify import verify_restored

@@ -7,8 +7,11 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from drx.backup import capture, members, scan, unfinished
+from drx.backup import unfinished
 from drx.backup.dump import base_backup
+from drx.backup.format import members
+from drx.backup.oplog import capture
+from drx.backup.server import scan
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from bson import Binary, Timestamp, decode, encode
 
-from drx.backup.fold import BaseCollection, CollectionPlan, fold
+from drx.backup.oplog.fold import BaseCollection, CollectionPlan, fold
 
 ONE, TWO = b"1" * 16, b"2" * 16
 

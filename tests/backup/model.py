@@ -10,9 +10,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from drx.backup.capture import newest_position
-from drx.backup.documents import split
-from drx.backup.plan import BaseCollection, CollectionPlan
+from drx.backup.format.documents import split
+from drx.backup.oplog.capture import newest_position
+from drx.backup.oplog.plan import BaseCollection, CollectionPlan
 
 Client = MongoClient[dict[str, Any]]
 Documents = Mapping[str, frozenset[bytes]]

@@ -7,8 +7,8 @@ from typing import Literal
 
 from bson import Timestamp
 
-from drx.backup.catalog import MANIFEST, slice_keys
-from drx.backup.manifest import FileManifest, Manifest, SliceManifest, to_json
+from drx.backup.format.catalog import MANIFEST, slice_keys
+from drx.backup.format.manifest import FileManifest, Manifest, SliceManifest, to_json
 from drx.backup.stores.base import Store
 
 SERVICE, DATABASE = "svc", "db"

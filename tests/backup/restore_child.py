@@ -6,12 +6,12 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from drx.backup.catalog import list_bases, list_slices
-from drx.backup.fold import BaseCollection, fold
-from drx.backup.manifest import Restored
-from drx.backup.moments import until_after
+from drx.backup.format.catalog import list_bases, list_slices
+from drx.backup.format.manifest import Restored
+from drx.backup.oplog.fold import BaseCollection, fold
+from drx.backup.oplog.moments import until_after
+from drx.backup.oplog.slices import find_chain, read_chain
 from drx.backup.restore import restore
-from drx.backup.slices import find_chain, read_chain
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from drx.backup import scan
+from drx.backup.server import scan
 from drx.backup.stores.base import Store
 from tests.backup.databases import Db
 from tests.backup.test_odd_collections import assert_same, back_up, restore_newest

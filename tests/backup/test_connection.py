@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pymongo.errors import OperationFailure, PyMongoError
 
-from drx.backup.connection import connect, explain, hosts_of, with_host
+from drx.backup.server.connection import connect, explain, hosts_of, with_host
 from drx.errors import StepError
 from tests import servers
 from tests.weather import Handler, answering, at_fault, hanging_up, silent, speaking_tls, talking_nonsense

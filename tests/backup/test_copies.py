@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drx.backup.copies import Outcome, bring_up_to_date
-from drx.backup.pieces import Listed, paired
+from drx.backup.format.pieces import Listed, paired
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.backup.stores.s3 import S3Store

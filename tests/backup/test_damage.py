@@ -11,16 +11,18 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from drx.backup import capture, members, scan
-from drx.backup.catalog import PROGRESS, list_slices, load_manifest
-from drx.backup.documents import split
 from drx.backup.dump import base_backup
-from drx.backup.fold import BaseCollection, fold
-from drx.backup.manifest import Manifest
-from drx.backup.members import read_member
-from drx.backup.moments import until_after
+from drx.backup.format import members
+from drx.backup.format.catalog import PROGRESS, list_slices, load_manifest
+from drx.backup.format.documents import split
+from drx.backup.format.manifest import Manifest
+from drx.backup.format.members import read_member
+from drx.backup.oplog import capture
+from drx.backup.oplog.fold import BaseCollection, fold
+from drx.backup.oplog.moments import until_after
+from drx.backup.oplog.slices import read_chain, take_slice
 from drx.backup.restore import restore
-from drx.backup.slices import read_chain, take_slice
+from drx.backup.server import scan
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Entry, S3Address, Store
 from drx.backup.verify import verify_everything

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from drx.backup import members, scan
-from drx.backup.catalog import list_bases
 from drx.backup.dump import base_backup
+from drx.backup.format import members
+from drx.backup.format.catalog import list_bases
+from drx.backup.server import scan
 from drx.backup.stores.base import Store
 from drx.backup.stores.s3 import S3Store
 from drx.backup.verify import verify_base

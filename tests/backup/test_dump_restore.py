@@ -7,10 +7,11 @@ import bson
 import pytest
 from bson import ObjectId
 
-from drx.backup import members, scan
-from drx.backup.documents import split
-from drx.backup.plan import Changes, CollectionPlan
+from drx.backup.format import members
+from drx.backup.format.documents import split
+from drx.backup.oplog.plan import Changes, CollectionPlan
 from drx.backup.restore import indexes_to_build
+from drx.backup.server import scan
 from drx.backup.stores.base import Store
 from drx.backup.stores.s3 import S3Store
 from drx.backup.verify import verify_base

@@ -16,14 +16,15 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from drx.backup import capture, unfinished
-from drx.backup.catalog import MANIFEST, PROGRESS, list_bases
+from drx.backup import unfinished
 from drx.backup.dump import base_backup
-from drx.backup.fold import BaseCollection, fold
-from drx.backup.manifest import Manifest, from_json
-from drx.backup.moments import until_after
+from drx.backup.format.catalog import MANIFEST, PROGRESS, list_bases
+from drx.backup.format.manifest import Manifest, from_json
+from drx.backup.oplog import capture
+from drx.backup.oplog.fold import BaseCollection, fold
+from drx.backup.oplog.moments import until_after
+from drx.backup.oplog.slices import read_chain, take_slice
 from drx.backup.restore import restore
-from drx.backup.slices import read_chain, take_slice
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.backup.stores.s3 import S3Store

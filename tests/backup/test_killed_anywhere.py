@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from drx.backup import capture, members, scan, unfinished
-from drx.backup.catalog import MANIFEST, PROGRESS, list_bases, list_differentials, list_slices
+from drx.backup import unfinished
 from drx.backup.copies import bring_up_to_date
-from drx.backup.differential import take_differential
-from drx.backup.inventory import list_all, list_slices_of
-from drx.backup.manifest import Manifest, to_json
+from drx.backup.format import members
+from drx.backup.format.catalog import MANIFEST, PROGRESS, list_bases, list_differentials, list_slices
+from drx.backup.format.manifest import Manifest, to_json
+from drx.backup.holdings.inventory import list_all, list_slices_of
+from drx.backup.holdings.retention import Rules
+from drx.backup.oplog import capture
+from drx.backup.oplog.differential import take_differential
+from drx.backup.oplog.slices import find_chain, take_slice
 from drx.backup.prune import prune
-from drx.backup.retention import Rules
-from drx.backup.slices import find_chain, take_slice
+from drx.backup.server import scan
 from drx.backup.stores import open_store, s3_upload
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.backup.verify import verify_base, verify_everything

@@ -16,14 +16,17 @@ import pytest
 from bson import Int64, ObjectId, encode
 from pymongo import MongoClient
 
-from drx.backup import capture, dump, members, scan, unfinished
-from drx.backup.catalog import MANIFEST, PROGRESS, list_bases
-from drx.backup.documents import id_document, id_element
-from drx.backup.manifest import Manifest, from_json
-from drx.backup.members import read_member
+from drx.backup import dump, unfinished
+from drx.backup.format import members
+from drx.backup.format.catalog import MANIFEST, PROGRESS, list_bases
+from drx.backup.format.documents import id_document, id_element
+from drx.backup.format.manifest import Manifest, from_json
+from drx.backup.format.members import read_member
+from drx.backup.holdings.retention import Rules
+from drx.backup.oplog import capture
 from drx.backup.prune import prune
-from drx.backup.retention import Rules
-from drx.backup.scan import Range
+from drx.backup.server import scan
+from drx.backup.server.scan import Range
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.backup.stores.s3 import S3Store

@@ -9,11 +9,11 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from drx.backup.dump import base_backup
-from drx.backup.fold import BaseCollection, fold
-from drx.backup.manifest import Manifest, Restored
-from drx.backup.moments import until_after
+from drx.backup.format.manifest import Manifest, Restored
+from drx.backup.oplog.fold import BaseCollection, fold
+from drx.backup.oplog.moments import until_after
+from drx.backup.oplog.slices import read_chain, take_slice
 from drx.backup.restore import restore
-from drx.backup.slices import read_chain, take_slice
 from drx.backup.stores.base import Store
 from drx.backup.verify import verify_restored
 from drx.errors import StepError

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from bson import Timestamp
 
-from drx.backup.inventory import list_all, list_slices_of
-from drx.backup.manifest import to_json
+from drx.backup.format.manifest import to_json
+from drx.backup.holdings.inventory import list_all, list_slices_of
+from drx.backup.holdings.pruned import Pruned
+from drx.backup.holdings.retention import Rules
+from drx.backup.holdings.window import find_window, read_oplog
 from drx.backup.prune import prune
-from drx.backup.pruned import Pruned
-from drx.backup.retention import Rules
 from drx.backup.stores.base import DirectoryAddress, S3Address, Store
 from drx.backup.stores.directory import DirectoryStore
 from drx.backup.stores.s3 import S3Store
-from drx.backup.window import find_window, read_oplog
 from drx.config import Retention
 from drx.errors import StoreError
 from tests.backup.pieces import SERVICE, put_base, put_slice

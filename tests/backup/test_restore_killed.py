@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from drx.backup import members, scan
-from drx.backup.slices import take_slice
+from drx.backup.format import members
+from drx.backup.oplog.slices import take_slice
+from drx.backup.server import scan
 from drx.backup.stores.base import Store
 from tests.backup import restore_child
 from tests.backup.databases import Db, back_up, every_kind, fill

@@ -10,13 +10,13 @@ from bson import Binary, Int64, Timestamp, encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drx.backup.catalog import list_differentials, slice_keys
-from drx.backup.differential import take_differential
-from drx.backup.entry import position_in, position_of, timestamp_of
-from drx.backup.fold import fold
-from drx.backup.manifest import Manifest, SliceManifest, to_json
-from drx.backup.members import MemberBuffer, MemberWriter
-from drx.backup.slices import read_chain
+from drx.backup.format.catalog import list_differentials, slice_keys
+from drx.backup.format.manifest import Manifest, SliceManifest, to_json
+from drx.backup.format.members import MemberBuffer, MemberWriter
+from drx.backup.oplog.differential import take_differential
+from drx.backup.oplog.entry import position_in, position_of, timestamp_of
+from drx.backup.oplog.fold import fold
+from drx.backup.oplog.slices import read_chain
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.errors import PermanentError, StepError

@@ -20,8 +20,8 @@ from typing import Any
 from bson import ObjectId
 from pymongo import MongoClient
 
-from drx.backup.catalog import load_manifest
 from drx.backup.dump import base_backup
+from drx.backup.format.catalog import load_manifest
 from drx.backup.restore import restore
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, S3Address

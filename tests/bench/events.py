@@ -16,11 +16,11 @@ from pathlib import Path
 import bson
 from bson import Timestamp
 
-from drx.backup.catalog import MANIFEST, slice_keys
-from drx.backup.history import KINDS
-from drx.backup.manifest import Manifest, SliceManifest, to_json
-from drx.backup.members import compress
-from drx.backup.past import look_back
+from drx.backup.format.catalog import MANIFEST, slice_keys
+from drx.backup.format.manifest import Manifest, SliceManifest, to_json
+from drx.backup.format.members import compress
+from drx.backup.oplog.history import KINDS
+from drx.backup.oplog.past import look_back
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 

@@ -19,16 +19,16 @@ from typing import Any
 from bson import Binary, ObjectId, Timestamp, decode, encode
 from pymongo import MongoClient
 
-from drx.backup.catalog import load_manifest, slice_keys
 from drx.backup.dump import base_backup
-from drx.backup.entry import timestamp_of
-from drx.backup.fold import BaseCollection, fold
-from drx.backup.history import find_events
-from drx.backup.manifest import Manifest, SliceManifest, to_json
-from drx.backup.members import MemberBuffer, MemberWriter
-from drx.backup.moments import until_after
+from drx.backup.format.catalog import load_manifest, slice_keys
+from drx.backup.format.manifest import Manifest, SliceManifest, to_json
+from drx.backup.format.members import MemberBuffer, MemberWriter
+from drx.backup.oplog.entry import timestamp_of
+from drx.backup.oplog.fold import BaseCollection, fold
+from drx.backup.oplog.history import find_events
+from drx.backup.oplog.moments import until_after
+from drx.backup.oplog.slices import read_chain
 from drx.backup.restore import restore
-from drx.backup.slices import read_chain
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from tests import servers
@@ -173,7 +173,7 @@ def _applied(uri: str, address: DirectoryAddress, number: int) -> Cost:
 
 
 def _end(store: Store) -> Timestamp:
-    from drx.backup.catalog import list_slices
+    from drx.backup.format.catalog import list_slices
 
     return max(piece.end for piece in list_slices(store, SERVICE))
 

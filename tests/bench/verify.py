@@ -14,8 +14,8 @@ from typing import Any
 
 from bson import Timestamp, encode
 
-from drx.backup.manifest import CollectionManifest, Manifest
-from drx.backup.members import MemberBuffer, MemberWriter
+from drx.backup.format.manifest import CollectionManifest, Manifest
+from drx.backup.format.members import MemberBuffer, MemberWriter
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.backup.verify import verify_base

@@ -14,10 +14,10 @@ from bson import Timestamp
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from drx.backup import capture
-from drx.backup.catalog import slice_keys
+from drx.backup.format.catalog import slice_keys
+from drx.backup.format.manifest import Manifest, SliceManifest, to_json
 from drx.backup.locks import Holder, holding
-from drx.backup.manifest import Manifest, SliceManifest, to_json
+from drx.backup.oplog import capture
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
 from drx.cli import app

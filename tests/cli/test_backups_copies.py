@@ -7,7 +7,7 @@ import pytest
 
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
-from drx.cli.backups_copies import copies
+from drx.cli.backups.copies import copies
 from drx.errors import UsageError
 from tests.backup.pieces import DATABASE, put_base
 

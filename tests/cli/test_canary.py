@@ -15,7 +15,7 @@ import typer
 from pymongo import MongoClient
 from typer.core import TyperGroup
 
-from drx.backup import capture
+from drx.backup.oplog import capture
 from drx.cli import app
 from drx.errors import ExitCode
 from tests.notify.listening import Listener, listening

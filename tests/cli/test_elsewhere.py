@@ -72,7 +72,7 @@ def test_status_sees_jobs_that_run_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: str, record: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A disk of a runner goes with it: only the bucket tells that the job has run, and that it does not any more."""
-    monkeypatch.setattr("drx.cli.live._ANSWER_MS", 100)
+    monkeypatch.setattr("drx.cli.status.live._ANSWER_MS", 100)
 
     def looked(*more: str) -> dict[str, dict[str, object]]:
         capsys.readouterr()
@@ -82,7 +82,7 @@ def test_status_sees_jobs_that_run_elsewhere(
     assert not {"missed", "failed", "records"} & set(looked("--prometheus", "drx.prom"))
     assert "drx_job_last_success_timestamp_seconds{" in Path("drx.prom").read_text()
     monkeypatch.setattr("drx.reports.readiness.GRACE", timedelta(hours=-2))
-    monkeypatch.setattr("drx.cli.status.GRACE", timedelta(hours=-2))
+    monkeypatch.setattr("drx.cli.status.status.GRACE", timedelta(hours=-2))
     missed = looked()["missed"]
     assert record.name[11:13] in str(missed["found"])
     (tmp_path / "here" / "drx.yaml").write_text(CONFIG.format(bucket=bucket, endpoint="http://127.0.0.1:1"))

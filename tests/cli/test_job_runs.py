@@ -10,7 +10,7 @@ import pytest
 
 from drx.backup.stores.base import DirectoryAddress, Entry, Found
 from drx.backup.stores.directory import DirectoryStore
-from drx.cli.job_runs import Records
+from drx.cli.status.job_runs import Records
 from drx.runner.copying import Shelf
 from drx.schedule.jobs import Job
 

@@ -11,9 +11,9 @@ import pytest
 
 from drx.actions.registry import all_actions
 from drx.cli.app import run
-from drx.cli.by_hand import Values
 from drx.cli.parameters import parameters_of
-from drx.cli.plan import make_plan
+from drx.cli.plan.by_hand import Values
+from drx.cli.plan.plan import make_plan
 from drx.cli.project import Project, load_project
 from drx.config.model import Settings
 from drx.errors import ExitCode, InvalidInput

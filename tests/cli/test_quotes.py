@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from drx.cli.quotes import opened
+from drx.cli.plan.quotes import opened
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from drx.cli import readings
-from drx.cli.readings import aside
+from drx.cli.status import readings
+from drx.cli.status.readings import aside
 from drx.errors import StoreError
 
 

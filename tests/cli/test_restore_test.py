@@ -15,9 +15,9 @@ from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from drx.backup import capture
-from drx.backup.catalog import list_bases
-from drx.backup.restore_tests import read_note
+from drx.backup.format.catalog import list_bases
+from drx.backup.format.restore_tests import read_note
+from drx.backup.oplog import capture
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
 from drx.cli import app

@@ -17,9 +17,10 @@ from pymongo import MongoClient
 from typer.core import TyperGroup
 
 from drx.actions import servers as actions_servers
-from drx.backup import capture
+from drx.backup.oplog import capture
 from drx.backup.stores import s3, s3_client
-from drx.cli import app, live
+from drx.cli import app
+from drx.cli.status import live
 from drx.errors import ExitCode
 from drx.guard import identity
 from tests import servers

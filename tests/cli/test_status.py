@@ -35,7 +35,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "runbooks" / "outage.yaml").write_text(OUTAGE)
     (tmp_path / "runbooks" / "slices.yaml").write_text(SLICES)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("drx.cli.live._ANSWER_MS", 100)  # nobody answers at that address, however long one waits
+    monkeypatch.setattr("drx.cli.status.live._ANSWER_MS", 100)  # nobody answers at that address, however long one waits
     return tmp_path
 
 

@@ -8,21 +8,24 @@ from pathlib import Path
 import pytest
 from bson import Timestamp
 
-from drx.backup.history import Event
-from drx.backup.inventory import Slice, list_all
-from drx.backup.manifest import CollectionManifest, Manifest
-from drx.backup.past import Past
+from drx.backup.format.manifest import CollectionManifest, Manifest
+from drx.backup.holdings.inventory import Slice, list_all
+from drx.backup.holdings.retention import Rules
+from drx.backup.holdings.window import find_window, read_oplog
+from drx.backup.oplog.history import Event
+from drx.backup.oplog.past import Past
 from drx.backup.prune import prune
-from drx.backup.retention import Rules
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
-from drx.backup.window import find_window, read_oplog
-from drx.cli import backups_events, backups_list, backups_prune, backups_window
+from drx.cli.backups import events as backups_events
+from drx.cli.backups import list as backups_list
+from drx.cli.backups import prune as backups_prune
+from drx.cli.backups import window as backups_window
 from drx.cli.stores import Opened
 from drx.config import BackupTarget, DirectoryStore, Retention, Target
 from drx.config.target import PRIMARY
+from tests.backup.format.test_manifest import MANIFEST
 from tests.backup.pieces import SERVICE, put_base, put_slice
-from tests.backup.test_manifest import MANIFEST
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "backups.md").read_text()
 POLICY = Retention(timedelta(days=1), 1, 1, 1, 1, 1)

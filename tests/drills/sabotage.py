@@ -16,11 +16,11 @@ import bson
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
 
-from drx.backup.catalog import MANIFEST, list_bases, list_slices, slice_keys
-from drx.backup.digest import Digest, digest_of
 from drx.backup.dump import base_backup
-from drx.backup.manifest import Manifest, SliceManifest, to_json
-from drx.backup.members import compress, read_member
+from drx.backup.format.catalog import MANIFEST, list_bases, list_slices, slice_keys
+from drx.backup.format.digest import Digest, digest_of
+from drx.backup.format.manifest import Manifest, SliceManifest, to_json
+from drx.backup.format.members import compress, read_member
 from drx.backup.stores import open_store
 from drx.backup.stores.base import S3Address, Store
 from drx.sandbox.buckets import connect_s3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from drx.backup.catalog import list_bases, list_slices
+from drx.backup.format.catalog import list_bases, list_slices
 from drx.engine.events import StepSucceeded
 from drx.errors import ExitCode
 from drx.reports.shapes import Word

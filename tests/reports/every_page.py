@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from drx.cli.plan import make_plan
+from drx.cli.plan.plan import make_plan
 from drx.cli.project import load_project
 from drx.reports.facts import gather
 from drx.reports.livepage import live_html

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from drx.cli.plan import make_plan
+from drx.cli.plan.plan import make_plan
 from drx.cli.project import load_project
 from drx.reports.plan.shapes import RecoveryPlan
 from drx.reports.plan.what_if import Cadence, what_if_rpo, what_if_rto

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from drx.cli.plan import make_plan
+from drx.cli.plan.plan import make_plan
 from drx.cli.project import load_project
 from drx.config import load_config
 from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan

@@ -16,7 +16,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.uri_parser import parse_uri
 
-from drx.backup.diffs import apply_update
+from drx.backup.oplog.diffs import apply_update
 
 Client = MongoClient[dict[str, Any]]
 SERVERS_OWN = {"admin", "config", "local"}

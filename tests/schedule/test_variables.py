@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from drx.cli.project import Project
-from drx.cli.schedule_jobs import read_jobs
+from drx.cli.schedule.jobs import read_jobs
 from drx.config import load_config, resolve_target
 from drx.config.model import Schedule, Settings
 from drx.schedule.variables import variables_of

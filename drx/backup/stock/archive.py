@@ -17,9 +17,9 @@ from bson import decode
 from bson.errors import InvalidBSON
 from fastcrc import crc64
 
-from drx.backup.manifest import PLAIN
-from drx.backup.metadata import Metadata, metadata_from_json
-from drx.backup.namespaces import BUCKETS
+from drx.backup.format.manifest import PLAIN
+from drx.backup.format.metadata import Metadata, metadata_from_json
+from drx.backup.oplog.namespaces import BUCKETS
 from drx.backup.stock.dump import Namespace, StockCollection, is_restored
 from drx.backup.stock.streams import PIECE_BYTES, PIECE_DOCUMENTS, Stream, stream
 from drx.errors import StoreError

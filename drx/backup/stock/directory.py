@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from drx.backup.metadata import Metadata, metadata_from_json
-from drx.backup.names import escape, unescape
-from drx.backup.namespaces import BUCKETS
+from drx.backup.format.metadata import Metadata, metadata_from_json
+from drx.backup.format.names import escape, unescape
+from drx.backup.oplog.namespaces import BUCKETS
 from drx.backup.stock.dump import OPLOG, Namespace, StockCollection, is_restored
 from drx.backup.stock.streams import pieces, stream
 from drx.errors import DamagedError, StoreError

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from drx.backup.digest import Digest, digest_of
-from drx.backup.metadata import Metadata
+from drx.backup.format.digest import Digest, digest_of
+from drx.backup.format.metadata import Metadata
 
 Namespace = tuple[str, str]
 """Database and collection, both by their true names."""

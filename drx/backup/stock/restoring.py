@@ -6,10 +6,10 @@ from functools import partial
 
 from bson import Timestamp
 
-from drx.backup.digest import Digest, digest_of
-from drx.backup.entry import position_in, timestamp_of
-from drx.backup.fold import fold
-from drx.backup.plan import BaseCollection, CollectionPlan
+from drx.backup.format.digest import Digest, digest_of
+from drx.backup.oplog.entry import position_in, timestamp_of
+from drx.backup.oplog.fold import fold
+from drx.backup.oplog.plan import BaseCollection, CollectionPlan
 from drx.backup.restore import Part
 from drx.backup.stock.dump import OPLOG, Dump, Examined, StockCollection
 from drx.errors import UsageError

@@ -8,7 +8,7 @@ from typing import BinaryIO, cast
 
 from isal import igzip, isal_zlib
 
-from drx.backup.documents import DamagedDocument, elements
+from drx.backup.format.documents import DamagedDocument, elements
 from drx.errors import DamagedError, StoreError
 
 LARGEST_DOCUMENT = (16 << 20) + (16 << 10)  # what servers themselves allow, for the documents of their oplog

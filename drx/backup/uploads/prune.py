@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from drx.backup.pruned import Decision, Pruned
-from drx.backup.retention import Rules, periodic
+from drx.backup.holdings.pruned import Decision, Pruned
+from drx.backup.holdings.retention import Rules, periodic
 from drx.backup.stores.base import Entry, Store
 from drx.backup.uploads.points import Point, inventory_key, list_points, note_key, prefix_of, read_items
 from drx.backup.workers import side_by_side

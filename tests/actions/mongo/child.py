@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from drx.backup import capture
+from drx.backup.oplog import capture
 from drx.config import BackupTarget, DirectoryStore, Retention
 from drx.errors import DrxError
 from tests.actions.context import FakeContext, run

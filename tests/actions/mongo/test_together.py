@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from drx.actions import in_use, recovery
-from drx.actions.in_use import Restores
 from drx.actions.locking import locked
+from drx.actions.recovery import assemble as recovery
+from drx.actions.recovery import in_use
+from drx.actions.recovery.in_use import Restores
 from drx.backup import locks
-from drx.backup.catalog import PROGRESS, list_bases
+from drx.backup.format.catalog import PROGRESS, list_bases
+from drx.backup.format.manifest import Restored, show_timestamp
 from drx.backup.locks import Holder, noticed
-from drx.backup.manifest import Restored, show_timestamp
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.errors import LockedByAnother, PermanentError
@@ -148,7 +149,7 @@ def test_a_dump_of_a_base_that_was_never_finished_is_refused(place: Place, into:
 PRUNER = """
 import sys, time
 from pathlib import Path
-from drx.actions.in_use import Restores
+from drx.actions.recovery.in_use import Restores
 from drx.actions.locking import locked
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress

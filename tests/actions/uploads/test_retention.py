@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from drx.backup.holdings import survey
+from drx.backup.holdings.pruned import Pruned
+from drx.backup.holdings.retention import Rules
+from drx.backup.holdings.survey import survey
 from drx.backup.locks import Holder, holding
 from drx.backup.prune import prune
-from drx.backup.pruned import Pruned
-from drx.backup.retention import Rules
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress, Store
 from drx.backup.uploads.points import Item, Point, PointWriter, list_points, prefix_of
 from drx.backup.uploads.prune import judge_points
 from drx.backup.uploads.verify import missing, verify_points
-from drx.cli.backups_list import list_, show
+from drx.cli.backups.list import list_, show
 from drx.cli.stores import Opened
 from drx.config import BackupTarget, DirectoryStore, Retention, Target
 from tests.actions.context import FakeContext, run

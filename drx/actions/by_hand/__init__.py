@@ -1,0 +1,1 @@
+"""What a person types into stock tools where drx is gone. Runs nothing."""

@@ -1,0 +1,73 @@
+"""Flatten a stream of oplog entries into the operations that were committed, in commit order. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from drx.backup.format.documents import elements
+from drx.backup.oplog.entry import Entry, first_field, parse, timestamp_of
+from drx.errors import StepError
+
+
+def committed(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Give every operation as an entry of its own, at the position at which it took effect.
+
+    The parts of a transaction (`partialTxn`, `prepare`) wait for its last entry or its `commitTransaction`; what is
+    aborted, or not committed when the stream ends, never comes out. `multiOpType: 1` marks a vectored insert, which is
+    no transaction. Source: the servers' `OplogEntry` and the transactions section of their replication notes.
+
+    Raises StepError where the beginning of a transaction is missing.
+    """
+    waiting: dict[bytes, list[Entry]] = {}
+    for entry in entries:
+        command = first_field(entry.o) if entry.op == "c" else ""
+        match command:
+            case "applyOps":
+                whole = entry.transaction is None or entry.vectored
+                parts = [*(_begun(entry, waiting) if entry.continues and not whole else ()), entry]
+                if entry.transaction and not whole and is_unfinished(entry):
+                    waiting[entry.transaction] = parts
+                else:
+                    yield from _operations(parts, entry.position)
+            case "commitTransaction":
+                yield from _operations(_begun(entry, waiting), entry.position)
+            case "abortTransaction":
+                waiting.pop(entry.transaction or b"", None)
+            case _:
+                yield entry
+
+
+def is_unfinished(entry: Entry) -> bool:
+    """Tell a part of a transaction that more has to follow."""
+    return any(
+        name in (b"partialTxn", b"prepare") and any(entry.o[start:end]) for name, _, start, end in elements(entry.o)
+    )
+
+
+def _operations(parts: Iterable[Entry], position: int) -> Iterator[Entry]:
+    """Open applyOps one by one, as of one position; what waits, waits as it came."""
+    return (replace(operation, position=position) for part in parts for operation in _flatten(part))
+
+
+def _flatten(entry: Entry) -> Iterator[Entry]:
+    """Open nested applyOps; their parts belong to the transaction around them."""
+    if entry.op == "c" and first_field(entry.o) == "applyOps":
+        children = next(entry.o[start:end] for name, _, start, end in elements(entry.o) if name == b"applyOps")
+        for _, raw in _values(children):
+            yield from _flatten(parse(raw))
+    else:
+        yield entry
+
+
+def _begun(entry: Entry, waiting: dict[bytes, list[Entry]]) -> list[Entry]:
+    operations = waiting.pop(entry.transaction or b"", None)
+    if operations is None:
+        at = timestamp_of(entry.position)
+        raise StepError(
+            f"the beginning of the transaction that ends at {at.time}.{at.inc} is not in the archived oplog",
+            "Restore from a base that ended after it, or to a time before it",
+        )
+    return operations
+
+
+def _values(array: bytes) -> Iterator[tuple[int, bytes]]:
+    return ((kind, array[start:end]) for _, kind, start, end in elements(array))

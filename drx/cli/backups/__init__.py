@@ -1,0 +1,1 @@
+"""`drx backups`: look at backups, check them, and delete what no rule keeps."""

@@ -1,0 +1,214 @@
+"""`drx schedule cron | systemd | github | kubernetes`: print files, put them in place, see whether they are stale."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from drx.cli.project import Project, load_project
+from drx.cli.schedule.jobs import read_jobs
+from drx.errors import ExitCode, StaleError, UsageError
+from drx.files import write_atomically
+from drx.notify.destinations import may_need_apprise
+from drx.schedule.block import with_block
+from drx.schedule.cron import missing_or_twice
+from drx.schedule.files import FORMS, Place
+from drx.schedule.jobs import Job
+from drx.yaml_source import InvalidDocument
+
+FOLDERS = {
+    "systemd": Path("/etc/systemd/system"),
+    "github": Path(".github/workflows"),
+    "kubernetes": Path("kubernetes"),
+}
+PASSING = {
+    "github": "the disk of a GitHub runner goes with its job",
+    "kubernetes": "a pod's disk goes with it, and a volume may go with its cluster",
+}
+"""Where records have to be copied elsewhere, and why."""
+UNSTEADY = ("systemd", "kubernetes")
+"""What does not make up for an hour that is left out where clocks are put forward."""
+AFTER = {
+    "systemd": "Now: systemctl daemon-reload && systemctl enable --now {timers}",
+    "github": "Now: commit them, and set the secrets they name in the repository's settings",
+    "kubernetes": "Now: kubectl apply -f {folder}",
+}
+
+
+def schedule_files(
+    form: str,
+    *,
+    write: bool,
+    check: bool,
+    output: Path | None,
+    directory: str | None = None,
+    program: str | None = None,
+    image: str = "",
+    user: str = "",
+) -> int:
+    """Print the files of one form, write them, or compare them with what is in place.
+
+    Raises StaleError where these differ, UsageError where they cannot be read or written, InvalidDocument where the
+    records of the runs would be lost.
+    """
+    if write and check:
+        raise UsageError("--write and --check exclude each other", "Use one of them")
+    project = load_project()
+    notify = project.config.settings.notify
+    jobs = read_jobs(project)
+    place = Place(
+        project.config.settings.service,
+        directory or str(project.root.resolve()),
+        program or str(Path(sys.argv[0]).resolve()),
+        _install(project, jobs),
+        image,
+        user,
+        tells=bool(notify.on_failure or notify.channels),
+    )
+    if form in PASSING:
+        _require_records(project, jobs, PASSING[form])
+    for job in jobs:
+        _require_every_hour(job, form, datetime.now(UTC))
+    files = FORMS[form](jobs, place)
+    if not write and not check:
+        _print(files)
+    elif form == "cron":
+        _crontab(files["crontab"], place, output, check=check)
+    else:
+        folder = output or (project.root / FOLDERS[form])
+        _folder(form, files, folder, check=check)
+    return ExitCode.OK
+
+
+def _require_records(project: Project, jobs: Sequence[Job], place: str) -> None:
+    """See that records outlive the disk they are written to; runs in a sandbox are practice, and not copied."""
+    settings = project.config.settings
+    sandboxes = {name for name, found in settings.environments.items() if found.sandbox}
+    lost = [job.name for job in jobs if job.environment not in sandboxes]
+    if lost and (settings.records is None or settings.records.s3 is None):
+        message = f"{place}, and drx.yaml does not say where else the records of {', '.join(lost)} go"
+        remedy = f"Add this line: records: {{s3: {{bucket: {settings.service}-records, region: us-east-1}}}}"
+        raise InvalidDocument([project.config.document.problem(("schedules",), message, remedy)])
+
+
+def _require_every_hour(job: Job, form: str, now: datetime) -> None:
+    """See that no run is left out, or comes twice, because clocks are changed: cron knows that, others do not."""
+    for day, is_twice in missing_or_twice(job.cron, job.timezone, now) if form in UNSTEADY else ():
+        if is_twice and form != "kubernetes":
+            continue
+        what = "runs {} twice" if is_twice else "leaves {} out"
+        when = f"on {day}, when the clocks of {job.timezone} are put {'back' if is_twice else 'forward'}"
+        raise UsageError(f"{form} {what.format(job.name)} {when}", "Write its cron for another hour, or in UTC")
+
+
+def _install(project: Project, jobs: Sequence[Job]) -> str:
+    """Say how a runner installs drx, with no more than the jobs need.
+
+    A checkout of drx installs itself; any other project installs what is released.
+    """
+    settings = project.config.settings
+    sandboxes = {name for name, found in settings.environments.items() if found.sandbox}
+    needed = {"notify": may_need_apprise(settings.notify), "sandbox": any(job.environment in sandboxes for job in jobs)}
+    extras = ",".join(name for name, is_needed in needed.items() if is_needed)
+    try:
+        made = tomllib.loads((project.root / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        made = {}
+    own = made.get("project", {}).get("name") == "drx"
+    name = "." if own else "drx"
+    return f"pipx install '{name}[{extras}]'" if extras else f"pipx install {name}"
+
+
+def _print(files: Mapping[str, str]) -> None:
+    for position, (name, text) in enumerate(files.items()):
+        if len(files) > 1:
+            print(f"{'---' if name.endswith('.yaml') and position else ''}\n# {name}".lstrip("\n"))
+        print(text, end="" if position == len(files) - 1 else "\n")
+
+
+def _folder(form: str, files: Mapping[str, str], folder: Path, *, check: bool) -> None:
+    """Write or compare the files of a folder, and those that drx wrote there for jobs that are no more."""
+    head = next(iter(files.values())).partition("\n")[0]
+    left_over = [path for path in _matching(folder, head) if path.name not in files]
+    stale = [name for name, text in files.items() if _read(folder / name) != text]
+    if check:
+        if stale or left_over:
+            names = ", ".join([*stale, *(f"{path.name} (no job any more)" for path in left_over)])
+            raise StaleError(f"in {folder} are stale: {names}", f"Run `drx schedule {form} --write`")
+        return
+    try:
+        for name in stale:
+            write_atomically(folder / name, files[name].encode(), mode=0o644)
+        for path in left_over:
+            path.unlink()
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}", "Run it as root, or add --output") from None
+    for name in stale:
+        print(f"wrote {folder / name}")
+    for path in left_over:
+        print(f"removed {path}: there is no such job any more")
+    timers = " ".join(name for name in files if name.endswith(".timer"))
+    print(AFTER[form].format(timers=timers, folder=folder) if stale else "nothing has changed")
+
+
+def _matching(folder: Path, head: str) -> list[Path]:
+    """List the files that this command wrote, by their first line."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_file() and (_read(path) or "").startswith(f"{head}\n"))
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def _crontab(block: str, place: Place, output: Path | None, *, check: bool) -> None:
+    before = (_read(output) or "") if output else _installed()
+    after = with_block(before, place.unit, block)
+    where = str(output) if output else "this user's crontab"
+    if check:
+        if before != after:
+            raise StaleError(f"{where} is stale", "Run `drx schedule cron --write`")
+        return
+    if output:
+        try:
+            write_atomically(output, after.encode(), mode=0o644)
+        except OSError as error:
+            raise UsageError(f"{output} cannot be written: {error.strerror}", "Name a file of yours") from None
+    else:
+        done = _call(["crontab", "-"], after)
+        if done.returncode:
+            raise UsageError(f"crontab refused it: {done.stderr.strip()}", "Print the block, and correct drx.yaml")
+    print(f"wrote {where}")
+
+
+def _installed() -> str:
+    """The crontab as it is; a user without one has an empty one.
+
+    Raises UsageError where it cannot be read, or it would be written over.
+    """
+    done = _call(["crontab", "-l"], "")
+    if done.returncode and "no crontab for" not in done.stderr:
+        raise UsageError(f"the crontab cannot be read: {done.stderr.strip()}", "Mend that, or add --output FILE")
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _call(command: list[str], text: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except FileNotFoundError:
+        raise UsageError("there is no `crontab` here", "Install cron, or add --output FILE") from None

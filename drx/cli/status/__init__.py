@@ -1,0 +1,1 @@
+"""`drx` and `drx status`: read what readiness is judged by, and show it."""
