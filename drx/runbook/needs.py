@@ -10,14 +10,14 @@ from drx.runbook.nesting import closure
 
 
 def needed_parts(binder: Binder, catalogue: Catalogue, runbook: str, drill: str | None = None) -> frozenset[str]:
-    """Give the parts that a run of a runbook needs, of those inside of it, and of the drill around it.
+    """Give the parts that a run of a runbook needs, and of those inside of it.
 
-    Raises InvalidInput where one of them cannot be read.
+    A `drill` needs all there are: nothing is broken before every server is known to be none of production's.
+    Raises InvalidInput where a runbook cannot be read.
     """
-    written: list[object] = [binder.loaded_runbook(name).document.data for name in closure(binder, runbook)]
     if drill is not None:
-        written.append(binder.loaded_drill(drill).document.data)
-    return parts_in(written, catalogue)
+        return frozenset(PARTS)
+    return parts_in([binder.loaded_runbook(name).document.data for name in closure(binder, runbook)], catalogue)
 
 
 def parts_in(written: object, catalogue: Catalogue) -> frozenset[str]:

@@ -58,7 +58,8 @@ def test_a_name_that_leads_to_itself_ends() -> None:
 @pytest.fixture
 def context(running: SandboxState, tmp_path: Path) -> FakeContext:
     """A context with the sandbox's names."""
-    target = Target("sandbox", "pixelcraft", sandbox=True, dns=running.addresses.dns)
+    own = running.addresses
+    target = Target("sandbox", "pixelcraft", sandbox=True, dns=own.dns, resolver=own.resolver)
     return FakeContext(tmp_path / "artifacts", target)
 
 
