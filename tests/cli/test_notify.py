@@ -117,7 +117,7 @@ def test_a_log_for_machines_is_one_event_a_line(option: list[str], folder: Path,
 
 
 def test_a_scenario_that_may_not_begin_alone_calls_for_a_person(folder: Path, capsys: Capture) -> None:
-    scenario = RUNBOOK.replace("kind: operation\n", "").replace("expect: 1s", "recovered: true")
+    scenario = RUNBOOK.replace("kind: operation\n", "").replace("expect: 1s", "expect: 1s\n    recovered: true")
     (folder / "runbooks" / "story.yaml").write_text(scenario)
     with listening() as listener:
         config = CONFIG.replace("lab: {}", "lab: {protected: true}")
