@@ -128,9 +128,11 @@ def span_of(listed: Listed) -> tuple[Timestamp, Timestamp] | None:
         return None
 
 
-def _age(backup: Backup) -> tuple[bool, datetime, str]:
-    at = backup.facts.consistent_at if backup.facts else backup.written_at
-    return at is None, at or moment_of(Timestamp(0, 0)), backup.id
+def _age(backup: Backup) -> tuple[bool, datetime, int, str]:
+    """Order by the moment to restore to; within one second, by the server's own count."""
+    facts = backup.facts
+    at = facts.consistent_at if facts else backup.written_at
+    return at is None, at or moment_of(Timestamp(0, 0)), facts.end.inc if facts else 0, backup.id
 
 
 def _uploads(store: Store, service: str) -> dict[str, tuple[int, datetime | None]]:
