@@ -13,7 +13,7 @@ from drx.errors import ExitCode
 from drx.journal import JOURNAL, read_journal
 from drx.runner.audit import audit
 from tests.runner.project import Project, steps_yaml
-from tests.terminal import drx
+from tests.terminal import Size, drx
 
 Capture = pytest.CaptureFixture[str]
 REVIEW = "review: [What went wrong?, What was confusing?]"
@@ -48,8 +48,8 @@ def _said(record: Path) -> list[object]:
 
 
 @pytest.mark.parametrize("term", ["xterm", pytest.param("dumb", marks=pytest.mark.slow)])
-def test_a_person_is_asked_after_the_run(project: Project, term: str) -> None:
-    terminal = drx(project.root, "run", "story", "--env", "lab", term=term)
+def test_a_person_is_asked_after_the_run(project: Project, term: str, size: Size) -> None:
+    terminal = drx(project.root, "run", "story", "--env", "lab", term=term, size=size)
     terminal.answer("What went wrong?", "The oplog was short")
     terminal.answer("What is to be done about it?", "Alert when slices are missing")
     terminal.answer("Who does it?", "ben")
@@ -73,8 +73,8 @@ def test_a_person_is_asked_after_the_run(project: Project, term: str) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_the_rest_for_later(project: Project) -> None:
-    terminal = drx(project.root, "run", "story", "--env", "lab")
+def test_ctrl_c_leaves_the_rest_for_later(project: Project, size: Size) -> None:
+    terminal = drx(project.root, "run", "story", "--env", "lab", size=size)
     terminal.answer("What went wrong?", "Nothing")
     terminal.see("What is to be done about it?")
     terminal.type("\x03")
@@ -83,7 +83,7 @@ def test_ctrl_c_leaves_the_rest_for_later(project: Project) -> None:
     terminal.see(f"The rest later: drx review {record.name}")
     assert _said(record) == [ReviewAnswered("What went wrong?", "Nothing")]
 
-    again = drx(project.root, "review")
+    again = drx(project.root, "review", size=size)
     again.see("What went wrong? Nothing (")
     again.answer("> What went wrong?")
     again.answer("> What was confusing?", "The menu")

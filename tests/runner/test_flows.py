@@ -146,6 +146,23 @@ def test_steps_of_another_way_are_left_out_of_what_it_will_do(
     assert f"· {left_out} " not in terminal.scrolled
 
 
+def test_a_dry_run_shows_each_step_and_leaves_nothing(gallery: Path, size: Size) -> None:
+    before = sorted(gallery.rglob("*"))
+    terminal = drx(gallery, "run", "recovery", "--env", "lab", "--dry-run", size=size)
+    assert terminal.end() == ExitCode.OK
+    terminal.see(
+        "DRY RUN   recovery - The gallery is down   in lab",
+        "Nothing is written, and nothing but the prechecks is run.",
+        "tell           Tell everybody   (expected 5m)",
+        "a person: Tell everybody, and say when you write again",
+        'shell.run command=["echo", "mended"]',
+        "the service is recovered after it",
+        "one person must approve: Open the gallery again?",
+        "Every precheck holds.",
+    )
+    assert sorted(gallery.rglob("*")) == before
+
+
 def test_what_went_wrong_can_be_done_by_hand_with_a_reason(gallery: Path, size: Size) -> None:
     terminal = drx(gallery, "run", "recovery", "--env", "lab", size=size)
     terminal.choose("It went wrong (what)")
