@@ -75,17 +75,23 @@ def answering(status: int, body: bytes = b"", kind: str = "application/xml") -> 
     return handle
 
 
-def speaking_tls(folder: Path) -> Handler:
-    """Shake hands over TLS, with a certificate that nobody vouches for, and close the connection."""
+def unvouched(folder: Path) -> ssl.SSLContext:
+    """Make a certificate that nobody vouches for, and give what speaks TLS with it."""
     if not shutil.which("openssl"):
         pytest.skip("openssl is not installed")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2",
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2",
          "-keyout", "key.pem", "-out", "cert.pem"],
         cwd=folder, check=True, capture_output=True,
     )  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+def speaking_tls(folder: Path) -> Handler:
+    """Shake hands over TLS, with a certificate that nobody vouches for, and close the connection."""
+    context = unvouched(folder)
 
     def handle(connection: socket.socket) -> None:
         context.wrap_socket(connection, server_side=True).close()

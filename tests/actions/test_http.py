@@ -17,6 +17,7 @@ from drx.config.model import Environment
 from drx.errors import Cancelled, StepError
 from drx.secrets import Masker
 from tests.actions.context import FakeContext, params_of, registered, run
+from tests.weather import unvouched
 
 BODY = b'{"images": 50000}'
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -238,17 +239,7 @@ def test_a_closed_port_and_an_unknown_host_are_named(context: FakeContext) -> No
 
 
 def test_tls_certificates_are_verified(context: FakeContext, tmp_path: Path) -> None:
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
-    import ssl
-
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
-         "-subj", "/CN=127.0.0.1", "-days", "2"],
-        cwd=tmp_path, check=True, capture_output=True,
-    )  # fmt: skip
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    tls = unvouched(tmp_path)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     server.socket = tls.wrap_socket(server.socket, server_side=True)

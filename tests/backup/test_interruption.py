@@ -4,9 +4,7 @@ import math
 import os
 import random
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from drx.backup.unfinished import Progress
 from drx.backup.verify import verify_base, verify_restored
 from drx.errors import Cancelled, StepError, StoreError
 from tests.backup import dump_child, model
+from tests.backup.killing import run_or_kill
 from tests.backup.writer import writing
 from tests.proxy import proxied
 
@@ -242,16 +241,9 @@ def test_killed_at_any_moment_it_is_no_backup_and_goes_on(
     choose, killed, kept, whole = random.Random(7), 0, 0, 0.0
     with writing(database, 7):
         while killed < 20:
-            with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as child:
-                assert child.stdout
-                assert child.stdout.readline() == b"begun\n"
-                began = time.monotonic()
-                try:
-                    assert child.wait(choose.uniform(0, whole) if whole else None) == 0
-                    whole = whole or time.monotonic() - began
-                except subprocess.TimeoutExpired:
-                    child.kill()
-                    killed += 1
+            took = run_or_kill(command, choose, whole)
+            killed += took is None
+            whole = whole or took or 0.0
             if MANIFEST in left_over(store):
                 (manifest,) = list_bases(store, "svc")
                 assert not verify_base(store, manifest, **QUIET)

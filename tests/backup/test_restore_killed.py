@@ -1,9 +1,7 @@
 """A restore that is killed at any moment goes on, and ends with every document once, as it has to be."""
 
 import random
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from drx.backup.server import scan
 from drx.backup.stores.base import Store
 from tests.backup import restore_child
 from tests.backup.databases import Db, back_up, every_kind, fill
+from tests.backup.killing import run_or_kill
 from tests.backup.test_odd_collections import assert_same
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("impatience")]
@@ -39,16 +38,9 @@ def test_killed_at_any_moment_it_goes_on(
     command = [sys.executable, restore_child.__file__, mongo_server, database.name, str(tmp_path / "store")]
     choose, whole, killed, half = random.Random(3), 0.0, 0, 0
     while killed < 9:
-        with subprocess.Popen([*command, into], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as child:
-            assert child.stdout
-            assert child.stdout.readline() == b"begun\n"
-            began = time.monotonic()
-            try:
-                assert child.wait(choose.uniform(0, whole) if whole else None) == 0
-                whole = whole or time.monotonic() - began
-            except subprocess.TimeoutExpired:
-                child.kill()
-                killed += 1
+        took = run_or_kill([*command, into], choose, whole)
+        killed += took is None
+        whole = whole or took or 0.0
         left = database.client[into].many.estimated_document_count()
         half += 0 < left < database.many.estimated_document_count()
         if killed % 3 == 0:
