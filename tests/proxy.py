@@ -62,7 +62,11 @@ class Proxy:
                 if self.is_cut:
                     client.close()
                     continue
-                server = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:  # nothing is behind it (any more)
+                    client.close()
+                    continue
                 self._open += [client, server]
             threading.Thread(target=_forward, args=(client, server, lambda _: None), daemon=True).start()
             threading.Thread(target=_forward, args=(server, client, self._pass), daemon=True).start()

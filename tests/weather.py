@@ -40,10 +40,10 @@ def at_fault(handle: Handler) -> Iterator[int]:
     finally:
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
+        thread.join()  # what it takes until now is closed, too
         listener.close()
         for connection in taken:
             connection.close()
-        thread.join()
 
 
 def silent(connection: socket.socket) -> None:
