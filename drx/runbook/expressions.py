@@ -79,7 +79,7 @@ def names_in(text: str) -> list[Chain]:
         return [part for part in plain if isinstance(part, tuple)]
     from drx.runbook.jinja import chains
 
-    return chains(text)
+    return list(chains(text))
 
 
 def as_expression(when: str) -> str:

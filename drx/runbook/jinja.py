@@ -19,7 +19,8 @@ NEVER = "\0"
 """Begins the marks of Jinja2's statements and comments: `{#` and `{%` are text, as shells use them."""
 
 
-def chains(text: str) -> list[Chain]:
+@lru_cache(maxsize=2048)
+def chains(text: str) -> tuple[Chain, ...]:
     """List the names that the expressions in a text use.
 
     Raises ExpressionError.
@@ -30,7 +31,7 @@ def chains(text: str) -> list[Chain]:
             _collect_names(node, found)
     except RecursionError:
         raise failure(text, "it is nested too deeply", "Shorten it") from None
-    return found
+    return tuple(found)
 
 
 def parts(text: str, scope: Mapping[str, object]) -> list[object]:
