@@ -17,12 +17,13 @@ _SECONDS = 15.0
 class Patience:
     """Waits as the guard does: for some seconds, and nobody can cancel it."""
 
-    def __init__(self) -> None:
-        self._deadline = time.monotonic() + _SECONDS
+    def __init__(self, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
 
     def check(self) -> None:
         if self.remaining() <= 0:
-            raise Cancelled(f"no answer within {_SECONDS:g}s")
+            raise Cancelled(f"no answer within {self._seconds:g}s")
 
     def sleep(self, seconds: float) -> None:
         time.sleep(min(seconds, max(self.remaining(), 0.0)))

@@ -18,6 +18,8 @@ HELP: Mapping[str, str] = {
     "restore_window_start_timestamp_seconds": "From here on any second can be restored.",
     "restore_window_end_timestamp_seconds": "The newest moment that can be restored.",
     "restore_window_gaps": "Pieces of time before that which nothing restores.",
+    "atlas_snapshot_timestamp_seconds": "When the newest complete snapshot at Atlas was begun.",
+    "atlas_window_start_timestamp_seconds": "From here on Atlas restores any second, by its own word.",
     "stored_bytes": "What backups and slices take in the primary store.",
     "copies": "Copies of the data, the live database among them.",
     "copies_sound": "1 where the rule 3-2-1 is kept and every copy is whole.",

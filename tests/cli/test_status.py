@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from drx.backup.stores import open_store
 from drx.backup.stores.base import DirectoryAddress
 from drx.cli.app import run
+from drx.cli.status import readings
+from tests.actions.service import Said, Service, serving
 from tests.backup.pieces import SERVICE, put_base, put_slice
 from tests.terminal import Size, drx
 
@@ -86,6 +89,98 @@ def test_many_variables_that_are_not_set_take_one_line(project: Path, capsys: Ca
     (line,) = [line for line in shown.splitlines() if line.startswith("RPO ") and " 1h " in line]
     assert line.rstrip().endswith("the variable NOT_SET is not set, and 1 more")
     assert "Mend these: the variable NOT_SET is not set; the variable NOR_THIS is not set" in shown
+
+
+GROUP = "5f1b2c3d4e5f6a7b8c9d0e1f"
+NAIVE = {"id": "a", "status": "completed", "createdAt": "2026-01-01T00:00:00"}
+CLUSTER = f"GET /api/atlas/v2/groups/{GROUP}/clusters/prod"
+
+
+@pytest.fixture
+def atlas(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Atlas, as it answers for a cluster that is well, and an environment that names it."""
+    now = datetime.now(UTC)
+    taken = [
+        {"id": str(hours), "status": status, "createdAt": f"{now - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"}
+        for hours, status in ((90, "completed"), (3, "completed"), (2, "inProgress"), (5, "failed"))
+    ]
+    with serving() as service:
+        service.routes["POST /api/oauth/token"] = [Said(value={"access_token": "t"})]
+        service.routes[CLUSTER] = [
+            Said(value={"id": "1", "name": "prod", "stateName": "IDLE", "backupEnabled": True, "pitEnabled": True})
+        ]
+        service.routes[f"{CLUSTER}/backup/snapshots"] = [Said(value={"results": taken})]
+        service.routes[f"{CLUSTER}/backup/schedule"] = [Said(value={"restoreWindowDays": 2, "policies": []})]
+        (project / "drx.yaml").write_text(CONFIG.replace(
+            "database: db}}\n  other",
+            f"database: db}}, atlas: {{project: {GROUP}, cluster: prod, client_id: me, client_secret: \"${{ATLAS}}\", "
+            f'api: "{service.url}"}}}}\n  other', 1,
+        ))  # fmt: skip
+        monkeypatch.setenv("ATLAS", "s3cret-of-atlas")
+        monkeypatch.setattr(readings, "PATIENCE_SECONDS", 2.5)
+        monkeypatch.setattr("drx.actions.providers.api._FIRST_PAUSE", 0.001)
+        yield service
+
+
+def test_what_atlas_keeps_is_shown(atlas: Service, project: Path, capsys: Capture) -> None:
+    line = looked(capsys)[1]["Atlas"]
+    assert line["level"] == "ok"
+    newest, begins = (datetime.now(UTC) - timedelta(hours=hours) for hours in (3, 48))
+    words = (
+        str(line["found"]).replace(f"{newest:%Y-%m-%d %H:%M}", "NEWEST").replace(f"{begins:%Y-%m-%d %H:%M}", "SINCE")
+    )
+    assert words == "newest snapshot NEWEST, 3h ago; any second since SINCE, as Atlas says"
+    atlas.routes[CLUSTER] = [
+        Said(value={"id": "1", "name": "prod", "stateName": "IDLE", "backupEnabled": True, "pitEnabled": False})
+    ]
+    run(["status", "--prometheus", str(project / "drx.prom")])
+    shown = capsys.readouterr().out
+    assert "no second between snapshots can be restored" in shown
+    assert "A restore there would lose more than the RPO allows" in shown
+    assert "drx_atlas_snapshot_timestamp_seconds{" in (project / "drx.prom").read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "found"),
+    [
+        ("", Said(401, {"detail": "You are not authorized"}), "401 Unauthorized: You are not authorized"),
+        ("", Said(403, {"detail": "IP address is not on the access list"}), "not on the access list"),
+        ("", Said(404, {"detail": "No cluster named prod"}), "No cluster named prod"),
+        ("", Said(500), "500 Internal Server Error"),
+        ("", Said(302, headers={"Location": "https://elsewhere"}), "302 Found"),
+        ("", Said(raw=b"<html>Log in</html>"), "something that is no JSON"),
+        ("", Said(value=[]), "a form that drx does not know"),
+        ("", Said(cut=True), "it closed the connection"),
+        ("", Said(raw=b" " * 1000, drip=True), "answer within"),
+        ("/backup/snapshots", Said(value={}), "results: Field required"),
+        ("/backup/snapshots", Said(value={"results": [NAIVE]}), "timezone"),
+        ("/backup/schedule", Said(value={"restoreWindowDays": 10**12}), "restoreWindowDays"),
+        ("/backup/schedule", Said(value={}), "restoreWindowDays: Field required"),
+    ],
+)  # fmt: skip
+def test_what_atlas_does_not_answer_is_not_known(
+    atlas: Service, capsys: Capture, path: str, said: Said, found: str
+) -> None:
+    atlas.routes[CLUSTER + path] = [said]
+    line = looked(capsys)[1]["Atlas"]
+    assert line["level"] == "unknown"
+    assert found in str(line["found"])
+    assert line["remedy"]
+    assert "s3cret-of-atlas" not in json.dumps(line)
+
+
+def test_nobody_at_atlas_and_no_key_to_it(
+    atlas: Service, project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = project / "drx.yaml"
+    config.write_text(config.read_text().replace(atlas.url, "http://127.0.0.1:9"))
+    code, lines = looked(capsys)
+    assert (code, lines["Atlas"]["level"]) == (2, "unknown"), "no backup at all weighs more than what is not known"
+    assert "127.0.0.1:9" in str(lines["Atlas"]["found"])
+    monkeypatch.delenv("ATLAS")
+    _, lines = looked(capsys)
+    assert lines["Atlas"]["found"] == "the variable ATLAS is not set"
+    assert lines["RPO"]["found"] == "there is no backup", "the rest is shown"
 
 
 def test_a_job_that_was_missed_here(project: Path, capsys: Capture) -> None:

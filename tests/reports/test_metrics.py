@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drx.reports.atlas import AtlasBackup, judge_atlas
 from drx.reports.metrics import HELP, metrics_text
 from drx.reports.readiness import (
     Copies,
@@ -42,6 +43,7 @@ def _readiness(job: str = "nightly-backup") -> Readiness:
         Objective("RTO db-drop", "drilled", Level.OK, "", 2 * HOUR, timedelta(seconds=14), "VERIFIED"),
         Objective("RTO bad-deploy", "never drilled", Level.WARNING, "", HOUR, None, "NOT VERIFIED"),
         *judge_window(stores),
+        judge_atlas(AtlasBackup(True, NOON - 99 * HOUR, NOON - HOUR, window=48 * HOUR), HOUR, NOON),
         judge_copies(Copies("two copies", sound=False, count=2)),
         *judge_jobs(jobs),
     )
@@ -64,6 +66,8 @@ def test_every_figure_is_there_once() -> None:
     assert found[f'drx_job_last_duration_seconds{{{here},job="nightly-backup"}}'] == "61.5"
     assert found[f"drx_restore_window_end_timestamp_seconds{{{here}}}"] == repr((NOON - 2 * HOUR).timestamp())
     assert found[f"drx_copies{{{here}}}"] == "2.0"
+    assert found[f"drx_atlas_snapshot_timestamp_seconds{{{here}}}"] == repr((NOON - HOUR).timestamp())
+    assert found[f"drx_atlas_window_start_timestamp_seconds{{{here}}}"] == repr((NOON - 48 * HOUR).timestamp())
 
 
 def test_the_docs_name_every_metric() -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from drx.reports.atlas import AtlasBackup, judge_atlas
 from drx.reports.plan.shapes import Verified
 from drx.reports.readiness import (
     CUT_OFF,
@@ -146,3 +147,45 @@ def test_a_restore_test_that_failed_is_critical() -> None:
     assert "VERIFIED" in passed.found
     (failed,) = judge_tests(Stores(ago(days=1), NOW, tested_at=ago(hours=3)))
     assert (failed.level, failed.found.split()[0]) == (Level.CRITICAL, "FAILED")
+
+
+@pytest.mark.parametrize(
+    ("atlas", "level", "found", "remedy"),
+    [
+        (
+            AtlasBackup(True, ago(days=9), ago(hours=5), window=7 * 24 * HOUR),
+            Level.OK,
+            "any second since 2026-11-19",
+            "",
+        ),
+        (
+            AtlasBackup(True, ago(days=2), ago(hours=5), window=7 * 24 * HOUR),
+            Level.OK,
+            "any second since 2026-11-24",
+            "",
+        ),
+        (AtlasBackup(True, ago(days=2), ago(minutes=60)), Level.OK, "1h ago; no second between", ""),
+        (AtlasBackup(True, ago(days=2), NOW + HOUR), Level.OK, "0s ago", ""),  # another machine's clock is ahead
+        (
+            AtlasBackup(True, ago(days=2), ago(minutes=61)),
+            Level.WARNING,
+            "2026-11-26 10:59, 1h 01m ago",
+            "than the RPO",
+        ),
+        (AtlasBackup(True, ago(days=9), ago(days=3), window=48 * HOUR), Level.WARNING, "3d ago", "backup policy"),
+        (
+            AtlasBackup(True, ago(days=2), ago(minutes=9), ago(minutes=5)),
+            Level.WARNING,
+            "9m ago",
+            "of 2026-11-26 11:55",
+        ),
+        (AtlasBackup(False, ago(days=2), ago(minutes=9)), Level.WARNING, "9m ago", "turn them on"),
+        (AtlasBackup(True), Level.WARNING, "no complete snapshot", "Turn on"),
+        (AtlasBackup(problem="Atlas says 401"), Level.UNKNOWN, "Atlas says 401", "Project Read Only"),
+    ],
+)
+def test_atlas(atlas: AtlasBackup, level: Level, found: str, remedy: str) -> None:
+    line = judge_atlas(atlas, HOUR, NOW)
+    assert (line.level, bool(line.remedy)) == (level, level is not Level.OK)
+    assert found in line.found
+    assert remedy in line.remedy

@@ -7,14 +7,13 @@ by date in the Accept header.
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import Literal
 from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import AbstractDigestAuthHandler, HTTPPasswordMgrWithDefaultRealm, parse_http_list, parse_keqv_list
 from urllib.request import Request as Signed
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from drx.actions.providers.api import Answer, Api, Credentials, Refusal, Request, Waiter, send
 from drx.actions.web import Reply
@@ -41,6 +40,9 @@ class Cluster(Answer):
     name: str
     state: str = Field(alias="stateName")
     addresses: ConnectionStrings = Field(default=ConnectionStrings(), alias="connectionStrings")
+    backed_up: bool = Field(default=False, alias="backupEnabled")
+    continuously: bool = Field(default=False, alias="pitEnabled")
+    """Whether it can be restored to a second, and not to a snapshot alone."""
 
 
 class Snapshot(Answer):
@@ -48,8 +50,8 @@ class Snapshot(Answer):
 
     id: str
     status: Literal["queued", "inProgress", "completed", "failed"]
-    created_at: datetime | None = Field(default=None, alias="createdAt")
-    expires_at: datetime | None = Field(default=None, alias="expiresAt")
+    created_at: AwareDatetime | None = Field(default=None, alias="createdAt")
+    expires_at: AwareDatetime | None = Field(default=None, alias="expiresAt")
     kind: str = Field(default="", alias="snapshotType")
     size_bytes: int | None = Field(default=None, alias="storageSizeBytes")
 
@@ -58,11 +60,15 @@ class _Snapshots(Answer):
     results: tuple[Snapshot, ...]
 
 
+class _Schedule(Answer):
+    window_days: int = Field(alias="restoreWindowDays", ge=1, le=36_500)
+
+
 class RestoreJob(Answer):
     """A restore job. It has no status: how it stands follows from which of these are set."""
 
     id: str
-    finished_at: datetime | None = Field(default=None, alias="finishedAt")
+    finished_at: AwareDatetime | None = Field(default=None, alias="finishedAt")
     failed: bool = False
     cancelled: bool = False
     expired: bool = False
@@ -105,6 +111,10 @@ class AtlasClient:
         """List the snapshots of the environment's cluster, the newest 500."""
         query: Mapping[str, str | int] = {"itemsPerPage": _PAGE, "pageNum": 1}
         return self._api.ask(self._waiter, "GET", self._backup("snapshots"), _Snapshots, query=query).results
+
+    def window_days(self) -> int:
+        """Tell for how many days back the environment's cluster can be restored to a second."""
+        return self._api.ask(self._waiter, "GET", self._backup("schedule"), _Schedule).window_days
 
     def snapshot(self, identifier: str) -> Snapshot:
         """Look up one snapshot."""

@@ -41,6 +41,19 @@ def aside(read: Callable[[], Read], failed: Callable[[str], Read]) -> Callable[[
     return result
 
 
+def unreadable(error: DrxError) -> tuple[str, str]:
+    """Say in a line why nothing could be asked, and what to do, which names everything at once."""
+    from drx.yaml_source import InvalidDocument
+
+    if not isinstance(error, InvalidDocument):
+        return error.message, error.remedy
+    first, *others = error.problems
+    if not others:
+        return first.message, first.remedy
+    every = "; ".join(problem.message for problem in error.problems)
+    return f"{first.message}, and {len(others)} more", f"Mend these: {every}"
+
+
 def read_stores(target: Target) -> Stores:
     """Find out what the primary store restores; raises StoreError."""
     from drx.actions.servers import address_of

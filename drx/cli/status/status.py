@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drx.cli.project import Project, load_project
-from drx.config.load import FILE_NAME
+from drx.config.load import FILE_NAME, suggest_environment
 from drx.errors import DrxError, UsageError
 from drx.reports.readiness import (
     CUT_OFF,
@@ -87,15 +87,18 @@ def look(project: Project, environment: str | None) -> Readiness:
 
     Raises UsageError for an environment that is none.
     """
+    from drx.cli.status.atlas import ask_atlas
+
     settings, binder = project.config.settings, project.binder("")
     name = environment or _most_precious(project)
     if name not in settings.environments:
-        raise UsageError(f"there is no environment '{name}'", f"Name one of {', '.join(settings.environments)}")
+        raise UsageError(f"there is no environment '{name}'", suggest_environment(settings, name))
     now, jobs = datetime.now(UTC), _jobs(project)
     asked = _ask(project, name, binder, [job for job in jobs if job.environment in ("", name)], now)
+    atlas = ask_atlas(project, name, now)
     ran = _ran(project, name, jobs, now)
     proven = [judge_scenario(each, now) for each in _scenarios(project, binder)]
-    lines = [*asked()]
+    lines = [*asked(), *atlas()]
     found = ran()
     since = _stated_since(project) if found.whole else None
     due = tuple(_due(job, newest, since, now) for job, newest in zip(jobs, found.newest, strict=True))
@@ -113,7 +116,7 @@ def _most_precious(project: Project) -> str:
 
 def _ask(project: Project, name: str, binder: Binder, jobs: "list[Job]", now: datetime) -> Callable[[], Iterator[Line]]:
     """Ask stores and servers, side by side; what comes back waits for the answers and judges them."""
-    from drx.cli.status.readings import aside, read_copies, read_oplog_length, read_stores, read_versions
+    from drx.cli.status.readings import aside, read_copies, read_oplog_length, read_stores, read_versions, unreadable
 
     rpo = project.config.settings.objectives.rpo
     slicing = next((job for job in jobs if _slices(binder, job)), None)
@@ -121,7 +124,8 @@ def _ask(project: Project, name: str, binder: Binder, jobs: "list[Job]", now: da
     try:
         target = project.resolve(project.config, name, ("mongo", "uploads", "store"))
     except DrxError as error:
-        unknown = judge_rpo(rpo, _unreadable(error), now, slices=slices)
+        problem, remedy = unreadable(error)
+        unknown = judge_rpo(rpo, Stores(problem=problem, remedy=remedy), now, slices=slices)
         return lambda: iter((unknown,))
     if target.mongo is None or target.backups is None:
         lacking = "mongo" if target.mongo is None else "backups"
@@ -144,19 +148,6 @@ def _ask(project: Project, name: str, binder: Binder, jobs: "list[Job]", now: da
             yield judge_versions(versions())
 
     return judged
-
-
-def _unreadable(error: DrxError) -> Stores:
-    """Say in a line why nothing could be asked; what is to be done names everything at once."""
-    from drx.yaml_source import InvalidDocument
-
-    if not isinstance(error, InvalidDocument):
-        return Stores(problem=error.message, remedy=error.remedy)
-    first, *others = error.problems
-    if not others:
-        return Stores(problem=first.message, remedy=first.remedy)
-    every = "; ".join(problem.message for problem in error.problems)
-    return Stores(problem=f"{first.message}, and {len(others)} more", remedy=f"Mend these: {every}")
 
 
 def _slices(binder: Binder, job: "Job") -> bool:
@@ -186,7 +177,7 @@ def _ran(project: Project, name: str, jobs: "Sequence[Job]", now: datetime) -> "
     """
     from drx.cli.project import shelf_of
     from drx.cli.status.job_runs import Records, Seen
-    from drx.cli.status.readings import aside
+    from drx.cli.status.readings import aside, unreadable
 
     here = Records(project.records).newest(jobs, now)
     records = project.config.settings.records
@@ -194,7 +185,7 @@ def _ran(project: Project, name: str, jobs: "Sequence[Job]", now: datetime) -> "
     try:
         shelf = shelf_of(project.config, name, hurried=True) if jobs else None
     except DrxError as error:
-        problem = _unreadable(error).problem
+        problem, _ = unreadable(error)
         return lambda: Seen(here, problem)
     if shelf is None:
         return lambda: Seen(here, whole=any(here) and not copied)
