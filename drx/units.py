@@ -1,7 +1,7 @@
-"""Durations and sizes as people write them: 90s, 1h30m, 16MiB. Text in, values out."""
+"""Durations, moments and sizes as people write them: 90s, 02:14, 16MiB. Text in, values out."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 
 _AMOUNT = r"[0-9]+(?:\.[0-9]+)?"
@@ -11,6 +11,8 @@ _LONGEST_TEXT = 40
 """More characters than any duration or size needs: text longer than that is neither read nor quoted whole."""
 _DURATION_UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _LONGEST_SECONDS = 100 * 366 * 86400.0
+_CLOCK = re.compile(r"(?:(?P<day>today|yesterday) )?(?P<hour>[0-9]{1,2})(?P<rest>(?::[0-9]{2}){1,2})z?")
+_AGO = re.compile(r"(.+) ago")
 _SIZE = re.compile(rf"({_AMOUNT})\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 _SIZE_UNITS = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -97,6 +99,33 @@ def parse_time(text: str) -> datetime:
     """
     try:
         value = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"'{_quoted(text)}' is not a time. Write it like 2026-11-21T08:00:00Z (UTC)") from None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+SPOKEN = "02:14, yesterday 23:50, 20m ago or 2026-11-21 02:14"
+"""How a person may say a moment."""
+
+
+def read_moment(text: str, now: datetime) -> datetime:
+    """Read a moment as a person says it, in UTC: a time alone is the last such one, `20m ago` counts from now.
+
+    Raises ValueError, which says how to write one.
+    """
+    said = " ".join(text.split()).removesuffix(" UTC")
+    try:
+        if clock := _CLOCK.fullmatch(said.lower()):
+            return _at_clock(clock["day"], time.fromisoformat(f"{clock['hour']:0>2}{clock['rest']}"), now)
+        if ago := _AGO.fullmatch(said):
+            return now - parse_duration(ago[1])
+        return now if said.lower() == "now" else parse_time(said)
+    except ValueError:
+        raise ValueError(f"'{_quoted(text)}' is not a time. Write it like {SPOKEN}, in UTC") from None
+
+
+def _at_clock(day: str | None, clock: time, now: datetime) -> datetime:
+    today = datetime.combine(now, clock, UTC)
+    if day == "yesterday" or (day is None and today > now):
+        return today - timedelta(days=1)
+    return today

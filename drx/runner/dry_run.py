@@ -5,6 +5,7 @@ Nothing is written: no record, no lock, no trust. Only actions that read are cal
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from queue import SimpleQueue
@@ -179,7 +180,7 @@ def prepare(
     runbook = binder.runbook(reference)
     mode = Mode.OPERATION if runbook.kind == "operation" else Mode.INCIDENT
     plan = plan_of(binder, config, What(_RUN, mode, reference, target.name, operator.user), target)
-    values = {fact.name: fact.value for fact in given(plan, inputs)}
+    values = {fact.name: fact.value for fact in given(plan, inputs, datetime.now(UTC))}
     return DryRun(plan, target, config, trust, operator, Outlook(plan, values))
 
 

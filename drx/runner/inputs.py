@@ -1,11 +1,14 @@
 """Read the values of a run's inputs as people type them. Pure."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
 
 from drx.engine.admit import wrong_value
 from drx.engine.events import InputGiven
 from drx.engine.plan import InputSpec, Plan
 from drx.errors import HumanNeeded, UsageError
+from drx.units import parse_time, read_moment, show_time
 from drx.values import Json
 
 _WORDS = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
@@ -17,8 +20,8 @@ def typed(plan: Plan, fact: InputGiven) -> InputGiven:
     return fact if spec is None else InputGiven(fact.name, _typed(spec, fact.value))
 
 
-def given(plan: Plan, values: Mapping[str, str]) -> list[InputGiven]:
-    """The facts for values from a command line.
+def given(plan: Plan, values: Mapping[str, str], now: datetime) -> list[InputGiven]:
+    """The facts for values from a command line; moments may be said as at a prompt, and are recorded in full.
 
     Raises UsageError for an unknown input, or a value that does not fit.
     """
@@ -28,7 +31,7 @@ def given(plan: Plan, values: Mapping[str, str]) -> list[InputGiven]:
         if name not in specs:
             known = ", ".join(specs) or "none"
             raise UsageError(f"{plan.runbook} has no input '{name}'", f"Its inputs: {known}")
-        value = _typed(specs[name], text)
+        value = _in_full(text, now) if specs[name].type == "datetime" else _typed(specs[name], text)
         wrong = wrong_value(specs[name], value)
         if wrong:
             raise UsageError(f"input {name}: {wrong}", "Correct the value")
@@ -43,6 +46,15 @@ def require_inputs(plan: Plan, values: Iterable[InputGiven]) -> None:
     if missing:
         message = f"{plan.runbook} asks for {', '.join(missing)}, and nobody is there to answer"
         raise HumanNeeded(message, f"Give it: {' '.join(f'--input {name}=...' for name in missing)}")
+
+
+def _in_full(text: str, now: datetime) -> str:
+    try:
+        parse_time(text)
+    except ValueError:
+        with suppress(ValueError):
+            return show_time(read_moment(text, now))
+    return text
 
 
 def _typed(spec: InputSpec, value: Json) -> Json:

@@ -139,7 +139,7 @@ def _begin(
 ) -> ExitCode:
     plan = plan_of(binder, config, what, target)
     files = {**binder.files, ACTIONS: specs_of(plan)}
-    values = given(plan, inputs)
+    values = given(plan, inputs, datetime.now(UTC))
     if setting.unattended:
         require_inputs(plan, values)
     guard = Guard(target, config.settings, setting.trust, what.mode)

@@ -1,12 +1,15 @@
 """Lead a person through one question: the choices, what each does next, the reasons it needs. It keeps no state."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from drx.engine.commands import Question
 from drx.engine.events import AbortRequested, Answered, InputGiven, NoteAdded, PauseRequested
 from drx.engine.terms import Choice, QuestionKind
+from drx.reports.text import show_moment
 from drx.ui.port import GoOn, Send, StopSteps
 from drx.ui.prompts import Prompts
+from drx.units import SPOKEN, read_moment, show_duration, show_time
 
 _NOTE = "Write a note - it goes into the report, then this is asked again"
 _PAUSE = "Pause or hand over - what still runs is stopped; `drx resume` goes on here"
@@ -15,7 +18,7 @@ _ABORT = "Abort - roll back what was done, newest first, clean up, and end the r
 _BY_HAND = frozenset({QuestionKind.FAILURE, QuestionKind.INTERRUPTED, QuestionKind.REPEAT})
 """Questions about automated steps: "done" means that a person did the work instead."""
 _FORMS = {
-    "datetime": "please write it as 2026-11-21T08:00:00Z, in UTC; ",
+    "datetime": f"in UTC, like {SPOKEN}; ",
     "duration": "please write it as 30s, 5m or 1h30m; ",
     "integer": "please write a whole number; ",
     "boolean": "please write true or false; ",
@@ -26,8 +29,9 @@ _FORMS = {
 def about(question: Question, prompts: Prompts, send: Send, input_types: Mapping[str, str]) -> None:
     """Ask until there is one answer, and send it. Raises what the prompts raise."""
     if question.kind is QuestionKind.INPUT and not question.options:
-        form = _FORMS.get(input_types.get(question.step, ""), "")
-        send(InputGiven(question.step, _reason(f"{question.text} ({form}Ctrl-C for more)", prompts)))
+        kind = input_types.get(question.step, "")
+        text = f"{question.text} ({_FORMS.get(kind, '')}Ctrl-C for more)"
+        send(InputGiven(question.step, _moment(text, prompts) if kind == "datetime" else _reason(text, prompts)))
         return
     choices = [choice for choice in question.choices if choice is not Choice.GOTO or question.options]
     labels = [_label(question, choice) for choice in choices]
@@ -142,6 +146,32 @@ def _reason(text: str, prompts: Prompts) -> str:
     while not (answer := prompts.line(asked).strip()):
         asked = f"Please write a few words. {text}"
     return answer
+
+
+def _moment(text: str, prompts: Prompts) -> str:
+    """A moment, shown in full and agreed to before it counts."""
+    asked = text
+    while True:
+        said = _reason(asked, prompts)
+        now = datetime.now(UTC)
+        try:
+            moment = read_moment(said, now)
+            understood = _in_full(moment, now)
+        except (ValueError, OverflowError) as error:
+            asked = f"{error}. {text}"
+            continue
+        if prompts.choose(f"{understood}?", ["Yes - this counts", "No - type it again"]) == 0:
+            return show_time(moment)
+        asked = text
+
+
+def _in_full(moment: datetime, now: datetime) -> str:
+    """Say how long ago that is, too, and what a clock on this host showed: UTC is easily mistaken."""
+    away = show_duration(abs(now - moment))
+    distance = f"{away} ago" if moment <= now else f"in {away}, which is still to come"
+    here = moment.astimezone()
+    local = f", {here:%H:%M} {here:%Z}" if here.utcoffset() else ""
+    return f"{show_moment(moment)} UTC{local}, {distance}"
 
 
 def _note(prompts: Prompts, send: Send) -> None:

@@ -6,7 +6,16 @@ import time
 
 import pytest
 
-from drx.engine.events import AbortRequested, Answered, NoteAdded, PauseRequested, RunFinished, RunPaused, StepCancelled
+from drx.engine.events import (
+    AbortRequested,
+    Answered,
+    InputGiven,
+    NoteAdded,
+    PauseRequested,
+    RunFinished,
+    RunPaused,
+    StepCancelled,
+)
 from drx.engine.terms import Choice, Outcome
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
@@ -57,11 +66,19 @@ def test_a_dumb_terminal_gets_numbers(project: Project) -> None:
 def test_a_wrong_input_is_asked_again(project: Project) -> None:
     step = "{id: a, action: shell.run, with: {command: [echo, '{{ inputs.since }}']}, expect: 1s}"
     terminal = story(project.write(steps_yaml(step, head="inputs: {since: {type: datetime, ask: Since when?}}")))
-    terminal.see("please write it as 2026-11-21T08:00:00Z")
+    terminal.see("in UTC, like 02:14")
     terminal.type("yesterday", ENTER)
-    terminal.see("not accepted from ada: 'yesterday' is not a time")
-    terminal.type("2026-11-21T08:00", ENTER)
+    terminal.see("'yesterday' is not a time")
+    terminal.type("2026-11-21 08:05", ENTER)
+    terminal.see("2026-11-21 08:05:00 UTC")
+    terminal.type(DOWN, ENTER)
+    terminal.see("in UTC, like 02:14")
+    terminal.type("2026-11-21 08:00", ENTER)
+    terminal.see("2026-11-21 08:00:00 UTC")
+    terminal.type(ENTER)
     assert terminal.end() == ExitCode.OK
+    (given,) = (fact for fact in project.facts if isinstance(fact, InputGiven))
+    assert given.value == "2026-11-21T08:00:00.000Z"
 
 
 def test_a_failure_offers_ways_on(project: Project) -> None:

@@ -1,5 +1,6 @@
 """Every way through a question ends in exactly one answer, with the reason it needs."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -86,7 +87,7 @@ def test_an_approver_sees_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("input_type", "asked"),
     [
-        ("datetime", "When? (please write it as 2026-11-21T08:00:00Z, in UTC; Ctrl-C for more)"),
+        ("duration", "When? (please write it as 30s, 5m or 1h30m; Ctrl-C for more)"),
         ("text", "When? (Ctrl-C for more)"),
     ],
 )
@@ -94,6 +95,26 @@ def test_a_question_shows_how_to_write_the_answer(input_type: str, asked: str) -
     prompts = Scripted(["now"])
     about(TYPED, prompts, lambda reply: None, {"incident_time": input_type})
     assert prompts.asked == [asked]
+
+
+def test_a_moment_is_shown_in_full_before_it_counts_and_can_be_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    said: list[Reply] = []
+    prompts = Scripted(["half past two", "9999-12-31 23:00", "2020-01-01 02:14", "No", "2030-01-01T02:14:00Z", "Yes"])
+    about(TYPED, prompts, said.append, {"incident_time": "datetime"})
+    monkeypatch.undo()
+    time.tzset()
+    form = "When? (in UTC, like 02:14, yesterday 23:50, 20m ago or 2026-11-21 02:14; Ctrl-C for more)"
+    first, refused, last, past, again, coming = prompts.asked
+    assert (first, again) == (form, form)
+    assert refused.startswith("'half past two' is not a time. Write it like 02:14, yesterday 23:50")
+    assert refused.endswith(form)
+    assert last.endswith(form)
+    assert past.startswith("2020-01-01 02:14:00 UTC, 11:14 JST, ")
+    assert past.endswith(" ago?")
+    assert coming.endswith(", which is still to come?")
+    assert said == [InputGiven("incident_time", "2030-01-01T02:14:00.000Z")]
 
 
 def test_there_is_no_way_to_another_step_where_there_is_none() -> None:

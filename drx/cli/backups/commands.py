@@ -96,7 +96,8 @@ def copies(environment: Environment = None, as_json: Json = False, sandbox: Sand
 
 def events(
     since: Annotated[
-        str | None, typer.Option("--since", help="A moment in UTC, or how long ago: 2h, 7d. Without it, 24h.")
+        str | None,
+        typer.Option("--since", help="A moment in UTC, or how long ago: 02:14, 2h, 7d. Without it, 24h."),
     ] = None,
     kinds: Annotated[
         list[str] | None,

@@ -10,7 +10,7 @@ from drx.cli.status.live import live_server
 from drx.cli.stores import Opened, clock, moment
 from drx.cli.tables import print_table
 from drx.errors import ExitCode, StepError, UsageError
-from drx.units import parse_duration, parse_time
+from drx.units import SPOKEN, parse_duration, read_moment
 
 if TYPE_CHECKING:
     from bson import Timestamp
@@ -45,15 +45,14 @@ def _moment_of(text: str) -> "Timestamp":
     """Read a moment, or a duration before now."""
     from bson import Timestamp
 
+    now = datetime.now(UTC)
     try:
-        at = datetime.now(UTC) - parse_duration(text)
+        at = now - parse_duration(text)
     except ValueError:
         try:
-            at = parse_time(text)
+            at = read_moment(text, now)
         except ValueError:
-            raise UsageError(
-                f"--since {text} is no time", "Write it like 2026-11-21T08:00:00Z, or 2h ago as 2h"
-            ) from None
+            raise UsageError(f"--since {text} is no time", f"Write it like 2h, {SPOKEN}, in UTC") from None
     return Timestamp(max(int(at.timestamp()), 0), 0)
 
 
