@@ -1,7 +1,8 @@
 """Put a record into one archive for whoever examines it, and take it out again. Same record, same bytes."""
 
-import gzip
+import hashlib
 import io
+import struct
 import tarfile
 import tempfile
 import zlib
@@ -14,8 +15,11 @@ from drx.files import write_atomically
 from drx.journal import JOURNAL
 from drx.runner.record import SIGNATURE, hash_files
 
-_HEADER = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff"
-"""How the gzip file of `pack` begins: no name, no comment, no time."""
+_HEADER = b"\x1f\x8b\x08\x04\0\0\0\0\x02\xff" + struct.pack("<H2sH", 36, b"DX", 32)
+"""How the gzip file of `pack` begins (RFC 1952): no name, no comment, no time, one extra field of 32 bytes.
+
+That is the SHA-256 of whatever follows it: a bit of what is compressed can change without changing what comes out.
+"""
 _MOST_BYTES = 4 << 30
 """What is larger was made to fill the memory: `pack` holds a record there, too."""
 
@@ -32,17 +36,23 @@ def _tarred(record: Path) -> bytes:
 
 def pack(record: Path, archive: Path) -> None:
     """Write everything that the audit of a record reads into a gzipped tar file; raises UsageError."""
-    packed, content = io.BytesIO(), _tarred(record)
+    content = _tarred(record)
     if len(content) > _MOST_BYTES:
         raise UsageError(
             f"{record.name} is larger than {_MOST_BYTES:,} bytes", "Hand over its folder: audits read that, too"
         )
     try:
-        with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed:
-            compressed.write(content)
-        write_atomically(archive, packed.getvalue())
+        write_atomically(archive, zipped(content))
     except OSError as error:
         raise UsageError(f"{archive} cannot be written: {error.strerror}", "Name a file in a folder of yours") from None
+
+
+def zipped(content: bytes) -> bytes:
+    """Compress as RFC 1952 has it, with the sum of what follows it in the header."""
+    deflate = zlib.compressobj(level=9, wbits=-zlib.MAX_WBITS)
+    packed = deflate.compress(content) + deflate.flush()
+    packed += struct.pack("<LL", zlib.crc32(content), len(content) & 0xFFFFFFFF)
+    return _HEADER + hashlib.sha256(packed).digest() + packed
 
 
 def _add(tar: tarfile.TarFile, record: Path, name: str) -> None:
@@ -77,7 +87,7 @@ def unpacked(archive: Path) -> Iterator[Path]:
 
 
 def _inflated(content: bytes) -> bytes:
-    """Give what was compressed, proven by gzip's own sum. Raises EOFError, zlib.error."""
+    """Give what `zipped` compressed, of which no bit has changed. Raises EOFError, zlib.error."""
     inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     found = inflate.decompress(content, _MOST_BYTES)
     if inflate.unconsumed_tail:
@@ -86,6 +96,9 @@ def _inflated(content: bytes) -> bytes:
         raise EOFError("it does not begin as drx begins one")
     if not inflate.eof or inflate.unused_data:
         raise EOFError("it is cut off" if not inflate.eof else f"{len(inflate.unused_data)} bytes follow its end")
+    start = len(_HEADER) + 32
+    if hashlib.sha256(content[start:]).digest() != content[len(_HEADER) : start]:
+        raise EOFError("its bytes are not those that were written")
     return found
 
 
