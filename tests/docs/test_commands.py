@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +20,31 @@ from drx.cli.app import make_app
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-GENERATED = {"actions.md", "disaster-recovery.md"}
-"""Written by drx: tests/cli/test_plan.py and tests/sandbox/test_by_hand.py try what stands there."""
+BY_HAND = "disaster-recovery.md"
+"""What it shows as `sh` is what to type without drx: tests/sandbox/test_by_hand.py does."""
 FOLLOWED = {"tutorial.md", "first-runbook.md", "getting-started.md"}
 """test_walkthroughs.py goes through these from top to bottom."""
-PAGES = [ROOT / "README.md", *sorted(path for path in DOCS.glob("*.md") if path.name not in GENERATED)]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 BLOCK = re.compile(
     r"(?P<reason><!-- not run: [^\n]+ -->\n)?^```(?P<language>[^\n]*)\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE
 )
 PARTS = re.compile(r"&&|\||;|>|\.\.\.$")
 DESCRIPTION = re.compile(r"\s{2,}")
-INLINE = re.compile(r"`(drx [a-z][^`\n]*)`")
+INLINE = re.compile(r"`(drx [a-z](?:[^`\n]|\n(?!\n))*)`")
+TYPED = re.compile(r"\s*(?:\$ |- run: )?(drx [a-z].*)")
+LANGUAGES = ("", "sh", "text", "console", "yaml")
+SYNOPSIS = "[OPTIONS]"
 
 
-def commands(page: Path) -> Iterator[str]:
-    """Every command that a reader may type, from blocks and from sentences."""
+def commands(page: Path, languages: Collection[str] = LANGUAGES) -> Iterator[str]:
+    """Every command that a reader may type, from blocks of these languages and from sentences."""
     text = page.read_text()
-    typed = [block["text"] for block in BLOCK.finditer(text) if block["language"] in ("", "sh", "text", "console")]
-    for line in "\n".join((*typed, *INLINE.findall(BLOCK.sub("", text)))).splitlines():
+    typed = [block["text"] for block in BLOCK.finditer(text) if block["language"] in languages]
+    said = (" ".join(found.split()) for found in INLINE.findall(BLOCK.sub("", text)))
+    for line in "\n".join((*typed, *said)).splitlines():
         for part in PARTS.split(line):
-            if re.match(r"\s*(\$ )?drx [a-z]", part):
-                yield DESCRIPTION.split(part.strip().removeprefix("$ "))[0]
+            if (found := TYPED.match(part)) and not part.endswith(SYNOPSIS):
+                yield DESCRIPTION.split(found[1].strip())[0]
 
 
 def parse(command: Any, arguments: list[str], parent: typer.Context | None = None) -> None:
@@ -74,7 +78,11 @@ def shown(page: Path) -> list[re.Match[str]]:
     return [block for block in BLOCK.finditer(page.read_text()) if block["language"] == "sh"]
 
 
-RUN = [page for page in PAGES if page.name not in FOLLOWED and any(not block["reason"] for block in shown(page))]
+RUN = [
+    page
+    for page in PAGES
+    if page.name not in {*FOLLOWED, BY_HAND} and any(not block["reason"] for block in shown(page))
+]
 
 
 def test_what_is_not_run_says_why_and_what_is_followed_is_run_whole() -> None:
