@@ -57,8 +57,8 @@ class _Stop(Exception):
 class Loop:
     """Drives one run from wherever its journal stands to its end, its pause, or a stop."""
 
-    def __init__(self, plan: Plan, state: State, journal: Journal, gear: Gear) -> None:
-        self.queue: Queue = Queue()
+    def __init__(self, plan: Plan, state: State, journal: Journal, gear: Gear, queue: Queue) -> None:
+        self.queue = queue
         self._plan = plan
         self._state = state
         self._journal = journal
@@ -83,6 +83,8 @@ class Loop:
         Raises JournalError where the journal cannot be written; nothing more was started then.
         """
         try:
+            while not self.queue.empty():  # a signal came before anything was started
+                self._take(self.queue.get())
             while True:
                 match decide(self._plan, self._state, self._journal.clock.now()):
                     case Next(record=facts) if facts:

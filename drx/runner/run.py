@@ -29,6 +29,7 @@ from drx.runner.history import looking_back
 from drx.runner.inputs import given, require_inputs
 from drx.runner.launch import Gear
 from drx.runner.loop import Ending, Loop
+from drx.runner.messages import Queue
 from drx.runner.overlap import alone
 from drx.runner.overview import introduce
 from drx.runner.record import create_record, freeze, kept_once_begun, run_id
@@ -121,7 +122,7 @@ def resume(record: Path, setting: Setting) -> ExitCode:
         guard = Guard(target, config.settings, setting.trust, started.mode)
         with alone(setting.jobs, found.what, setting.operator):
             gear = _gear(record, target, masker, guard, setting, found.binder)
-            loop = Loop(plan, replay(plan, journal.events), journal, gear)
+            loop = Loop(plan, replay(plan, journal.events), journal, gear, Queue())
             look_back = looking_back(found.binder, config, setting.records, setting.proven)
             read = setting.read(config, target)
             return _go_on(_Run(plan, loop, journal, record, setting, look_back, shelf, read))
@@ -146,31 +147,33 @@ def _begin(
     identities = guard.check_drill() if what.mode is Mode.DRILL else ()
     masker = Masker(target.secrets())
     shelf = setting.open_shelf(what.environment, masker)
-    record = create_record(setting.records, what.run, setting.group)
-    started = RunStarted(
-        run=what.run,
-        mode=what.mode,
-        runbook=what.runbook,
-        environment=what.environment,
-        unattended=setting.unattended,
-        drx_version=__version__,
-        frozen=freeze(record, files),
-        drill=what.drill,
-        timeout_seconds=what.timeout.total_seconds() if what.timeout is not None else None,
-    )
-    with kept_once_begun(record), Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
-        loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting, binder))
-        setting.ui.begin(plan)
-        read = setting.read(config, target)
-        facts: list[Fact] = [started, *read, *map(identified, identities), *values]
-        for fact in facts:
-            loop.record(fact)
-        introduce(setting.ui, plan, binder, journal.events, target, guard, setting.records, masker)
-        look_back = looking_back(Binder(files), config, setting.records, setting.proven)
-        run = _Run(plan, loop, journal, record, setting, look_back, shelf, read)
-        job, attended = what.drill or what.runbook, not setting.unattended
-        run.telling.begin(about_start(what.run, job, what.environment, _now(), attended=attended))
-        return _drive(run)
+    queue: Queue = Queue()
+    with signals_to(queue) as signals:  # what makes a record has begun: a signal ends it as a run ends
+        record = create_record(setting.records, what.run, setting.group)
+        started = RunStarted(
+            run=what.run,
+            mode=what.mode,
+            runbook=what.runbook,
+            environment=what.environment,
+            unattended=setting.unattended,
+            drx_version=__version__,
+            frozen=freeze(record, files),
+            drill=what.drill,
+            timeout_seconds=what.timeout.total_seconds() if what.timeout is not None else None,
+        )
+        with kept_once_begun(record), Journal.create(record / JOURNAL, setting.operator, masker.mask) as journal:
+            loop = Loop(plan, State(), journal, _gear(record, target, masker, guard, setting, binder), queue)
+            setting.ui.begin(plan)
+            read = setting.read(config, target)
+            facts: list[Fact] = [started, *read, *map(identified, identities), *values]
+            for fact in facts:
+                loop.record(fact)
+            introduce(setting.ui, plan, binder, journal.events, target, guard, setting.records, masker)
+            look_back = looking_back(Binder(files), config, setting.records, setting.proven)
+            run = _Run(plan, loop, journal, record, setting, look_back, shelf, read)
+            job, attended = what.drill or what.runbook, not setting.unattended
+            run.telling.begin(about_start(what.run, job, what.environment, _now(), attended=attended))
+            return _drive(run, signals)
 
 
 @dataclass(frozen=True)
@@ -204,17 +207,15 @@ def _go_on(run: _Run) -> ExitCode:
     gap_seconds = max((journal.clock.now() - journal.events[-1].at).total_seconds(), 0.0)
     for fact in (RunResumed(round(gap_seconds, 3), run.setting.unattended), *run.read):
         run.loop.record(fact)
-    return _drive(run)
+    with signals_to(run.loop.queue) as signals:
+        return _drive(run, signals)
 
 
-def _drive(run: _Run) -> ExitCode:
+def _drive(run: _Run, signals: ExitStack) -> ExitCode:
+    """Go on until the run ends, or is left; then no signal is heeded any more, or as it was before."""
     ui = run.setting.ui
-    with (
-        ExitStack() as signals,
-        company(run.plan, run.journal, run.record, run.shelf, run.setting.pending, ui) as along,
-    ):
+    with company(run.plan, run.journal, run.record, run.shelf, run.setting.pending, ui) as along:
         run.loop.synced = along.synced
-        signals.enter_context(signals_to(run.loop.queue))
         try:
             run.loop.flush()
             ending = run.loop.run()

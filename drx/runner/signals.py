@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 from drx.runner.messages import Queue, Signalled
@@ -13,8 +13,8 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def signals_to(queue: Queue) -> Iterator[None]:
-    """Put Ctrl-C, SIGTERM and SIGHUP into the queue; only the main thread can."""
+def signals_to(queue: Queue) -> Iterator[ExitStack]:
+    """Put Ctrl-C, SIGTERM and SIGHUP into the queue, until the stack is closed; only the main thread can."""
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         queue.put(Interrupted())
@@ -22,15 +22,9 @@ def signals_to(queue: Queue) -> Iterator[None]:
     def ending(number: int, frame: FrameType | None) -> None:
         queue.put(Signalled(signal.Signals(number).name))
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
-    signal.signal(signal.SIGINT, interrupted)
-    for number in _ENDING:
-        signal.signal(number, ending)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    heeded = {signal.SIGINT: interrupted, **dict.fromkeys(_ENDING, ending)}
+    with ExitStack() as until:
+        for number, handler in heeded.items() if threading.current_thread() is threading.main_thread() else ():
+            if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # nohup has one ignored
+                until.callback(signal.signal, number, signal.signal(number, handler))
+        yield until

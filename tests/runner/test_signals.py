@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from drx.cli.binder import read_binder
+from drx.config import Config, Target
 from drx.config.model import About
 from drx.engine.events import (
     AbortRequested,
@@ -28,6 +30,7 @@ from drx.errors import ExitCode
 from drx.journal import JOURNAL, place, read_journal
 from drx.reports.notices import Notice
 from drx.runner import launch
+from drx.runner.record import freeze
 from drx.runner.run import run_runbook
 from tests.runner.project import Project, steps_yaml
 from tests.terminal import story
@@ -40,9 +43,10 @@ def _tally(file: Path, line: str) -> str:
     return f"{{id: {line}, action: test.tally, with: {{file: '{file}', line: {line}}}, expect: 1s}}"
 
 
-def _start(project: Project) -> subprocess.Popen[str]:
+def _start(project: Project, *, heed: bool = True) -> subprocess.Popen[str]:
+    hang_up = f"--{'default' if heed else 'ignore'}-signal=HUP"  # whatever the tests themselves were told
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.runner.attended", str(project.root), "unattended"],
+        ["env", hang_up, sys.executable, "-m", "tests.runner.attended", str(project.root), "unattended"],
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -96,6 +100,52 @@ def test_a_signal_while_the_end_is_told_cuts_off_neither_report_nor_outcome(
     assert sorted(heard) == [About.START, About.SUCCESS]
     assert (project.record / "report.md").exists()
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("stage", ["the record is made", "its journal is begun", "its start is told"])
+def test_a_signal_before_the_first_step_ends_the_run_as_any_later_one(
+    project: Project, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left that asks for `drx resume`, and no step has begun."""
+    file = project.root / "tally"
+    told: list[About] = []
+
+    def strike(at: str) -> None:
+        if at == stage:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def frozen(record: Path, files: Mapping[str, bytes]) -> dict[str, str]:
+        strike("the record is made")
+        return freeze(record, files)
+
+    def read(config: Config, target: Target) -> tuple[()]:
+        strike("its journal is begun")
+        return ()
+
+    def tell(notice: Notice) -> tuple[()]:
+        told.append(notice.about)
+        return ()
+
+    monkeypatch.setattr("drx.runner.run.freeze", frozen)
+    monkeypatch.setattr("drx.runner.run.introduce", lambda *_: strike("its start is told"))
+    project.write(steps_yaml(_tally(file, "never")) + f"cleanup:\n  - {_tally(file, 'tidy')}\n")
+    setting = replace(project.setting(), read=read, tell=tell)
+    assert run_runbook(read_binder(project.root), project.config, "story", "lab", setting, {}) is ExitCode.FAILED
+    assert file.read_text().split() == ["tidy"]
+    finished = next(fact for fact in project.facts if isinstance(fact, RunFinished))
+    assert (finished.outcome, sorted(told)) == (Outcome.ABORTED, [About.FAILURE, About.START])
+    assert "aborted by a signal: SIGTERM" in (project.record / "report.md").read_text()
+
+
+def test_a_hang_up_that_is_ignored_ends_no_run(project: Project) -> None:
+    """As with nohup, which is there so that a run outlives its terminal."""
+    file = project.root / "tally"
+    project.write(steps_yaml("{id: slow, action: test.slow, with: {seconds: 1s}, expect: 1s}", _tally(file, "after")))
+    with _start(project, heed=False) as run:
+        _wait_for(project, "slow")
+        run.send_signal(signal.SIGHUP)
+        assert run.wait(20) == ExitCode.OK
+    assert file.read_text().split() == ["after"]
 
 
 @pytest.mark.slow
