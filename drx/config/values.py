@@ -16,6 +16,11 @@ COMMAND = "secret:"
 """A text that begins so is what `secret_command` prints for the name that follows."""
 
 
+_END = "([0-9]+|[a-z]{3})"
+_PART = re.compile(rf"(\*(/[0-9]+)?|{_END}(-{_END}(/[0-9]+)?)?)(,|$)", re.IGNORECASE)
+"""What stands between the commas of a schedule's part, where cron, GitHub and Kubernetes all read it."""
+
+
 def is_reference(value: str) -> bool:
     """Whether the value stands somewhere else: in the environment or in a file."""
     return value.startswith((FILE, COMMAND)) or "${" in value
@@ -62,7 +67,8 @@ def _check_cron(value: str) -> str:
 
     from cronsim import CronSim, CronSimError
 
-    if len(value.split()) != 5:
+    parts = value.split()
+    if len(parts) != 5:
         raise ValueError("a schedule has five parts: minute, hour, day, month, weekday. Write it like 0 3 * * *")
     try:
         next(CronSim(value, datetime.now(UTC)))
@@ -70,7 +76,12 @@ def _check_cron(value: str) -> str:
         raise ValueError(f"this schedule is none: {str(error).lower()}. Write it like 0 3 * * *") from None
     except StopIteration:
         raise ValueError("this moment never comes. Correct the day or the month") from None
-    return value
+    for part in parts:
+        if _PART.sub("", part):
+            raise ValueError(f"not everything that runs schedules reads '{part}'. Write numbers, 1-5, 5-59/10 or */10")
+    if re.search(r"(?<![0-9/])0*7", parts[4]):
+        raise ValueError("not everything that runs schedules reads 7 as a weekday. Write 0 or SUN for Sunday")
+    return " ".join(parts)
 
 
 def _check_zone(value: str) -> str:

@@ -14,7 +14,7 @@ def with_block(text: str, name: str, block: str) -> str:
     found = [(f"\n{text}").count(f"\n{mark}") for mark in (begin, end)]
     if found == [0, 0]:
         return f"{text}{begin}{block}{end}"
-    first, last = text.find(begin), text.find(end)
+    first, last = (f"\n{text}".find(f"\n{mark}") for mark in (begin, end))
     if found != [1, 1] or last < first:
         raise UsageError(f"the marks of {name} are no pair", f"Put `{begin.strip()}` and `{end.strip()}` right by hand")
     return f"{text[:first]}{begin}{block}{text[last:]}"

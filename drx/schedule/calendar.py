@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from drx.errors import UsageError
 from drx.schedule.cron import same_every_hour
 
 _WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
@@ -16,12 +15,11 @@ def on_calendar(cron: str, timezone: str) -> tuple[str, ...]:
     """Give the expressions that together mean the line: two, where cron takes either the day or the weekday.
 
     What goes by elapsed time is said in UTC: in another zone, systemd leaves out an hour where clocks are put back.
-    Raises UsageError for what systemd has no words for: the last day of a month, the second Monday.
     """
     if same_every_hour(cron) and _has_whole_hours(timezone):
         timezone = "UTC"
     line = CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
-    days, weekdays = _numbers(cron, line.days), {each % 7 for each in _numbers(cron, line.weekdays)}
+    days, weekdays = _numbers(line.days), {each % 7 for each in _numbers(line.weekdays)}
     time = f"{_listed(line.hours, range(24))}:{_listed(line.minutes, range(60))}:00 {timezone}"
     months = _listed(line.months, range(1, 13))
     named = ",".join(_WEEKDAYS[day] for day in sorted(weekdays))
@@ -40,11 +38,9 @@ def _has_whole_hours(timezone: str) -> bool:
     return not any(offset is None or offset % timedelta(hours=1) for offset in offsets)
 
 
-def _numbers(cron: str, found: object) -> set[int]:
-    assert isinstance(found, set)
-    if not all(isinstance(each, int) and 0 <= each <= 31 for each in found):
-        raise UsageError(f"systemd cannot say '{cron}'", "Use plain days and weekdays, or let cron run it")
-    return found
+def _numbers(found: set[int] | set[int | tuple[int, int]]) -> set[int]:
+    """Take the numbers; drx.yaml has no last day of a month, and no second Monday."""
+    return {each for each in found if isinstance(each, int)}
 
 
 def _listed(found: set[int], every: Sequence[int]) -> str:

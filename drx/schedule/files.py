@@ -12,7 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from drx.errors import UsageError
 from drx.schedule.calendar import on_calendar
 from drx.schedule.cron import in_words
-from drx.schedule.jobs import Job, file_name
+from drx.schedule.jobs import Job, file_name, shortened
+
+_CRONJOB_LENGTH = 52
+"""Kubernetes adds eleven signs for each Job, whose name is a label: at most 63."""
+_LABEL_LENGTH = 63
+_JOB_ID_LENGTH = 99
+"""GitHub takes fewer than 100."""
 
 Files = Mapping[str, str]
 """Texts by the name of their file."""
@@ -33,6 +39,8 @@ class Place:
     """The container image that holds drx and the project."""
     user: str = ""
     """The account that runs the jobs, where systemd does; without it, root."""
+    within: str = ""
+    """The project's folder in its repository, with a slash at its end; empty where it is the whole of that."""
     tells: bool = False
     """Whether somebody hears of runs, so that it has to be remembered what was told when."""
 
@@ -54,7 +62,12 @@ def crontab(jobs: Sequence[Job], place: Place) -> Files:
 
 
 def systemd(jobs: Sequence[Job], place: Place) -> Files:
-    """A service and a timer for each job; systemd.timer(5)."""
+    """A service and a timer for each job; systemd.timer(5). Raises UsageError for a program that it would not start."""
+    if set(place.program) & set("'\"\\"):
+        raise UsageError(
+            f"systemd starts no program whose path holds a quote or a backslash: {place.program}",
+            "Install drx elsewhere, and name that with --program",
+        )
     made = {}
     for job in jobs:
         unit = f"{place.unit}-{job.name}"
@@ -119,6 +132,8 @@ def _environment() -> Environment:
     environment.filters["for_systemd"] = lambda text: text.replace("%", "%%")  # a bare one is a specifier
     # YAML reads a JSON text as that text, whatever it holds.
     environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
+    environment.filters["short"] = shortened
+    environment.globals.update(cronjob=_CRONJOB_LENGTH, label=_LABEL_LENGTH, job_id=_JOB_ID_LENGTH)
     environment.filters["seconds"] = lambda span: ceil(span.total_seconds())
     environment.filters["minutes"] = lambda span: ceil(span.total_seconds() / 60)
     environment.filters["in_words"] = lambda job: f"{in_words(job.cron)}, {job.timezone}"

@@ -1,5 +1,6 @@
 """What drx.yaml wants to run by itself, as jobs with a name and a command line. Pure."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -88,8 +89,8 @@ def jobs_of(settings: Settings, subjects: Mapping[str, Subject]) -> tuple[Job, .
         variables = variables_of(settings, environment, schedule, subject.parts)
         made.append(
             Job(
-                name, tuple(_arguments(schedule)), environment, schedule.cron, schedule.timezone, subject.title,
-                subject.expected, limit, subject.grace, variables,
+                name, tuple(_arguments(schedule)), environment, schedule.cron, schedule.timezone,
+                _in_a_line(subject.title), subject.expected, limit, subject.grace, variables,
             )
         )  # fmt: skip
     return tuple(made)
@@ -119,6 +120,20 @@ def _written(span: timedelta) -> str:
     """Write a duration for a command line: as people do, where that means the same."""
     short = show_duration(span).replace(" ", "")
     return short if parse_duration(short) == span else f"{span.total_seconds():g}s"
+
+
+def _in_a_line(title: str) -> str:
+    """Write a title so that it ends no comment, and continues no line."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in title)
+    return " ".join(plain.split()).rstrip("\\ ")
+
+
+def shortened(name: str, limit: int) -> str:
+    """Make a name that is too long for whoever runs jobs as short as it has to be, and still one of its own."""
+    if len(name) <= limit:
+        return name
+    own = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9].rstrip('-')}-{own}"
 
 
 def file_name(text: str) -> str:

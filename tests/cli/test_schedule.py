@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
 from drx.cli.app import run
 from drx.errors import ExitCode
@@ -177,6 +178,49 @@ def test_a_crontab_keeps_what_others_wrote(project: Path, monkeypatch: pytest.Mo
     assert run(["schedule", "cron", "--check"]) == ExitCode.OK
     kept.write_text(kept.read_text().replace("0 3 *", "0 4 *"))
     assert run(["schedule", "cron", "--check"]) == ExitCode.STALE
+
+
+def test_a_file_of_crontabs_keeps_every_byte_of_others_and_its_mode(project: Path, capsys: Capture) -> None:
+    kept, link = project / "kept", project / "link"
+    link.symlink_to(kept)
+    others = b"# caf\xe9 # >>> drx-shop\n0 1 * * * mine\r\n"
+    kept.write_bytes(others)
+    kept.chmod(0o600)
+    for _ in range(2):
+        assert run(["schedule", "cron", "--write", "--output", str(link)]) == ExitCode.OK
+    assert kept.read_bytes().startswith(others + b"# >>> drx-shop\n")
+    assert kept.read_bytes().count(b"SHELL=") == 1
+    assert (link.is_symlink(), stat.S_IMODE(kept.stat().st_mode)) == (True, 0o600)
+    kept.unlink()
+    kept.mkdir()
+    assert run(["schedule", "cron", "--write", "--output", str(kept)]) == ExitCode.USAGE
+    assert "cannot be read: Is a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("others", [b"name: mine\n", b"\xff", b"# Written by `drx schedule github` for another\n"])
+def test_a_file_that_others_wrote_is_not_written_over(others: bytes, project: Path, capsys: Capture) -> None:
+    (project / "drx.yaml").write_text(CONFIG + RECORDS)
+    path = project / "made" / "drx-nightly.yml"
+    path.parent.mkdir()
+    path.write_bytes(others)
+    assert run(["schedule", "github", "--write", "--output", str(path.parent)]) == ExitCode.USAGE
+    assert "not written by drx for this service" in capsys.readouterr().err
+    assert [each.read_bytes() for each in path.parent.iterdir()] == [others]
+
+
+def test_workflows_of_a_project_in_a_folder_stand_where_github_looks(project: Path) -> None:
+    inner = project / "ops" / "drx"
+    inner.mkdir(parents=True)
+    (project / ".git").mkdir()
+    for name in ("drx.yaml", "runbooks"):
+        (project / name).rename(inner / name)
+    (inner / "drx.yaml").write_text(CONFIG + RECORDS)
+    os.chdir(inner)
+    assert run(["schedule", "github", "--write"]) == ExitCode.OK
+    workflow = yaml.safe_load((project / ".github" / "workflows" / "drx-nightly.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert job["defaults"]["run"]["working-directory"] == "ops/drx/"
+    assert job["steps"][-1]["with"]["path"] == "ops/drx/drills/records"
 
 
 def test_a_crontab_that_cannot_be_read_is_not_written_over(

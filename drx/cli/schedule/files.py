@@ -1,6 +1,7 @@
 """`drx schedule cron | systemd | github | kubernetes`: print files, put them in place, see whether they are stale."""
 
 import os
+import stat
 import subprocess
 import sys
 import tomllib
@@ -31,6 +32,8 @@ PASSING = {
 """Where records have to be copied elsewhere, and why."""
 UNSTEADY = ("systemd", "kubernetes")
 """What does not make up for an hour that is left out where clocks are put forward."""
+AS_IT_IS = "surrogateescape"
+"""Lets what others wrote be written again byte for byte."""
 AFTER = {
     "systemd": "Now: systemctl daemon-reload && systemctl enable --now {timers}",
     "github": "Now: commit them, and set the secrets they name in the repository's settings",
@@ -56,6 +59,9 @@ def schedule_files(
     """
     if write and check:
         raise UsageError("--write and --check exclude each other", "Use one of them")
+    for text in (directory, program, image, user):
+        if text is not None and not text.isprintable():
+            raise UsageError(f"{text!r} holds what is no printable sign", "Give a name of one line")
     project = load_project()
     notify = project.config.settings.notify
     jobs = read_jobs(project)
@@ -66,6 +72,7 @@ def schedule_files(
         _install(project, jobs),
         image,
         user,
+        _within(project.root),
         tells=bool(notify.on_failure or notify.channels),
     )
     if form in PASSING:
@@ -78,9 +85,23 @@ def schedule_files(
     elif form == "cron":
         _crontab(files["crontab"], place, output, check=check)
     else:
-        folder = output or (project.root / FOLDERS[form])
+        folder = output or ((_repository(project.root) if form == "github" else project.root) / FOLDERS[form])
         _folder(form, files, folder, check=check)
     return ExitCode.OK
+
+
+def _repository(root: Path) -> Path:
+    """The folder in which GitHub looks for workflows: the top of the project's working copy, else its own."""
+    return next((folder for folder in root.resolve().parents if _is_top(folder)), root) if not _is_top(root) else root
+
+
+def _is_top(folder: Path) -> bool:
+    return (folder / ".git").exists()
+
+
+def _within(root: Path) -> str:
+    within = root.resolve().relative_to(_repository(root).resolve()).as_posix()
+    return "" if within == "." else f"{within}/"
 
 
 def _require_records(project: Project, jobs: Sequence[Job], place: str) -> None:
@@ -132,13 +153,19 @@ def _print(files: Mapping[str, str]) -> None:
 def _folder(form: str, files: Mapping[str, str], folder: Path, *, check: bool) -> None:
     """Write or compare the files of a folder, and those that drx wrote there for jobs that are no more."""
     head = next(iter(files.values())).partition("\n")[0]
-    left_over = [path for path in _matching(folder, head) if path.name not in files]
+    ours = _matching(folder, head)
+    left_over = [path for path in ours if path.name not in files]
     stale = [name for name, text in files.items() if _read(folder / name) != text]
     if check:
         if stale or left_over:
             names = ", ".join([*stale, *(f"{path.name} (no job any more)" for path in left_over)])
             raise StaleError(f"in {folder} are stale: {names}", f"Run `drx schedule {form} --write`")
         return
+    others = [str(path) for name in stale if (path := folder / name) not in ours and os.path.lexists(path)]
+    if others:
+        raise UsageError(
+            f"not written by drx for this service: {', '.join(others)}", "Move that away, or add --output FOLDER"
+        )
     try:
         for name in stale:
             write_atomically(folder / name, files[name].encode(), mode=0o644)
@@ -168,8 +195,21 @@ def _read(path: Path) -> str | None:
         return None
 
 
+def _read_whole(path: Path) -> str:
+    """Read somebody's file, in whatever way it is encoded; one that is not there is empty.
+
+    Raises UsageError where it cannot be read, or it would be written over.
+    """
+    try:
+        return path.read_bytes().decode(errors=AS_IT_IS)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", "Name a file of yours") from None
+
+
 def _crontab(block: str, place: Place, output: Path | None, *, check: bool) -> None:
-    before = (_read(output) or "") if output else _installed()
+    before = _read_whole(output) if output else _installed()
     after = with_block(before, place.unit, block)
     where = str(output) if output else "this user's crontab"
     if check:
@@ -178,7 +218,8 @@ def _crontab(block: str, place: Place, output: Path | None, *, check: bool) -> N
         return
     if output:
         try:
-            write_atomically(output, after.encode(), mode=0o644)
+            mode = stat.S_IMODE(output.stat().st_mode) if output.exists() else 0o644
+            write_atomically(output.resolve(), after.encode(errors=AS_IT_IS), mode)
         except OSError as error:
             raise UsageError(f"{output} cannot be written: {error.strerror}", "Name a file of yours") from None
     else:
@@ -205,7 +246,8 @@ def _call(command: list[str], text: str) -> subprocess.CompletedProcess[str]:
             command,
             input=text,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors=AS_IT_IS,
             check=False,
             timeout=30,
             env={**os.environ, "LC_ALL": "C"},
