@@ -12,7 +12,8 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
-from drx.backup.format.documents import id_document, id_element, split
+from drx.backup.format.documents import id_document, split
+from drx.backup.format.identity import id_key
 from drx.backup.server.cursor import RAW
 from drx.backup.server.insert import batches_of, insert
 from drx.backup.server.scan import Range, Scan, failures
@@ -68,7 +69,7 @@ def differences(good: Documents, live: Documents, choice: Choice) -> Iterator[Di
     damaged = _matching(live, choice.damaged)
     for part, there in _some(good, live, choice.filter) if choice.filter else _all(good, live):
         for document in part:
-            key = id_element(document)
+            key = id_key(document)
             found = there.get(key)
             if (found is None and choice.gone) or (key in damaged and found not in (None, document)):
                 yield Difference(document, found)
@@ -112,8 +113,8 @@ def _undo(
         check()
         for part in _parts(split(batch)):
             there, put = _by_id(_raw(live), part), _by_id(_raw(good), part)
-            changed = [old for old in part if there.get(id_element(old)) != (None if absent else old)]
-            own = [old for old in changed if there.get(id_element(old)) == put.get(id_element(old))]
+            changed = [old for old in part if there.get(id_key(old)) != (None if absent else old)]
+            own = [old for old in changed if there.get(id_key(old)) == put.get(id_key(old))]
             _write(live, [back(old) for old in own])
             done, left = done + len(own), left + len(changed) - len(own)
     return done, left
@@ -133,9 +134,9 @@ def _all(good: Documents, live: Documents) -> Iterator[tuple[Sequence[bytes], Ma
         part = split(batch)
         there = _by_id(live, part[-1:])  # a range leaves its end out
         if len(part) > 1:
-            wanted = {id_element(each) for each in part}  # what is newer lies between them, and there may be much of it
+            wanted = {id_key(each) for each in part}  # what is newer lies between them, and there may be much of it
             for found in reading.batches(Range(id_document(part[0]), id_document(part[-1]))):
-                there.update((key, each) for each in found if (key := id_element(each)) in wanted)
+                there.update((key, each) for each in found if (key := id_key(each)) in wanted)
         yield part, there
 
 
@@ -174,12 +175,12 @@ def _write(live: Documents, changes: Sequence[ReplaceOne[Any] | InsertOne[Any] |
 def _matching(live: Documents, query: Query | None) -> frozenset[bytes]:
     if query is None:
         return frozenset()
-    return frozenset(id_element(each) for batch in live.find_raw_batches(query, {"_id": 1}) for each in split(batch))
+    return frozenset(id_key(each) for batch in live.find_raw_batches(query, {"_id": 1}) for each in split(batch))
 
 
 def _by_id(collection: Documents, documents: Sequence[bytes]) -> dict[bytes, bytes]:
     found = collection.find_raw_batches(_among(documents))
-    return {id_element(each): each for batch in found for each in split(batch)}
+    return {id_key(each): each for batch in found for each in split(batch)}
 
 
 def _among(documents: Sequence[bytes]) -> Query:

@@ -64,7 +64,7 @@ def split(batch: _Bytes) -> list[_Bytes]:
 
 
 def id_element(document: bytes) -> bytes:
-    """Return the type byte and the value bytes of `_id`: equal bytes, same document.
+    """Return the type byte and the value bytes of `_id`, as they are; `id_key` tells which are the same.
 
     Raises DamagedDocument when there is no `_id`.
     """

@@ -6,7 +6,7 @@ Commands that change documents only touch `Changes`. Source: `kOpsMap` of the se
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from drx.backup.format.documents import id_element
+from drx.backup.format.identity import id_key
 from drx.backup.oplog.effects import Budget
 from drx.backup.oplog.entry import Entry, timestamp_of
 from drx.backup.oplog.plan import BaseCollection, Changes, CollectionPlan
@@ -186,4 +186,4 @@ class Namespaces:
 
 def identity_of(entry: Entry) -> bytes:
     """Return the `_id` element of the document an entry names."""
-    return id_element(entry.o2 if entry.op == "u" and entry.o2 else entry.o)
+    return id_key(entry.o2 if entry.op == "u" and entry.o2 else entry.o)

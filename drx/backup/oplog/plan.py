@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bson import decode
 from bson.json_util import dumps
 
-from drx.backup.format.documents import id_element
+from drx.backup.format.identity import id_key
 from drx.backup.format.manifest import CANONICAL, PLAIN
 from drx.backup.oplog.condense import condensed
 from drx.backup.oplog.diffs import apply_update, is_replacement
@@ -41,7 +41,7 @@ class Changes:
 
     def insert(self, document: bytes) -> None:
         """Take a whole document; one that is already there gives way."""
-        self._effects.put(id_element(document), document)
+        self._effects.put(id_key(document), document)
 
     def update(self, identity: bytes, update: bytes, position: int) -> None:
         """Take an update of the document with this `_id` element.
@@ -76,7 +76,7 @@ class Changes:
         """
         if not self._effects:
             return document
-        identity = id_element(document)
+        identity = id_key(document)
         effect = self._net(identity, self._effects.get(identity))
         if isinstance(effect, Untouched):
             return document

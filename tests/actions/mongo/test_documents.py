@@ -101,6 +101,17 @@ def test_only_the_bad_documents_come_back(database: Documents, good: Documents, 
     assert copy(database, context)["count"] == 0, "a second time, nothing is left to do"
 
 
+def test_a_document_whose_id_has_another_numeric_type_now_is_the_same_document(
+    database: Documents, good: Documents, context: FakeContext
+) -> None:
+    for number in (3, 200):
+        database.images.delete_one({"_id": number})
+        database.images.insert_one({"_id": float(number), "n": Int64(1), **BAD})
+    for selection in ({}, {"filter": {"views": 0}}):
+        found = run("mongo.compare_documents", context, **chosen(database, **selection)).outputs
+        assert (found["count"], found["damaged"], found["gone"], found["unmatched"]) == (125, 122, 3, 0)
+
+
 def test_what_was_replaced_is_kept_and_comes_back(database: Documents, good: Documents, context: FakeContext) -> None:
     before = contents(database)
     copy(database, context)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from bson import Binary, Timestamp, decode, encode
+from bson import Binary, Decimal128, Int64, Timestamp, decode, encode
 
 from drx.backup.oplog.effects import Budget, Effects
 from drx.backup.oplog.fold import BaseCollection, fold
@@ -30,10 +30,22 @@ def test_updates_deletes_and_inserts_meet_the_base() -> None:
     ]  # fmt: skip
 
 
-def test_ids_of_different_types_are_different_documents() -> None:
+def test_an_id_is_followed_through_its_forms() -> None:
+    """A replacement may turn 1 into 1.0, and the oplog then names only the new form."""
     log = Log()
-    log.add("d", "db.c", {"_id": 1.0}, ui=ONE)
-    assert final(log.fold(BASE)["c"], {"_id": 1}) == [{"_id": 1}]
+    log.add("u", "db.c", {"_id": Int64(1), "n": 1}, o2={"_id": Int64(1)}, ui=ONE)
+    log.add("u", "db.c", {"_id": {"a": 1.0}, "n": 1}, o2={"_id": {"a": 1.0}}, ui=ONE)
+    changed = log.add("u", "db.c", {"$v": 2, "diff": {"i": {"m": 1}}}, o2={"_id": 1.0}, ui=ONE)
+    log.add("d", "db.c", {"_id": Decimal128("1.0")}, ui=ONE)
+    log.add("d", "db.c", {"_id": {"b": 1, "a": 1}}, ui=ONE)
+    log.add("i", "db.c", {"_id": 1.0}, ui=ONE)
+    base: tuple[dict[str, Any], ...] = ({"_id": 1}, {"_id": {"a": 1}}, {"_id": {"a": 1, "b": 1}})
+    before = final(log.fold(BASE, until=Timestamp(100, changed.inc + 1))["c"], *base)
+    assert before == [{"_id": 1, "n": 1, "m": 1}, {"_id": {"a": 1.0}, "n": 1}, base[2]]
+    assert isinstance(before[0]["_id"], Int64)
+    after = final(log.fold(BASE)["c"], *base)
+    assert after == [{"_id": {"a": 1.0}, "n": 1}, base[2], {"_id": 1.0}]
+    assert isinstance(after[2]["_id"], float)
 
 
 def test_an_update_of_a_missing_document_is_damage_after_the_base_and_legal_within_it() -> None:
