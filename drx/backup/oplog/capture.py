@@ -24,6 +24,8 @@ Client = MongoClient[dict[str, Any]]
 _SETTLED_SECONDS = 1.0
 _READ_EVERY_SECONDS = 10.0  # while something else runs: an oplog holds hours, and some servers scan all of it
 _BATCH = 10_000
+_NEVER = Timestamp(0, 0)
+_LINKS = {"ts": 1, "prevOpTime": 1, "o.partialTxn": 1}
 _ROLLED_OVER = {136, 286}  # CappedPositionLost, ChangeStreamHistoryLost
 
 
@@ -50,19 +52,30 @@ def start_position(client: Client) -> Timestamp:
     Raises StepError when the server keeps no oplog.
     """
     with explained():
-        newest = _oplog(client).find_one({}, {"ts": 1}, sort=[("$natural", -1)])
+        newest = _oplog(client).find_one({}, _LINKS, sort=[("$natural", -1)])
         if newest is None:
             raise StepError(
                 "the server keeps no oplog",
                 "Point-in-time recovery needs a replica set; a standalone server can only be backed up as it is",
             )
         active = {"state": {"$in": ["prepared", "inProgress"]}}
-        begun = [
+        begun: list[Timestamp] = [
             item["startOpTime"]["ts"]
             for item in client["config"]["transactions"].find(active, {"startOpTime": 1})
             if "startOpTime" in item
         ]
-    first: Timestamp = min([newest["ts"], *begun])
+        first = _beginning(client, newest)
+    return min([first, *begun])
+
+
+def _beginning(client: Client, newest: Mapping[str, Any]) -> Timestamp:
+    """Go back to where a transaction in several entries begins: the majority may not have its last one yet."""
+    entry: Mapping[str, Any] | None = newest
+    first: Timestamp = newest["ts"]
+    while entry and entry.get("o", {}).get("partialTxn"):
+        first = entry["ts"]
+        before = entry.get("prevOpTime", {}).get("ts", _NEVER)
+        entry = _oplog(client).find_one({"ts": before}, _LINKS) if before > _NEVER else None
     return first
 
 

@@ -24,7 +24,7 @@ from drx.backup.oplog.fold import BaseCollection, CollectionPlan, fold
 from drx.backup.oplog.moments import until_after
 from drx.backup.oplog.net import net_entries
 from drx.backup.oplog.slices import best_chain, read_chain
-from drx.backup.oplog.transactions import is_unfinished
+from drx.backup.oplog.transactions import is_unfinished, needs_beginning
 from drx.backup.stores.base import Store
 from drx.errors import PermanentError, StoreError
 
@@ -98,12 +98,11 @@ class _Watched:
 
     def _follow(self, raw: bytes) -> None:
         entry = parse(raw)
-        if entry.transaction is None or entry.vectored:
-            return
-        if first_field(entry.o) == "applyOps" and is_unfinished(entry):
-            self.open.setdefault(entry.transaction, []).append(raw)
-        else:
-            self.open.pop(entry.transaction, None)
+        command, transaction = first_field(entry.o) if entry.op == "c" else "", entry.transaction or b""
+        if command == "applyOps" and is_unfinished(entry):
+            self.open.setdefault(transaction, []).append(raw)
+        elif command == "abortTransaction" or needs_beginning(entry, command):
+            self.open.pop(transaction, None)
 
     def wall(self, end: Timestamp) -> datetime:
         """Tell when the last entry was written; by its timestamp where it does not say, or where there is none."""

@@ -21,8 +21,8 @@ class Entry:
     """One operation: `position` orders entries, `o` and `o2` stay raw.
 
     `position` is the timestamp as one integer, seconds in the upper 32 bits. Children of applyOps have none of their
-    own (0). `transaction` tells transactions apart: lsid and txnNumber, raw. `continues` says that an earlier entry of
-    the same session leads to this one. Source: the servers' `OplogEntryBase`.
+    own (0). `transaction` tells transactions apart: lsid and txnNumber, raw. `continues` says that an earlier entry
+    leads to this one; `vectored`, that it stands for itself all the same. Source: the servers' `OplogEntryBase`.
     """
 
     op: str
@@ -79,8 +79,10 @@ def parse(raw: bytes) -> Entry:
     if b"txnNumber" in found and b"lsid" in found:
         lsid, number = found[b"lsid"], found[b"txnNumber"]
         entry.transaction = raw[lsid[0] : lsid[1]] + raw[number[0] : number[1]]
-        entry.continues = b"prevOpTime" in found and _points_back(raw[slice(*found[b"prevOpTime"])])
-        entry.vectored = b"multiOpType" in found and raw[found[b"multiOpType"][0]] == 1
+    if b"prevOpTime" in found:
+        entry.continues = _points_back(raw[slice(*found[b"prevOpTime"])])
+    if b"multiOpType" in found:
+        entry.vectored = any(raw[slice(*found[b"multiOpType"])])
     return entry
 
 

@@ -36,7 +36,7 @@ def fold(
     """
     budget = Budget(memory_bytes)
     namespaces = Namespaces(database, base, position_of(consistent_from), budget)
-    for entry in committed(_until(entries, position_of(until))):
+    for entry in committed(_until(entries, position_of(until)), position_of(consistent_from)):
         if entry.op == "n":
             continue
         if entry.database != database and not _comes_here(entry, database):

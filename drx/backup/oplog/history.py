@@ -34,6 +34,7 @@ _COMMANDS = {"drop": "drop", "dropDatabase": "dropDatabase", "renameCollection":
 _RUNS = {"d": "mass_delete", "u": "mass_update"}
 _PAUSE_SECONDS = 5
 _BUSY_SHARE = 60
+_ANY_POSITION = 1 << 64
 _MOST_FIELDS = 200
 """Fields of one collection that are counted one by one; names made of data would be without end."""
 
@@ -171,7 +172,7 @@ def find_events(
         if kind not in KINDS:
             raise StepError(f"'{kind}' is no kind of event", f"Use {', '.join(KINDS)}")
     finder = _Finder(database, position_of(since), mass)
-    for entry in committed(map(parse, finder.skim(entries))):
+    for entry in committed(map(parse, finder.skim(entries)), _ANY_POSITION):
         finder.take(entry)
     events = finder.finish()
     return sorted((event for event in events if event.kind in kinds), key=lambda event: (event.ts, event.kind))

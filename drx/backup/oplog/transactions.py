@@ -8,32 +8,40 @@ from drx.backup.oplog.entry import Entry, first_field, parse, timestamp_of
 from drx.errors import StepError
 
 
-def committed(entries: Iterable[Entry]) -> Iterator[Entry]:
+def committed(entries: Iterable[Entry], known_until: int) -> Iterator[Entry]:
     """Give every operation as an entry of its own, at the position at which it took effect.
 
     The parts of a transaction (`partialTxn`, `prepare`) wait for its last entry or its `commitTransaction`; what is
-    aborted, or not committed when the stream ends, never comes out. `multiOpType: 1` marks a vectored insert, which is
-    no transaction. Source: the servers' `OplogEntry` and the transactions section of their replication notes.
+    aborted, or not committed when the stream ends, never comes out. So do those of a write that a server made in
+    batches, which has no session. `multiOpType` marks what is applied by itself, such as a vectored insert. Source: the
+    servers' `OplogEntry` and the transactions section of their replication notes.
 
-    Raises StepError where the beginning of a transaction is missing.
+    A stream may begin with the end of a transaction: up to `known_until` that is in the base. Raises StepError where
+    the beginning of any other is missing.
     """
     waiting: dict[bytes, list[Entry]] = {}
-    for entry in entries:
+    for number, entry in enumerate(entries):
         command = first_field(entry.o) if entry.op == "c" else ""
+        if number == 0 and entry.position <= known_until and needs_beginning(entry, command):
+            continue
         match command:
             case "applyOps":
-                whole = entry.transaction is None or entry.vectored
-                parts = [*(_begun(entry, waiting) if entry.continues and not whole else ()), entry]
-                if entry.transaction and not whole and is_unfinished(entry):
-                    waiting[entry.transaction] = parts
+                parts = [*(_begun(entry, waiting) if needs_beginning(entry, command) else ()), entry]
+                if is_unfinished(entry):
+                    waiting[_key(entry)] = parts
                 else:
                     yield from _operations(parts, entry.position)
             case "commitTransaction":
                 yield from _operations(_begun(entry, waiting), entry.position)
             case "abortTransaction":
-                waiting.pop(entry.transaction or b"", None)
+                waiting.pop(_key(entry), None)
             case _:
                 yield entry
+
+
+def needs_beginning(entry: Entry, command: str) -> bool:
+    """Tell an entry that goes on with a transaction, or ends it."""
+    return command == "commitTransaction" or (command == "applyOps" and entry.continues and not entry.vectored)
 
 
 def is_unfinished(entry: Entry) -> bool:
@@ -58,8 +66,13 @@ def _flatten(entry: Entry) -> Iterator[Entry]:
         yield entry
 
 
+def _key(entry: Entry) -> bytes:
+    """Tell transactions apart; what has no session is written in one go, so that there is one at a time."""
+    return entry.transaction or b""
+
+
 def _begun(entry: Entry, waiting: dict[bytes, list[Entry]]) -> list[Entry]:
-    operations = waiting.pop(entry.transaction or b"", None)
+    operations = waiting.pop(_key(entry), None)
     if operations is None:
         at = timestamp_of(entry.position)
         raise StepError(

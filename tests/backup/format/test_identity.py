@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 from bson import (
-    DBRef, Binary, Code, DatetimeMS, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp, encode,
+    Binary,
+    Code,
+    DatetimeMS,
+    DBRef,
+    Decimal128,
+    Int64,
+    MaxKey,
+    MinKey,
+    ObjectId,
+    Regex,
+    Timestamp,
+    encode,
 )  # fmt: skip
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +29,12 @@ from drx.backup.oplog.plan import show_id
 
 _OID = ObjectId()
 _DECIMAL_NANS = [struct.pack("<QQ", low, high << 48) for low, high in ((0, 0x7C00), (5, 0xFC00), (0, 0x7E00))]
+_ALONE: list[Any] = [
+    True, False, None, "", "1", "x", b"x", Binary(b"x" * 16, 3), Binary(b"x" * 16, 4), Binary(b"x", 128), {},
+    [], [1], MinKey(), MaxKey(), Regex("a"), Regex("a", "i"), Code("a"), Code("a", {"b": 1}), _OID, str(_OID),
+    Timestamp(0, 1), Timestamp(1, 0), datetime(1970, 1, 1, tzinfo=UTC), DatetimeMS(1), DatetimeMS(1 << 62),
+    DatetimeMS(-(1 << 62)),
+]  # fmt: skip
 SAME: list[list[Any]] = [
     [1, Int64(1), 1.0, Decimal128("1"), Decimal128("1.00"), Decimal128("10E-1")],
     [0, Int64(0), 0.0, -0.0, Decimal128("-0"), Decimal128("0E+10"), Decimal128("-0E-20")],
@@ -41,15 +58,7 @@ SAME: list[list[Any]] = [
     [{"a": {"b": 1}}, {"a": {"b": Int64(1)}}],
     [{"a": 1}],
     [DBRef("c", 1), {"$ref": "c", "$id": 1.0}],
-    *(
-        [value]
-        for value in (
-            True, False, None, "", "1", "x", b"x", Binary(b"x" * 16, 3), Binary(b"x" * 16, 4), Binary(b"x", 128), {},
-            [], [1], MinKey(), MaxKey(), Regex("a"), Regex("a", "i"), Code("a"), Code("a", {"b": 1}), _OID, str(_OID),
-            Timestamp(0, 1), Timestamp(1, 0), datetime(1970, 1, 1, tzinfo=UTC), DatetimeMS(1), DatetimeMS(1 << 62),
-            DatetimeMS(-(1 << 62)),
-        )
-    ),
+    *([value] for value in _ALONE),
 ]  # fmt: skip
 
 

@@ -3,8 +3,11 @@
 import pytest
 from bson import Timestamp
 
+from drx.backup.oplog.capture import concerns
+from drx.backup.oplog.entry import parse
+from drx.backup.oplog.history import KINDS, find_events
 from drx.errors import StepError
-from tests.backup.entries import FIRST, SESSION, Log, after, ids, insert
+from tests.backup.entries import BASE, FIRST, ONE, SESSION, Log, after, final, ids, insert
 
 
 def test_a_transaction_in_one_entry_happens_at_once() -> None:
@@ -41,11 +44,58 @@ def test_a_transaction_without_its_beginning_is_refused() -> None:
         log.fold()
 
 
+def test_an_oplog_may_begin_with_the_end_of_a_transaction_that_the_base_holds() -> None:
+    """A capture begins at the newest entry, and that may be such an end."""
+    for entry in ({"applyOps": [insert(3)]}, {"commitTransaction": 1}):
+        log = Log()
+        log.add("c", "admin.$cmd", entry, **SESSION, **after(Timestamp(99, 1)))
+        log.add("i", "db.c", {"_id": 4})
+        assert ids(log.fold(end=1)) == [4]
+        with pytest.raises(StepError, match=r"beginning of the transaction that ends at 100\.1"):
+            log.fold()
+        assert find_events(log.entries, kinds=KINDS, database="db", since=Timestamp(1, 1)) == []
+        log.entries.reverse()
+        with pytest.raises(StepError, match=r"beginning of the transaction that ends at 100\.1"):
+            log.fold(end=2)
+
+
+def test_a_batch_of_writes_without_a_session_waits_for_its_last_entry() -> None:
+    """Servers delete many documents in one go so; the parts have neither lsid nor txnNumber."""
+    log = Log()
+    first = log.add("c", "admin.$cmd", {"applyOps": [insert(1)], "partialTxn": True}, **FIRST)
+    second = log.add("c", "admin.$cmd", {"applyOps": [insert(2)], "partialTxn": True}, **after(first))
+    last = log.add("c", "admin.$cmd", {"applyOps": [insert(3)]}, **after(second))
+    log.add("c", "admin.$cmd", {"applyOps": [insert(4)]})
+    assert ids(log.fold(until=last)) == []
+    assert ids(log.fold()) == [1, 2, 3, 4]
+    assert all(concerns(parse(raw), "other") for raw in log.entries[:3])
+
+
+def test_a_transaction_that_was_given_up_unsaid_leaves_nothing() -> None:
+    log = Log()
+    log.add("c", "admin.$cmd", {"applyOps": [insert(1)], "partialTxn": True}, **SESSION, **FIRST)
+    log.add("c", "admin.$cmd", {"applyOps": [insert(2)]}, **SESSION, **FIRST)
+    assert ids(log.fold()) == [2]
+
+
+def test_retryable_writes_point_back_and_are_no_transaction() -> None:
+    log = Log()
+    note = {"preImageOpTime": {"ts": Timestamp(100, 1), "t": 1}, "stmtId": 0, "fromMigrate": True}
+    log.add("n", "db.c", {"_id": 1, "n": 0}, **SESSION)
+    log.add("i", "db.c", {"_id": 1}, ui=ONE, **SESSION, **FIRST, stmtId=0)
+    log.add("u", "db.c", {"$v": 2, "diff": {"i": {"n": 1}}}, o2={"_id": 1}, ui=ONE, **SESSION,
+            **after(Timestamp(100, 2)), **note)  # fmt: skip
+    log.add("i", "db.c", {"_id": 2}, ui=ONE, **SESSION, **after(Timestamp(100, 3)), needsRetryImage="postImage")
+    log.add("d", "db.c", {"_id": 2}, ui=ONE, **SESSION, **after(Timestamp(100, 4)), **note)
+    assert final(log.fold(BASE)["c"]) == [{"_id": 1, "n": 1}]
+
+
 def test_vectored_inserts_are_no_transaction() -> None:
     log = Log()
     log.add("c", "admin.$cmd", {"applyOps": [insert(1)]}, **SESSION, **after(Timestamp(9, 9)), multiOpType=1)
     log.add("c", "admin.$cmd", {"applyOps": [insert(2)]}, **SESSION, **after(Timestamp(9, 9)), multiOpType=1)
-    assert ids(log.fold()) == [1, 2]
+    log.add("c", "admin.$cmd", {"applyOps": [insert(3)]}, **SESSION, **after(Timestamp(9, 9)), multiOpType=2)
+    assert ids(log.fold()) == [1, 2, 3]
 
 
 def test_nested_apply_ops_are_opened() -> None:

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from drx.backup.format.documents import split
+from drx.backup.oplog import capture as capture_module
 from drx.backup.oplog.capture import (
     Capture,
     RolledOver,
@@ -168,6 +169,45 @@ def test_an_abandoned_capture_ends(database: Database[dict[str, Any]]) -> None:
     capture.begin()
     capture.stop()
     assert not any(thread.name == "oplog-capture" for thread in threading.enumerate())
+
+
+def test_a_capture_begins_with_the_oldest_transaction_that_is_under_way(database: Database[dict[str, Any]]) -> None:
+    database.c.insert_one({"_id": 1})
+    newest, known = start_position(database.client), database.client.config.transactions
+    states = [("prepared", 50), ("inProgress", 40), ("committed", 30), ("aborted", 20)]
+    try:
+        for state, second in states:
+            known.insert_one({"_id": state, "state": state, "startOpTime": {"ts": Timestamp(second, 1), "t": 1}})
+        known.insert_one({"_id": "retryable write"})
+        assert start_position(database.client) == Timestamp(40, 1)
+    finally:
+        known.delete_many({})
+    assert start_position(database.client) >= newest
+
+
+class _Entries:
+    """An oplog, as far as finding single entries goes."""
+
+    def __init__(self, *entries: dict[str, Any]) -> None:
+        self._entries = entries
+
+    def find_one(self, query: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any] | None:
+        found = [entry for entry in self._entries if not query or entry["ts"] == query["ts"]]
+        return found[-1] if found else None
+
+
+@pytest.mark.parametrize(("parts", "begin"), [(1, 5), (2, 5), (3, 5), (4, 8)])
+def test_a_capture_begins_with_the_first_entry_of_a_transaction(
+    database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, parts: int, begin: int
+) -> None:
+    """A majority may have a part of it; the embedded server writes none in several entries."""
+    entries = [
+        {"ts": Timestamp(5 + number, 1), "prevOpTime": {"ts": Timestamp(4 + number, 1) if number else Timestamp(0, 0)},
+         "o": {"applyOps": [], **({"partialTxn": True} if number < 3 else {})}}
+        for number in range(parts)
+    ]  # fmt: skip
+    monkeypatch.setattr(capture_module, "_oplog", lambda _: _Entries(*entries))
+    assert start_position(database.client) == Timestamp(begin, 1)
 
 
 @pytest.mark.parametrize(
