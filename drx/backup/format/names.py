@@ -14,6 +14,11 @@ _KEPT = 208
 _CUT_MARK = "%24"  # an escaped $, which no dumped name holds
 
 
+def is_dumped(name: str) -> bool:
+    """Tell a collection of the data from one of the server's own, which no dump holds."""
+    return not name.startswith("system.") or name == "system.js"
+
+
 def escape(name: str) -> str:
     """Give the file name, without extension, of a collection; a long one is cut and hashed."""
     escaped = quote_plus(name, safe="")

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from drx.backup.format.names import is_dumped
 from drx.backup.oplog.entry import Entry, decoded, first_field, timestamp_of
-from drx.backup.oplog.namespaces import BUCKETS, Collection, Namespaces
+from drx.backup.oplog.namespaces import BUCKETS, VIEWS, Collection, Namespaces
 from drx.errors import StepError
 
 # They change no document, no option and no finished index.
@@ -11,6 +12,7 @@ _SKIPPED = {
     "setMultikeyMetadata", "dbCheck", "createDatabaseMetadata", "dropDatabaseMetadata",
     "modifyCollectionShardingIndexCatalog", "createGlobalIndex", "dropGlobalIndex",
 }  # fmt: skip
+_OF_ANY_NAME = {"drop", "renameCollection"}
 # Kept by the server for itself in an index, or implied by where the index is.
 _INTERNAL_INDEX_FIELDS = {"entryFormat", "multikey", "ns", "background", "dropDups"}
 _MODIFIED_OPTIONS = {
@@ -34,10 +36,20 @@ def apply_command(namespaces: Namespaces, entry: Entry) -> None:
     handler = _HANDLERS.get(name)
     if handler is None:
         raise _unknown(entry, f"the command {name}")
+    command = decoded(entry.o)
+    if name not in _OF_ANY_NAME and not is_dumped(logical_name(str(command[name]))):
+        return
     try:
-        handler(namespaces, entry, decoded(entry.o))
+        handler(namespaces, entry, command)
     except KeyError as error:
         raise _unknown(entry, f"the command {name} without {error.args[0]}") from None
+
+
+def comes_here(entry: Entry, database: str) -> bool:
+    """Tell a collection of another database that was renamed into this one."""
+    return entry.op == "c" and entry.o[5:21] == b"renameCollection" and b"\x02to\0" in entry.o and (
+        str(decoded(entry.o)["to"]).partition(".")[0] == database
+    )  # fmt: skip
 
 
 def logical_name(name: str) -> str:
@@ -61,8 +73,6 @@ def _create(namespaces: Namespaces, entry: Entry, command: Command) -> None:
     if name.startswith(BUCKETS):
         kind = "timeseries"
         options = {key: value for key, value in options.items() if key in _SERIES_OPTIONS}
-    elif name.startswith("system."):
-        return
     collection = namespaces.create(logical_name(name), entry, options, kind)
     clustered = options.get("clusteredIndex")
     if kind is None and isinstance(clustered, dict):
@@ -72,7 +82,11 @@ def _create(namespaces: Namespaces, entry: Entry, command: Command) -> None:
 
 
 def _drop(namespaces: Namespaces, entry: Entry, command: Command) -> None:
-    namespaces.drop(logical_name(str(command["drop"])), entry.uuid)
+    name = str(command["drop"])
+    if name == VIEWS:
+        namespaces.drop_views()
+    else:
+        namespaces.drop(logical_name(name), entry.uuid)
 
 
 def _drop_database(namespaces: Namespaces, entry: Entry, command: Command) -> None:
@@ -112,8 +126,15 @@ def _drop_indexes(namespaces: Namespaces, entry: Entry, command: Command) -> Non
     collection = namespaces.find(logical_name(str(command[first_field(entry.o)])), entry.uuid)
     if collection is None:
         return
+    chosen = command["index"]
     for name, spec in list(collection.indexes.items()):
-        if name != "_id_" and not spec.get("clustered") and command.get("index") in (name, "*"):
+        if name == "_id_" or spec.get("clustered"):
+            continue
+        if isinstance(chosen, Mapping):
+            found = _same_key(spec["key"], _user_key(entry, collection, chosen))
+        else:
+            found = name in chosen if isinstance(chosen, list) else chosen in (name, "*")
+        if found:
             del collection.indexes[name]
 
 
@@ -145,9 +166,7 @@ def _modify(namespaces: Namespaces, entry: Entry, command: Command) -> None:
 
 
 def _modify_index(namespaces: Namespaces, entry: Entry, collection: Collection, change: Command) -> None:
-    key = change.get("keyPattern")
-    if collection.type == "timeseries" and isinstance(key, Mapping):
-        key = _series_key(entry, collection, key)
+    key = _user_key(entry, collection, change.get("keyPattern"))
     for name, spec in collection.indexes.items():
         if name == change.get("name") or ("name" not in change and _same_key(spec["key"], key)):
             changed = {**spec, **{key: change[key] for key in change if key not in ("name", "keyPattern")}}
@@ -166,6 +185,12 @@ def _modify_index(namespaces: Namespaces, entry: Entry, collection: Collection, 
 
 def _same_key(one: object, other: object) -> bool:
     return isinstance(one, Mapping) and isinstance(other, Mapping) and list(one.items()) == list(other.items())
+
+
+def _user_key(entry: Entry, collection: Collection, key: object) -> object:
+    """Give the key of an index as a user would write it."""
+    is_series = collection.type == "timeseries" and isinstance(key, Mapping)
+    return _series_key(entry, collection, key) if is_series else key
 
 
 def _series_key(entry: Entry, collection: Collection, key: object) -> dict[str, object]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from bson import Timestamp, encode
 
 from drx.backup.format.manifest import PLAIN
-from drx.backup.oplog.commands import apply_command, logical_name
+from drx.backup.format.names import is_dumped
+from drx.backup.oplog.commands import apply_command, comes_here, logical_name
 from drx.backup.oplog.diffs import apply_update
 from drx.backup.oplog.effects import DEFAULT_BYTES, Budget
 from drx.backup.oplog.entry import Entry, decoded, parse, position_of, timestamp_of
@@ -39,7 +40,7 @@ def fold(
     for entry in committed(_until(entries, position_of(until)), position_of(consistent_from)):
         if entry.op == "n":
             continue
-        if entry.database != database and not _comes_here(entry, database):
+        if entry.database != database and not comes_here(entry, database):
             continue
         if entry.op == "c":
             apply_command(namespaces, entry)
@@ -59,17 +60,10 @@ def _until(entries: Iterable[bytes], limit: int) -> Iterator[Entry]:
         yield entry
 
 
-def _comes_here(entry: Entry, database: str) -> bool:
-    """Tell a collection of another database that was renamed into this one."""
-    return entry.op == "c" and entry.o[5:21] == b"renameCollection" and b"\x02to\0" in entry.o and (
-        str(decoded(entry.o)["to"]).partition(".")[0] == database
-    )  # fmt: skip
-
-
 def _apply_write(namespaces: Namespaces, entry: Entry) -> None:
     name = logical_name(entry.collection)
-    if name.startswith("system.") and name != "system.js":
-        return  # never dumped either
+    if not is_dumped(name):
+        return
     changes = namespaces.written(name, entry).changes
     match entry.op:
         case "i":

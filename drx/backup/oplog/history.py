@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from bson import Timestamp
 
 from drx.backup.oplog.changed_field import changed_field
-from drx.backup.oplog.commands import logical_name
+from drx.backup.oplog.commands import comes_here, logical_name
 from drx.backup.oplog.entry import (
     NS,
     NS_AT,
@@ -218,9 +218,9 @@ class _Finder:
         if entry.op in _RUNS:
             field = changed_field(entry.o) if entry.op == "u" else ""
             self._count(entry.op, entry.namespace, entry.position, field)
-        elif entry.op == "c" and entry.database == self._database and entry.position >= self._since:
+        elif entry.op == "c" and entry.position >= self._since:
             kind = _COMMANDS.get(first_field(entry.o), "")
-            if kind:
+            if kind and (entry.database == self._database or comes_here(entry, self._database)):
                 self._events.append(_event(entry.position, kind, *_described(entry)))
 
     def finish(self) -> list[Event]:

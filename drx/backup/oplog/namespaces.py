@@ -124,6 +124,10 @@ class Namespaces:
         if collection:
             self._leave(collection)
 
+    def drop_views(self) -> None:
+        """Drop every view, as whoever drops the collection that they are kept in."""
+        self.by_name = {name: found for name, found in self.by_name.items() if found.type != "view"}
+
     def drop_all(self) -> None:
         """Drop the database."""
         self.by_name.clear()

@@ -15,6 +15,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from drx.backup.format.digest import Digest
 from drx.backup.format.documents import id_document, split
 from drx.backup.format.manifest import PLAIN, STRICT, Raw
+from drx.backup.format.names import is_dumped
 from drx.backup.server.connection import explain
 from drx.backup.server.cursor import RAW, read_raw
 from drx.errors import StepError
@@ -83,7 +84,7 @@ def describe(client: Client, database: str) -> tuple[Described, ...]:
         found = [
             _described(source, item)
             for item in source.list_collections()
-            if "$" not in item["name"] and (not item["name"].startswith("system.") or item["name"] == "system.js")
+            if "$" not in item["name"] and is_dumped(item["name"])
         ]
     return tuple(sorted(found, key=lambda collection: collection.name))
 

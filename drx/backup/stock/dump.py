@@ -6,6 +6,7 @@ from typing import Protocol
 
 from drx.backup.format.digest import Digest, digest_of
 from drx.backup.format.metadata import Metadata
+from drx.backup.format.names import is_dumped
 
 Namespace = tuple[str, str]
 """Database and collection, both by their true names."""
@@ -79,6 +80,4 @@ def examine(dump: Dump, told: Callable[[int], None], check: Callable[[], None]) 
 
 def is_restored(database: str, collection: str) -> bool:
     """Tell whether a collection belongs to the data, and not to the server: as stock mongorestore has it."""
-    if database in ("admin", "local", "config"):
-        return False
-    return not collection.startswith("system.") or collection == "system.js"
+    return database not in ("admin", "local", "config") and is_dumped(collection)

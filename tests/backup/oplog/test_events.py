@@ -36,17 +36,20 @@ def test_commands_are_events() -> None:
         entry(11, 1, "c", "db.$cmd", {"renameCollection": "db.a", "to": "db.b"}),
         entry(12, 1, "c", "db.$cmd", {"create": "a"}),
         entry(12, 2, "c", "other.$cmd", {"drop": "images"}),
+        entry(12, 3, "c", "other.$cmd", {"renameCollection": "other.a", "to": "dbx.a", "dropTarget": True}),
+        entry(12, 4, "c", "other.$cmd", {"renameCollection": "other.a", "to": "db.a", "dropTarget": True}),
         entry(13, 1, "c", "db.$cmd", {"drop": "a"}),
         entry(13, 2, "c", "db.$cmd", {"dropDatabase": 1}),
     ]
     assert found(entries) == [
         ("drop", "db.images", 5, 10, 1),
         ("rename", "db.a", None, 11, 1),
+        ("rename", "other.a", None, 12, 4),
         ("drop", "db.a", None, 13, 1),
         ("dropDatabase", "db", None, 13, 2),
     ]
     assert found(entries, since=Timestamp(13, 2)) == [("dropDatabase", "db", None, 13, 2)]
-    assert found(entries, kinds=("rename",)) == [("rename", "db.a", None, 11, 1)]
+    assert found(entries, kinds=("rename",), since=Timestamp(12, 1)) == [("rename", "other.a", None, 12, 4)]
     assert find_events(entries, kinds=("drop",), database="db", since=EPOCH)[0] == Event(
         Timestamp(10, 1), "drop", "db.images", 5, datetime.fromtimestamp(10, UTC)
     )

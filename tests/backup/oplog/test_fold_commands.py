@@ -178,6 +178,54 @@ COMMANDS: list[tuple[str, list[Op], dict[str, Any]]] = [
         (f"{command} by name", [Op({command: "c", "index": "ab"}, more={"o2": {}})], {"c": {"ids": [1, 2]}})
         for command in ("dropIndexes", "dropIndex", "deleteIndexes", "deleteIndex")
     ),
+    ("dropIndexes by names", [Op({"dropIndexes": "c", "index": ["x", "ab"]})], {"c": {"ids": [1, 2]}}),
+    ("dropIndexes by other names", [Op({"dropIndexes": "c", "index": ["a", "_id_"]})], {"c": C}),
+    ("dropIndexes by key", [Op({"dropIndexes": "c", "index": {"a": 1, "b": 1}})], {"c": {"ids": [1, 2]}}),
+    ("dropIndexes by key in another order", [Op({"dropIndexes": "c", "index": {"b": 1, "a": 1}})], {"c": C}),
+    ("dropIndexes of the one on _id", [Op({"dropIndexes": "c", "index": {"_id": 1}})], {"c": C}),
+    (
+        "indexes within a transaction that creates their collection",
+        [
+            Op(
+                {
+                    "applyOps": [
+                        {"op": "c", "ns": "db.$cmd", "ui": Binary(TWO, 4), "o": {"create": "d", "idIndex": ID}},
+                        {"op": "c", "ns": "db.$cmd", "ui": Binary(TWO, 4),
+                         "o": {"createIndexes": "d", "v": 2, "key": {"x": 1}, "name": "x"}},
+                        {"op": "i", "ns": "db.d", "ui": Binary(TWO, 4), "o": {"_id": 4}},
+                    ]
+                },
+                None, on="admin.$cmd", more=SESSION | FIRST,
+            )
+        ],
+        {"c": C, "d": {"ids": [4], "indexes": {"x": {"x": 1}}}},
+    ),
+    (
+        "what a server keeps for itself",
+        [
+            Op({"create": "system.profile", "capped": True, "size": 4096, "idIndex": ID}, TWO),
+            Op({"createIndexes": "system.profile", "v": 2, "key": {"x": 1}, "name": "x"}, TWO),
+            Op({"collMod": "system.profile", "validator": {"x": 1}}, TWO),
+            put("system.profile", 1, TWO),
+            Op({"drop": "system.profile"}, TWO),
+        ],
+        {"c": C},
+    ),
+    (
+        "functions, which a dump holds",
+        [Op({"create": "system.js", "idIndex": ID}, TWO)],
+        {"c": C, "system.js": {}},
+    ),
+    (
+        "views, dropped all at once, and one that came later",
+        [
+            Op({"_id": "db.v", "viewOn": "c", "pipeline": []}, THREE, "i", "db.system.views"),
+            Op({"_id": "db.w", "viewOn": "v", "pipeline": []}, THREE, "i", "db.system.views"),
+            Op({"drop": "system.views"}, THREE),
+            Op({"_id": "db.w", "viewOn": "c", "pipeline": []}, TWO, "i", "db.system.views"),
+        ],
+        {"c": C, "w": {"type": "view", "options": {"viewOn": "c", "pipeline": []}}},
+    ),
     ("dropIndexes, all", [Op({"dropIndexes": "c", "index": "*"})], {"c": {"ids": [1, 2]}}),
     (
         "collMod of a validator",
@@ -275,6 +323,8 @@ COMMANDS: list[tuple[str, list[Op], dict[str, Any]]] = [
             Op({"collMod": "system.buckets.s", "expireAfterSeconds": Int64(60)}, TWO),
             Op({"collMod": "system.buckets.s", "index": {"hidden": True, "keyPattern": {
                 "meta": 1, "control.min.at": 1, "control.max.at": 1}}}, TWO),
+            Op({"createIndexes": "system.buckets.s", "v": 2, "name": "gone", "key": {"meta": 1}}, TWO),
+            Op({"dropIndexes": "system.buckets.s", "index": {"meta": 1}}, TWO),
         ],
         {
             "c": C,
@@ -376,6 +426,7 @@ def test_changes_of_an_index(change: dict[str, Any], spec: dict[str, Any]) -> No
         (Op({"collMod": "c", "shape": 1}), "shape in a collMod of c"),
         (Op({"createIndexes": "c", "key": {"a": 1}}), "the command createIndexes without name"),
         (Op({"renameCollection": "db.c"}), "the command renameCollection without to"),
+        (Op({"dropIndexes": "c"}), "the command dropIndexes without index"),
     ],
 )
 def test_what_cannot_be_replayed_is_named_with_the_way_out(op: Op, said: str) -> None:
