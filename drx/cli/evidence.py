@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from drx.cli.project import load_project
 from drx.cli.records import find_record
@@ -41,17 +42,19 @@ def audit(run: str, *, as_json: bool, signers: Path | None) -> int:
 def export(run: str, archive: Path) -> int:
     """Write one archive that an auditor can check with `drx audit`.
 
-    Raises DrxError for a record that is not intact, UsageError where there is no such run.
+    Raises DrxError for a record that is not intact, UsageError where there is no such run, or no place for the archive.
     """
     from drx.runner.archive import pack
     from drx.runner.audit import audit as examine
 
     with opened_record(run) as record:
+        if record.resolve() in archive.resolve().parents:
+            raise UsageError(f"{archive} would lie in the record, and be no part of it", "Name a file elsewhere")
         found = examine(record, _signers())
         if not found.intact:
             raise DrxError(f"{record.name} is not intact: {found.problems[0]}", f"See all: drx audit {record.name}")
         pack(record, archive)
-    print(f"{archive} holds {record.name}. Anybody can check it: drx audit {archive}")
+    print(f"{archive} holds {record.name}. Anybody can check it: drx audit {quote(str(archive))}")
     return ExitCode.OK
 
 
@@ -60,16 +63,19 @@ def sign(run: str, key: Path) -> int:
 
     Raises DrxError for a record that is not intact, UsageError for a key that cannot be used.
     """
+    from drx.runner.afterwards import copy_again
     from drx.runner.audit import audit as examine
     from drx.runner.record import SIGNATURE
     from drx.runner.signature import sign as write_signature
 
-    record = find_record(load_project().records, run)
+    project = load_project()
+    record = find_record(project.records, run)
     found = examine(record)
     others = [problem for problem in found.problems if SIGNATURE not in problem]
     if others:
         raise DrxError(f"{record.name} is not intact: {others[0]}", f"See all: drx audit {record.name}")
     print(f"signed: {write_signature(record, key.expanduser())}")
+    copy_again(record, project.setting(unattended=True))
     return ExitCode.OK
 
 
@@ -84,7 +90,7 @@ def opened_record(run: str) -> Iterator[Path]:
     if Path(run).is_file():
         with unpacked(Path(run)) as record:
             yield record
-    elif "/" in run and Path(run).is_dir():
+    elif ("/" in run or run in (".", "..")) and Path(run).is_dir():
         yield Path(run).resolve()
     else:
         yield find_record(load_project().records, run)

@@ -9,7 +9,7 @@ from drx.engine.events import ActionItemAdded, ActionItemClosed, NoteAdded, Revi
 from drx.engine.plan import Plan
 from drx.engine.state import evolve, replay
 from drx.errors import DrxError, UsageError
-from drx.journal import JOURNAL, Journal
+from drx.journal import JOURNAL, Journal, read_journal
 from drx.reports.shapes import RunFacts
 from drx.runner.company import end_copying, start_copying
 from drx.runner.copying import Shelf
@@ -39,11 +39,21 @@ def annotate(record: Path, facts: Sequence[Afterthought], setting: Setting) -> R
         _append(record, journal, found.plan(), facts, setting)
         look_back = looking_back(found.binder, found.config, setting.records, setting.proven)
         told = seal(found.plan(), journal, record, setting.operator, look_back)
-        if shelf is not None:
-            copying = start_copying(record, shelf, setting.pending)
-            copying.poke(len(journal.events))
-            end_copying(copying, record, shelf, setting.pending, setting.ui)
+        _copy(record, len(journal.events), shelf, setting)
         return told
+
+
+def copy_again(record: Path, setting: Setting) -> None:
+    """Bring to the copy of a record what has come to it since its run ended, such as a signature."""
+    events = read_journal(record / JOURNAL)
+    _copy(record, len(events), _shelf(begun(record, events), setting, Masker()), setting)
+
+
+def _copy(record: Path, events: int, shelf: Shelf | None, setting: Setting) -> None:
+    if shelf is not None:
+        copying = start_copying(record, shelf, setting.pending)
+        copying.poke(events)
+        end_copying(copying, record, shelf, setting.pending, setting.ui)
 
 
 def _append(record: Path, journal: Journal, plan: Plan, facts: Sequence[Afterthought], setting: Setting) -> None:

@@ -44,6 +44,8 @@ def audit(record: Path, signers: Path | None = None, *, must_be_signed: bool = F
 
     `signers` is the file of whose signatures count, in the form of ssh's allowed signers.
     """
+    if not (record / JOURNAL).exists():
+        return Audit((), (f"{record / JOURNAL} is missing: without it, this is no record",))
     if special := find_special(record):
         return Audit((), special)  # a pipe could not be read to its end
     try:
@@ -66,15 +68,21 @@ def audit(record: Path, signers: Path | None = None, *, must_be_signed: bool = F
         holds, wrong = check()
         problems += wrong
         held += [] if wrong else [holds]
-    if (record / SIGNATURE).exists():
-        holds, wrong = check_signature(record, signers)
-        problems += wrong
-        held += [] if wrong else [holds]
-    elif must_be_signed:
-        problems.append(f"{record} is not signed: {SIGNATURE} is missing")
-    else:
-        held.append("signature: none, so that whoever can write this folder could have made all of it")
-    return Audit(tuple(held), tuple(problems))
+    holds, wrong = _signature(record, signers, must_be_signed=must_be_signed)
+    return Audit((*held, *([] if wrong else [holds])), (*problems, *wrong))
+
+
+def _signature(record: Path, signers: Path | None, *, must_be_signed: bool) -> _Said:
+    """See who signed the journal, and how much of it."""
+    if not (record / SIGNATURE).exists():
+        wrong = [f"{record} is not signed: {SIGNATURE} is missing"] if must_be_signed else []
+        return "signature: none, so that whoever can write this folder could have made all of it", wrong
+    signed = check_signature(record, signers)
+    if signed.problem or not signed.later:
+        return f"signature: {signed.said}", [signed.problem] if signed.problem else []
+    later = "the last event is" if signed.later == 1 else f"the last {signed.later} events are"
+    wrong = [f"{record / JOURNAL}: {later} not signed; `drx sign` signs all of it"] if must_be_signed else []
+    return f"signature: {signed.said}; {later} not signed, because they came later", wrong
 
 
 @dataclass(frozen=True)

@@ -1,60 +1,111 @@
 """Sign the journal of a finished run with an ssh key, and check such a signature. ssh-keygen does the work.
 
-The signature is `ssh-keygen -Y sign` over journal.jsonl in the namespace `drx`; anybody with OpenSSH can check it.
+The signature is `ssh-keygen -Y sign` over journal.jsonl in the namespace `drx`; anybody with OpenSSH can check it. What
+notes and reviews add later follows what was signed, which ends with a seal: the signature goes on holding for that.
 """
 
 import subprocess
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from drx.errors import DrxError, UsageError
+from drx.files import file_mode, write_atomically
 from drx.journal import JOURNAL
 from drx.runner.record import SIGNATURE
 
 _NAMESPACE = "drx"
 _SECONDS = 60
 _BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
+_SEAL = b'"type":"ReportWritten"'
+"""Stands in a line of the journal after which everything was sealed; inside of texts, quotes are escaped."""
 _LINE = 70  # characters of base64, as in the PROTOCOL.sshsig of OpenSSH
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a signature says."""
+
+    said: str = ""
+    """What holds, in words."""
+    problem: str = ""
+    """What is wrong; the rest counts for nothing then."""
+    later: int = 0
+    """How many of the newest events came after it, so that it says nothing of them."""
 
 
 def sign(record: Path, key: Path) -> Path:
     """Sign the journal with a private key, or with a public one whose private half an agent holds.
 
-    Raises UsageError where the key cannot be used, DrxError where ssh-keygen is not there.
+    Another signature is replaced, once there is this one. Raises UsageError where the key cannot be used, DrxError
+    where ssh-keygen is not there.
     """
     signature = record / SIGNATURE
-    signature.unlink(missing_ok=True)  # ssh-keygen would ask before it replaces it
-    done = _ssh_keygen("sign", "-q", "-f", str(key), str(record / JOURNAL))
-    if done.returncode or not signature.exists():
+    done = _ssh_keygen("sign", "-q", "-f", str(key), given=(record / JOURNAL).read_bytes())
+    if done.returncode or not done.stdout:
         raise UsageError(f"{key} does not sign: {_last_line(done.stderr)}", "Name an ssh key that you can use")
+    try:
+        write_atomically(signature, done.stdout, file_mode(record))
+    except OSError as error:
+        raise UsageError(f"{signature} cannot be written: {error.strerror}", "Let its owner sign") from None
     return signature
 
 
-def check_signature(record: Path, signers: Path | None) -> tuple[str, list[str]]:
-    """Check the signature of a record: what holds, in words, and what is wrong.
+def check_signature(record: Path, signers: Path | None) -> Signed:
+    """Check the signature of a record.
 
     `signers` says whose signatures count, in the form of ssh's allowed signers; without it only the key is named.
     """
-    signature, journal = record / SIGNATURE, (record / JOURNAL).read_bytes()
+    signature = record / SIGNATURE
     try:
-        sound = _ssh_keygen("check-novalidate", "-s", str(signature), given=journal)
+        journal, later, sound = _signed_part(record)
         if sound.returncode:
-            return "", [f"{signature} is not a signature of this journal: {_last_line(sound.stderr or sound.stdout)}"]
+            why = _last_line(sound.stderr or sound.stdout)
+            return Signed(problem=f"{signature} is not a signature of this journal: {why}")
         if not _as_written(signature.read_bytes()):
-            return "", [f"{signature} is not as ssh-keygen writes it: it was changed after it was made"]
+            return Signed(problem=f"{signature} is not as ssh-keygen writes it: it was changed after it was made")
         key = _last_line(sound.stdout).rpartition(" key ")[2]
         if signers is None or not signers.is_file():
-            return f"signature: made with the key {key}; no file of signers says whose that is", []
+            return Signed(f"made with the key {key}; no file of signers says whose that is", later=later)
         known = _ssh_keygen("find-principals", "-f", str(signers), "-s", str(signature))
         who = _last_line(known.stdout)
         if known.returncode or not who:
-            return "", [f"{signature} was made with the key {key}, which {signers} does not know, or no longer"]
+            return Signed(
+                problem=f"{signature} was made with the key {key}, which {signers} does not know, or no longer"
+            )
         valid = _ssh_keygen("verify", "-f", str(signers), "-I", who, "-s", str(signature), given=journal)
     except DrxError as error:
-        return "", [str(error)]
+        return Signed(problem=str(error))
     if valid.returncode:
-        return "", [f"{signature} of {who} does not count: {_last_line(valid.stderr or valid.stdout)}"]
-    return f"signature: by {who}, with the key {key}", []
+        return Signed(problem=f"{signature} of {who} does not count: {_last_line(valid.stderr or valid.stdout)}")
+    return Signed(f"by {who}, with the key {key}", later=later)
+
+
+def _signed_part(record: Path) -> "tuple[bytes, int, subprocess.CompletedProcess[bytes]]":
+    """Give what a signature is of: the whole journal, or all up to an earlier seal, and how many events follow.
+
+    Also what ssh-keygen says of it; for a signature of anything else, what it says of the whole.
+    """
+    whole = None
+    for part, later in _sealed_parts((record / JOURNAL).read_bytes()):
+        found = _ssh_keygen("check-novalidate", "-s", str(record / SIGNATURE), given=part)
+        whole = whole or (part, later, found)
+        if not found.returncode:
+            return part, later, found
+    assert whole is not None, "the whole comes first"
+    return whole
+
+
+def _sealed_parts(journal: bytes) -> Iterator[tuple[bytes, int]]:
+    """Give the journal, then all up to each earlier seal, newest first, with the number of lines that follow."""
+    yield journal, 0
+    lines = journal.splitlines(keepends=True)
+    end = len(journal)
+    for later, line in enumerate(reversed(lines)):
+        if later and _SEAL in line:
+            yield journal[:end], later
+        end -= len(line)
 
 
 def _as_written(signature: bytes) -> bool:

@@ -99,7 +99,7 @@ def _empty(record: Path) -> str:
 
 def _lose(record: Path) -> str:
     (record / JOURNAL).unlink()
-    return "cannot be read"
+    return "is missing: without it, this is no record"
 
 
 @pytest.mark.parametrize("harm", [_remove, _remove_frozen, _add, _tear, _cut_end, _cut_middle, _empty, _lose])
@@ -237,6 +237,37 @@ def test_signatures_of_strangers_and_of_other_journals_do_not_count(record: Path
 
     (record / SIGNATURE).write_bytes(b"scribble")
     assert "is not a signature of this journal" in "\n".join(audit(record, signers).problems)
+
+
+@needs_ssh
+def test_what_is_said_later_is_not_signed_and_takes_nothing_from_what_was(
+    project: Project, record: Path, tmp_path: Path
+) -> None:
+    signers = tmp_path / "signers"
+    signers.write_text(f"ada {_key(tmp_path, 'ada').with_suffix('.pub').read_text()}")
+    sign(record, tmp_path / "ada")
+    for text in ('it said "type":"ReportWritten"', "and again"):
+        annotate(record, [NoteAdded(text)], project.setting())
+
+    found = audit(record, signers)
+    assert found.intact, found.problems
+    assert "by ada" in found.held[-1]
+    assert "the last 4 events are not signed, because they came later" in found.held[-1]
+    (problem,) = audit(record, signers, must_be_signed=True).problems
+    assert "the last 4 events are not signed; `drx sign` signs all of it" in problem
+
+    sign(record, tmp_path / "ada")
+    assert audit(record, signers, must_be_signed=True).intact
+
+
+@needs_ssh
+def test_a_key_that_cannot_sign_leaves_the_signature_that_is_there(record: Path, tmp_path: Path) -> None:
+    before = sign(record, _key(tmp_path, "ada")).read_bytes()
+
+    with pytest.raises(UsageError, match="does not sign"):
+        sign(record, tmp_path / "ada.lost")
+
+    assert (record / SIGNATURE).read_bytes() == before
 
 
 @needs_ssh
