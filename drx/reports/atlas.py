@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from drx.reports.readiness import Level, Line
+from drx.reports.readiness import Level, Line, Objective
 from drx.units import show_duration
 
 
@@ -44,6 +44,18 @@ def judge_atlas(atlas: AtlasBackup, rpo: timedelta, now: datetime) -> Line:
     if remedy := _wanted(atlas, age, rpo):
         return Line(subject, found, Level.WARNING, remedy, values=values)
     return Line(subject, found, values=values)
+
+
+def judge_rpo_at_atlas(atlas: AtlasBackup, rpo: timedelta, now: datetime) -> Objective:
+    """Hold what Atlas alone would bring back against the RPO, where drx takes no backups.
+
+    Up to which second it reaches, Atlas does not tell: where any can be restored, no figure is given.
+    """
+    line = judge_atlas(atlas, rpo, now)
+    actual = None if atlas.newest is None or atlas.window else max(now - atlas.newest, timedelta(0))
+    lost = line.level is Level.WARNING and (atlas.newest is None or (actual is not None and actual > rpo))
+    level = Level.CRITICAL if lost else line.level
+    return Objective("RPO", f"by Atlas alone: {line.found}", level, line.remedy, rpo, actual, values=line.values)
 
 
 def _wanted(atlas: AtlasBackup, age: timedelta, rpo: timedelta) -> str:

@@ -10,6 +10,7 @@ from drx.engine.plan import InputSpec, Plan
 from drx.errors import HumanNeeded, UsageError
 from drx.units import parse_time, read_moment, show_time
 from drx.values import Json
+from drx.yaml_source import nearest
 
 _WORDS = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
 
@@ -29,12 +30,15 @@ def given(plan: Plan, values: Mapping[str, str], now: datetime) -> list[InputGiv
     facts = []
     for name, text in values.items():
         if name not in specs:
-            known = ", ".join(specs) or "none"
-            raise UsageError(f"{plan.runbook} has no input '{name}'", f"Its inputs: {known}")
+            match = nearest(name, specs)
+            remedy = f"Did you mean '{match}'?" if match else f"Its inputs: {', '.join(specs) or 'none'}"
+            raise UsageError(f"{plan.runbook} has no input '{name}'", remedy)
         value = _in_full(text, now) if specs[name].type == "datetime" else _typed(specs[name], text)
         wrong = wrong_value(specs[name], value)
         if wrong:
             raise UsageError(f"input {name}: {wrong}", "Correct the value")
+        if specs[name].starts_clock and parse_time(str(value)) > now:
+            raise UsageError(f"input {name}: {value} is still to come", "Say when it began, in UTC")
         facts.append(InputGiven(name, value))
     return facts
 

@@ -1,34 +1,38 @@
 """What expressions see of a run that is not run: what is known, and placeholders for the rest. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from drx.engine.plan import Group, Plan, PlannedStep
 from drx.errors import DrxError
-from drx.runbook.expressions import render
+from drx.runbook.expressions import entry, names, render
 from drx.values import Json
 
 
 class Unknown:
     """Something that only the run itself can tell: shown by its name, as is everything inside of it.
 
-    Nothing can be decided by it: comparing it, or asking for its length, is an error.
+    Nothing can be decided by it: comparing it, or reckoning with it, is an error.
     """
 
     def __init__(self, name: str, used: list[str]) -> None:
-        self._name = name
+        self.name = name
         self._used = used
 
     def __getitem__(self, name: object) -> "Unknown":
-        return Unknown(f"{self._name}.{name}", self._used)
+        return Unknown(f"{self.name}.{name}", self._used)
 
     def __iter__(self) -> Iterator[object]:
         raise TypeError(f"{self} is not known yet")
 
+    def __int__(self) -> int:
+        raise ArithmeticError(f"{self} is not known yet")  # of other errors, the filter `int` makes 0
+
     def __str__(self) -> str:
-        self._used.append(self._name)
-        return f"<{self._name}>"
+        self._used.append(self.name)
+        return f"<{self.name}>"
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self} is not known yet")
@@ -76,6 +80,7 @@ class Outlook:
         try:
             result = filled(render(value, scope))
         except DrxError:
+            self.used += _unknown_in(value, scope)
             if not self.used:
                 raise
             result = value
@@ -99,6 +104,17 @@ class Outlook:
             return {}
         outer = self.scope(step.scope)
         return {name: render(value, outer) for name, value in step.work.inputs.items()}
+
+
+def _unknown_in(value: object, scope: Mapping[str, object]) -> Iterator[str]:
+    """Name the placeholders among what the expressions of a value use."""
+    for chain in names(value):
+        found: object = scope
+        with suppress(LookupError):
+            for name in chain:
+                found = entry(found, name)
+        if isinstance(found, Unknown):
+            yield found.name
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,16 @@ def test_nobody_at_atlas_and_no_key_to_it(
     assert lines["RPO"]["found"] == "there is no backup", "the rest is shown"
 
 
+def test_without_backups_of_drx_the_rpo_rests_on_atlas(atlas: Service, project: Path, capsys: Capture) -> None:
+    config = project / "drx.yaml"
+    config.write_text(config.read_text().replace("backups: {primary: {directory: store}}\n", ""))
+    code, lines = looked(capsys)
+    assert (code, lines["RPO"]["level"], lines["RPO"]["actual_seconds"]) == (1, "ok", None)
+    assert str(lines["RPO"]["found"]).startswith("by Atlas alone: newest snapshot ")
+    assert "Atlas" not in lines
+    assert atlas.calls(f"{CLUSTER}/backup/schedule")
+
+
 def test_a_job_that_was_missed_here(project: Path, capsys: Capture) -> None:
     long_ago = datetime.now(UTC) - timedelta(hours=5)
     record = project / "drills" / "records" / f"{long_ago:%Y-%m-%dT%H%MZ}-slices-7f3a"

@@ -42,7 +42,7 @@ steps:
     on_failure: continue
   - {id: ping, action: mongo.ping, expect: 1s, on_failure: abort}
 """
-RUN = ("run", "db-drop", "--env", "lab", "--unattended", "--input", "incident_time=2026-11-21T08:00:00Z")
+RUN = ("run", "db-drop", "--env", "lab", "--unattended", "--input", "incident_time=2020-11-21T08:00:00Z")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from drx.reports.atlas import AtlasBackup, judge_atlas
+from drx.reports.atlas import AtlasBackup, judge_atlas, judge_rpo_at_atlas
 from drx.reports.plan.shapes import Verified
 from drx.reports.readiness import (
     CUT_OFF,
@@ -189,3 +189,21 @@ def test_atlas(atlas: AtlasBackup, level: Level, found: str, remedy: str) -> Non
     assert (line.level, bool(line.remedy)) == (level, level is not Level.OK)
     assert found in line.found
     assert remedy in line.remedy
+
+
+@pytest.mark.parametrize(
+    ("atlas", "level", "actual"),
+    [
+        (AtlasBackup(True, ago(days=9), ago(hours=5), window=48 * HOUR), Level.OK, None),
+        (AtlasBackup(True, ago(days=9), ago(minutes=20)), Level.OK, timedelta(minutes=20)),
+        (AtlasBackup(True, ago(days=9), ago(hours=5)), Level.CRITICAL, 5 * HOUR),
+        (AtlasBackup(True, ago(days=9), ago(minutes=20), ago(minutes=1)), Level.WARNING, timedelta(minutes=20)),
+        (AtlasBackup(True, ago(days=9), ago(hours=5), ago(minutes=1)), Level.CRITICAL, 5 * HOUR),
+        (AtlasBackup(True), Level.CRITICAL, None),
+        (AtlasBackup(problem="401"), Level.UNKNOWN, None),
+    ],
+)
+def test_the_rpo_rests_on_atlas_alone(atlas: AtlasBackup, level: Level, actual: timedelta | None) -> None:
+    line = judge_rpo_at_atlas(atlas, HOUR, NOW)
+    assert (line.level, line.actual, line.target, line.subject) == (level, actual, HOUR, "RPO")
+    assert bool(line.remedy) == (level is not Level.OK)

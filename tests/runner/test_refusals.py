@@ -4,12 +4,14 @@ import errno
 import os
 import resource
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 import pytest
 
 from drx.engine.commands import Question
 from drx.engine.events import (
+    InputGiven,
     PauseRequested,
     StepFailed,
     StepStarted,
@@ -56,13 +58,19 @@ def test_inputs_are_typed_checked_and_used(project: Project) -> None:
             head=head,
         )
     )
-    inputs = {"count": "7", "sure": "yes", "since": "2026-11-21T08:00"}
-    with pytest.raises(UsageError, match="no input 'cuont'"):
+    inputs = {"count": "7", "sure": "yes", "since": "yesterday 08:00"}
+    with pytest.raises(UsageError, match=r"no input 'cuont'.*Did you mean 'count'"):
         project.run(inputs={"cuont": "7"})
+    for since, said in (("later", "input since: 'later' is not a time"), ("2999-01-01", "is still to come")):
+        with pytest.raises(UsageError, match=said):
+            project.run(inputs={**inputs, "since": since})
     with pytest.raises(UsageError, match="input count"):
         project.run(inputs={**inputs, "count": "seven"})
     assert not project.records.exists()
     assert project.run(inputs=inputs) is ExitCode.OK
+    given = {fact.name: fact.value for fact in project.facts if isinstance(fact, InputGiven)}
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    assert given == {"count": 7, "sure": True, "since": f"{yesterday:%Y-%m-%dT08:00:00.000Z}"}
 
 
 def test_a_human_step_without_a_human_is_exit_8(project: Project) -> None:

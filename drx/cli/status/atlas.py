@@ -8,7 +8,7 @@ from drx.cli.status import readings
 from drx.cli.status.readings import aside, unreadable
 from drx.config.target import Target
 from drx.errors import DrxError
-from drx.reports.atlas import AtlasBackup, judge_atlas
+from drx.reports.atlas import AtlasBackup, judge_atlas, judge_rpo_at_atlas
 from drx.reports.readiness import Line
 
 _TO_TELL_SECONDS = 1.0
@@ -20,14 +20,24 @@ def ask_atlas(project: Project, name: str, now: datetime) -> Callable[[], Iterat
     settings = project.config.settings
     if settings.environments[name].atlas is None:
         return lambda: iter(())
+    rpo = settings.objectives.rpo
+
+    def judged(found: AtlasBackup) -> Iterator[Line]:
+        yield judge_rpo_at_atlas(found, rpo, now) if rests_on_atlas(project, name) else judge_atlas(found, rpo, now)
+
     try:
         target = project.resolve(project.config, name, ("atlas",))
     except DrxError as error:
         problem, remedy = unreadable(error)
-        unknown = AtlasBackup(problem=problem, remedy=remedy)
-        return lambda: iter((judge_atlas(unknown, settings.objectives.rpo, now),))
+        return lambda: judged(AtlasBackup(problem=problem, remedy=remedy))
     asked = aside(lambda: read_atlas(target), lambda problem: AtlasBackup(problem=problem))
-    return lambda: iter((judge_atlas(asked(), settings.objectives.rpo, now),))
+    return lambda: judged(asked())
+
+
+def rests_on_atlas(project: Project, name: str) -> bool:
+    """Whether drx takes no backups, and Atlas does."""
+    settings = project.config.settings
+    return settings.backups is None and settings.environments[name].atlas is not None
 
 
 def read_atlas(target: Target) -> AtlasBackup:

@@ -116,9 +116,12 @@ def _most_precious(project: Project) -> str:
 
 def _ask(project: Project, name: str, binder: Binder, jobs: "list[Job]", now: datetime) -> Callable[[], Iterator[Line]]:
     """Ask stores and servers, side by side; what comes back waits for the answers and judges them."""
+    from drx.cli.status.atlas import rests_on_atlas
     from drx.cli.status.readings import aside, read_copies, read_oplog_length, read_stores, read_versions, unreadable
 
     rpo = project.config.settings.objectives.rpo
+    if rests_on_atlas(project, name):
+        return lambda: iter(())
     slicing = next((job for job in jobs if _slices(binder, job)), None)
     slices = f"{slicing.arguments[1] if slicing else 'hourly-incremental'} --env {name}"
     try:
