@@ -21,6 +21,8 @@ _WRAP = 60
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/_-]+")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _URL_PASSWORD = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://([^/?#]*)@")
+_UNESCAPED_PASSWORD = re.compile(r"^mongodb(?:\+srv)?://[^:@/?#]*:(.+)@")
+"""A password that holds a sign which ends it, such as a slash: the address is wrong, and a secret all the same."""
 _QUERY_PASSWORD = re.compile(r"(?i)[?&][a-z]*(?:password|secret|token)=([^&]+)|AWS_SESSION_TOKEN:([^&,]+)")
 
 
@@ -61,7 +63,9 @@ def secrets_of(text: str) -> tuple[str, ...]:
     if address:
         _, colon, password = address[1].partition(":")
         passwords += [password] if colon else []
-    elif text.startswith(("mongodb://", "mongodb+srv://")) and not passwords:
+    if unescaped := _UNESCAPED_PASSWORD.match(text):
+        passwords.append(unescaped[1])
+    if not address and text.startswith(("mongodb://", "mongodb+srv://")) and not passwords:
         return ()
     decoded = [unquote(password) for password in passwords]
     return tuple(dict.fromkeys(filter(None, [text, *passwords, *decoded])))

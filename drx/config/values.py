@@ -29,6 +29,9 @@ def is_reference(value: str) -> bool:
 def _check_mongo_uri(value: str) -> str:
     if not is_reference(value) and not value.startswith(("mongodb://", "mongodb+srv://")):
         raise ValueError("this is no address of a MongoDB server. It begins with mongodb:// or mongodb+srv://")
+    path = value.partition("://")[2].partition("?")[0].partition("/")[2]
+    if not is_reference(value) and ("@" in path or "#" in value):
+        raise ValueError("a password holds a sign that ends it. Write %2F for a slash in it, %3F for ? and %23 for #")
     return value
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 from drx.files import make_private, write_atomically
 from drx.notify.limit import Memory, Told
+from drx.units import parse_time
 
 _LOCK_SECONDS = 2.0
 _KEPT = 500
@@ -37,7 +37,7 @@ def read_memory(path: Path) -> Memory:
 
     try:
         data = json.loads(path.read_bytes())
-        return {key: Told(datetime.fromisoformat(each["at"]), int(each["held"])) for key, each in data.items()}
+        return {key: Told(parse_time(each["at"]), int(each["held"])) for key, each in data.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

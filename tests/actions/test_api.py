@@ -51,7 +51,7 @@ def test_a_service_that_stays_broken_is_left_after_five_tries(service: Service, 
     assert len(service.asked) == 5
 
 
-@pytest.mark.parametrize("broken", [Said(500), Said(502), Said(cut=True)])
+@pytest.mark.parametrize("broken", [Said(500), Said(502), Said(cut=True), Said(raw=b"<html>"), Said(value={})])
 def test_a_change_is_never_sent_twice_on_its_own(service: Service, context: FakeContext, broken: Said) -> None:
     service.routes["POST /thing"] = [broken, GOOD]
     with pytest.raises(UnknownOutcome) as caught:

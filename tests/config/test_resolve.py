@@ -9,6 +9,7 @@ from drx.config import (
     Config,
     DirectoryStore,
     HostTarget,
+    MongoTarget,
     SandboxAddresses,
     Target,
     is_secret_name,
@@ -145,11 +146,26 @@ def test_a_file_that_holds_no_secret_is_said(config: Config, content: bytes, exp
         resolve_target(config, "production", ENVIRON)
 
 
-def test_a_value_that_cannot_be_used_is_said_without_it(config: Config) -> None:
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("postgres://u:hunter22@h", "this is no address of a MongoDB server"),
+        ("mongodb://u:12/hunter22@h", "a password holds a sign that ends it. Write %2F for a slash in it"),
+        ("mongodb+srv://u:1//hunter22@h/x?w=1", "a password holds a sign that ends it"),
+        ("mongodb://u:12#hunter22@h/x", "a password holds a sign that ends it"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_said_without_it(config: Config, address: str, said: str) -> None:
     with pytest.raises(InvalidDocument) as caught:
-        resolve_target(config, "production", {**ENVIRON, "DATABASE_URL": "postgres://u:hunter22@h"})
-    assert "drx.yaml:6:18: 'uri': this is no address of a MongoDB server" in str(caught.value)
+        resolve_target(config, "production", {**ENVIRON, "DATABASE_URL": address})
+    assert f"drx.yaml:6:18: 'uri': {said}" in str(caught.value)
     assert "hunter22" not in str(caught.value)
+
+
+def test_an_address_with_an_at_sign_among_its_options_is_one(config: Config) -> None:
+    address = "mongodb://u:hunter22@h:27017/x?appName=me@home"
+    target = resolve_target(config, "production", {**ENVIRON, "DATABASE_URL": address})
+    assert target.mongo == MongoTarget(Secret(address), "shop", "abc")
 
 
 def test_an_environment_may_state_nothing(config: Config) -> None:

@@ -119,10 +119,21 @@ def test_a_refusal_is_said_with_its_status(tmp_path: Path, listener: Listener) -
     assert failed == NotificationFailed("failure", "web hook 127.0.0.1", "it answered 404 Not Found")
 
 
-def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, listener: Listener) -> None:
-    (tmp_path / "notified.json").write_text('["{')
+@pytest.mark.parametrize(
+    "damage", ['["{', '{"failure nightly production": {"at": "yesterday", "held": 0}}', '{"x": {"at": 1, "held": 0}}']
+)
+def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, listener: Listener, damage: str) -> None:
+    (tmp_path / "notified.json").write_text(damage)
     teller = _teller(tmp_path, f"notify: {{on_failure: ['{listener.url}']}}")
     assert _kinds(teller.tell(FAILED)) == [NotificationSent]
+    assert _kinds(teller.tell(FAILED)) == [NotificationHeld]
+
+
+def test_a_memory_whose_times_lost_their_zone_is_read_in_utc(tmp_path: Path, listener: Listener) -> None:
+    teller = _teller(tmp_path, f"notify: {{on_failure: ['{listener.url}']}}")
+    teller.tell(FAILED)
+    memory = tmp_path / "notified.json"
+    memory.write_text(memory.read_text().replace("+00:00", ""))
     assert _kinds(teller.tell(FAILED)) == [NotificationHeld]
 
 

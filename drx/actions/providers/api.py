@@ -114,7 +114,13 @@ class Api:
         url = f"{self.base}{path}{'?' + urlencode(query) if query else ''}"
         known = {**self.headers, **kind, **(headers or {})}
         request = Request(method, url, known, data, method == "GET" if repeatable is None else repeatable)
-        return self.read(send(self, waiter, request), request, shape)
+        reply = send(self, waiter, request)
+        try:
+            return self.read(reply, request, shape)
+        except StepError as error:
+            if request.repeatable:
+                raise
+            raise UnknownOutcome(error.message, _AGAIN) from None
 
     def read(self, reply: Reply, request: Request, shape: type[_M]) -> _M:
         """Read an answer as `shape`.

@@ -1,5 +1,6 @@
 """Explain 3-2-1 for one configuration: what counts, what is missing, the line of drx.yaml that mends it. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ from drx.backup.holdings.custody import Custody, Holding, Place
 
 _ELSEWHERE = {"eu": "us-east-1"}
 _EUROPE = "eu-west-1"
+_NAME_LENGTH = 48
+"""The name of a bucket has at most 63 signs, the region included that is put behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def _is_elsewhere(place: Place, primary: Place) -> bool:
 
 def _fill(custody: Custody, holdings: "tuple[Holding, ...] | list[Holding]") -> str:
     """Say how stores come to count that are configured already; empty where all of them do."""
-    idle = [held for held in holdings if held not in custody.counted]
+    idle = [held for held in holdings if not held.reaches]
     unread = [held for held in idle if held.problem]
     if unread:
         return f"Make {_listed([held.place.label for held in unread])} readable: {unread[0].problem}"
@@ -79,10 +82,11 @@ def _fill(custody: Custody, holdings: "tuple[Holding, ...] | list[Holding]") -> 
 def _add(custody: Custody) -> str:
     """Write the line of drx.yaml that a copy elsewhere takes; where there is none, that is the one to add."""
     place = custody.holdings[0].place
+    name = re.sub(r"[^a-z0-9]+", "-", place.label.lower()).strip("-")[:_NAME_LENGTH] or "backups"
     region = _ELSEWHERE.get(place.where.rpartition(" ")[2].partition("-")[0], _EUROPE)
     return (
         "Make a bucket in another region, and add it to drx.yaml, below backups: copies:\n"
-        f"  - {{s3: {{bucket: {place.label}-{region}, region: {region}}}}}"
+        f"  - {{s3: {{bucket: {name}-{region}, region: {region}}}}}"
     )
 
 

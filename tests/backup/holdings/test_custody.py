@@ -1,6 +1,7 @@
 """3-2-1 as it is judged, and as it is read from real stores."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,16 @@ ADD = "Make a bucket in another region, and add it to drx.yaml, below backups: c
             [held(PRIMARY), Holding(EUROPE, problem="NoSuchBucket")],
             (False, True, False),
             "Make backups-eu readable: NoSuchBucket",
+        ),
+        (
+            [held(PRIMARY), held(replace(PRIMARY, name="s3://backups/other"))],
+            (False, True, False),
+            ADD + "  - {s3: {bucket: backups-eu-west-1, region: eu-west-1}}",
+        ),
+        (
+            [held(replace(DISK, label="Our {Backups}, 2" + "x" * 60))],
+            (False, True, False),
+            ADD + f"  - {{s3: {{bucket: our-backups-2{'x' * 35}-eu-west-1, region: eu-west-1}}}}",
         ),
         ([Holding(PRIMARY), Holding(DISK)], (False, False, False), "Fill backups, drx: drx run nightly-backup"),
     ],
