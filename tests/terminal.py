@@ -22,6 +22,8 @@ _PATIENCE_SECONDS = 20.0
 _BETWEEN_KEYS_SECONDS = 0.15
 """What is typed before something is asked answers nothing, so that nobody types at once."""
 
+_BETWEEN_SIZES_SECONDS = 1 / 40
+
 
 def _heed_hangups() -> None:
     """Be as a terminal starts a program, also where the tests themselves were told to outlive theirs."""
@@ -96,6 +98,12 @@ class Terminal:
         columns, lines = size
         self.screen.resize(lines, columns)
         self.child.setwinsize(lines, columns)
+
+    def drag(self, size: Size) -> None:
+        """Give the window another size for a moment, as a person does who drags it about."""
+        self.resize(size)
+        time.sleep(_BETWEEN_SIZES_SECONDS)
+        self._read()
 
     def end(self) -> int:
         """Read to the end and give the exit code; the terminal has to be left as it was found."""

@@ -10,6 +10,7 @@ from drx.engine.plan import Plan
 from drx.reports.forecast import Earlier
 from drx.ui.foot import Foot, FootLine
 from drx.ui.header import Progress, header
+from drx.ui.window import Window
 
 _RULE = FootLine("─" * 20, looks="2")
 LookUp = Callable[[str], Earlier]
@@ -27,12 +28,15 @@ class Area:
         self._plan: Plan | None = None
         self._events: list[Event] = []
         self._progress: dict[str, Progress] = {}
-        self._foot = Foot(self._foot_lines)
+        self.window = Window()
+        """Where it is drawn."""
+        self._foot = Foot(self._foot_lines, self.window)
 
     def begin(self, plan: Plan) -> None:
         """Get to know the run."""
         self._plan = plan
         self._earlier = self._look_up(plan.runbook)
+        self.window.watch()
 
     def take(self, event: Event) -> None:
         """Take note of an event."""
@@ -67,9 +71,14 @@ class Area:
         """Take it off the screen, as if it had never been there."""
         self._foot.hide()
 
-    def above(self, write: Callable[[], None]) -> None:
-        """Let whole lines be written above it."""
+    def above(self, text: str, write: Callable[[], None]) -> None:
+        """Let whole lines, the text, be written above it."""
+        self.window.keep(text)
         self._foot.above(write)
+
+    def close(self) -> None:
+        """Take it off the screen for good; all lines stay."""
+        self._foot.close()
 
     def _foot_lines(self) -> Sequence[FootLine]:
         first, *others = self.lines() or ("",)

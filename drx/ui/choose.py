@@ -9,7 +9,8 @@ from drx.ui.area import Area, LookUp
 from drx.ui.clocked import ClockedUi
 from drx.ui.plain import PlainUi
 from drx.ui.port import Ui
-from drx.ui.prompts import LinePrompts, Prompts, RichPrompts
+from drx.ui.prompts import LinePrompts, Prompts
+from drx.ui.rich import RichPrompts
 from drx.ui.terminal import TerminalUi
 
 
@@ -41,7 +42,7 @@ def choose_ui(
     if dumb:
         return TerminalUi(LinePrompts, colour=colour)
     area = Area(protected, earlier)
-    return TerminalUi(lambda: RichPrompts(area.lines), colour=colour, area=area)
+    return TerminalUi(lambda: RichPrompts(area.lines, area.window), colour=colour, area=area)
 
 
 def choose_prompts(environ: Mapping[str, str] = os.environ) -> Callable[[], Prompts]:

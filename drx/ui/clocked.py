@@ -44,11 +44,11 @@ class ClockedUi(PlainUi):
 
     def close(self) -> None:
         if self._area:
-            self._area.hide()
+            self._area.close()
         self._quiet.end()
 
     def _write(self, text: str) -> None:
         if self._area:
-            self._area.above(lambda: PlainUi._write(self, text))
+            self._area.above(text, lambda: PlainUi._write(self, text))
         else:
             super()._write(text)

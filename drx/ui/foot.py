@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from drx.ui.anchor import Anchor
 from drx.ui.cells import cells, cropped
 from drx.ui.signs import encodable
+from drx.ui.window import Window
 
 _REDRAW_SECONDS = 0.5
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -28,8 +29,9 @@ class FootLine:
 class Foot:
     """Lines drawn anew twice a second between `show` and `hide`."""
 
-    def __init__(self, lines: Callable[[], Sequence[FootLine]]) -> None:
+    def __init__(self, lines: Callable[[], Sequence[FootLine]], window: Window) -> None:
         self._lines = lines
+        self._window = window
         self._lock = threading.Lock()
         self._anchor = Anchor()
         self._widths: Sequence[int] = ()
@@ -61,6 +63,13 @@ class Foot:
             self._thread.join()
             self._thread = None
 
+    def close(self) -> None:
+        """Hide it for good; a new size that it was not drawn for leaves nothing over either."""
+        self.hide()
+        if self._window.unsettled:
+            _write(self._window.anew(0))
+        self._window.leave()
+
     def above(self, write: Callable[[], None]) -> None:
         """Let whole lines be written where the foot is, and draw it below them."""
         with self._lock:
@@ -84,10 +93,13 @@ class Foot:
     def _drawn(self) -> str:
         """The foot, with the cursor back where it began."""
         columns, rows = shutil.get_terminal_size()
+        spoilt = self._window.spoilt(self._widths)
         erased = self._erased()
         lines = [
             replace(line, text=cropped(line.text, max(columns - 1, 1))) for line in self._lines()[: max(rows - 1, 1)]
         ]
+        if spoilt:
+            erased = self._window.anew(len(lines))
         self._widths = [cells(line.text) for line in lines]
         shown = "\r\n".join(f"\x1b[{line.looks}m{line.text}\x1b[0m" for line in lines)
         up = f"\x1b[{len(lines) - 1}A" if len(lines) > 1 else ""

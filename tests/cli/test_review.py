@@ -85,8 +85,8 @@ def test_ctrl_c_leaves_the_rest_for_later(project: Project, size: Size) -> None:
 
     again = drx(project.root, "review", size=size)
     again.see("What went wrong? Nothing (")
-    again.answer("> What went wrong?")
-    again.answer("> What was confusing?", "The menu")
+    again.answer("? What went wrong?")
+    again.answer("? What was confusing?", "The menu")
     again.answer("What is to be done about it?")
     assert again.end() == ExitCode.OK
     assert _said(record)[1:] == [ReviewAnswered("What was confusing?", "The menu")]

@@ -30,6 +30,8 @@ STEPS = (
     "{{id: slow, title: Copy all that is needed, action: test.until, with: {{file: '{0}/go-on'}}, expect: 1m}}",
     "{{id: call, title: Call somebody, confirm: Call the on-call engineer and say what you see, expect: 5m}}",
 )
+QUICK = "title: Quick, action: shell.run, with: {command: ['true']}, expect: 1s"
+FAILS = "title: It fails, action: shell.run, with: {command: ['false']}, expect: 1s"
 
 
 class Tmux:
@@ -58,16 +60,14 @@ class Tmux:
         """Wait until all texts stand in the window together; gives the window."""
         return self._until(lambda shown: all(text in shown for text in texts))
 
-    def burst(self) -> None:
-        """Give the window many sizes, faster than anybody could draw for them, and the first one again."""
+    def burst(self, terminal: Terminal, *texts: str) -> None:
+        """Drag a person's terminal about, faster than anybody could draw for it: all has to stand there as before."""
+        before = even(self.see(*texts))
         for size in (*BURST, SMALL):
-            self._resize(size)
-            time.sleep(1 / len(BURST))
-
-    def settle(self) -> None:
-        """Look until nothing is left of what was drawn for sizes that had gone by then, and none comes back."""
-        self._until(lambda shown: not twice(shown))
-        self.resize(SMALL)
+            terminal.drag(size)
+        began = self.elapsed(self._until(lambda shown: even(shown).endswith(before)))
+        self._until(lambda shown: self.elapsed(shown) > began + 2)
+        assert clean(self._until(lambda shown: even(shown).endswith(before)))
 
     def resize(self, size: Size) -> None:
         """Give the window another size, and look until the clock has ticked twice: nothing may stand there twice."""
@@ -143,15 +143,15 @@ def go_on(project: Project) -> None:
     (project.root / "go-on").touch()
 
 
-def twice(shown: str) -> list[str]:
-    """Each part of the foot, or of a question, that does not stand there alone."""
-    parts = ("INCIDENT story in lab", "elapsed 00:", "Call the on-call", "▶ slow", "─" * 20, "» ", "Which one?")
-    return [part for part in parts if shown.count(part) > 1]
+def even(shown: str) -> str:
+    """A window without what the clock changes in it, and wherever a list has been scrolled to."""
+    return re.sub(r"^ . (quick-\d+|Back)$", "choice", re.sub(r"(\d+m )?[\d,.]+", "0", shown), flags=re.M).rstrip()
 
 
 def clean(shown: str) -> bool:
-    """Nothing stands there twice, and nothing went wrong."""
-    assert not twice(shown), shown
+    """Each part of the foot, or of a question, stands there once, and nothing went wrong."""
+    for part in ("INCIDENT story in lab", "elapsed 00:", "Call the on-call", "▶ slow", "─" * 20, "» ", "Which one?"):
+        assert shown.count(part) <= 1, shown
     assert "Traceback" not in shown
     return True
 
@@ -173,20 +173,45 @@ def test_resizing_leaves_nothing_over(window: Tmux, project: Project) -> None:
     assert RunFinished(Outcome.SUCCEEDED) in project.facts
 
 
-def test_a_burst_of_sizes_leaves_nothing_over_under_a_step_and_the_prompt_answers(
-    window: Tmux, project: Project
-) -> None:
-    """Under a prompt, parts of earlier drawings may be left where the machine is slow; what is typed counts."""
+def test_a_burst_of_sizes_leaves_nothing_over_and_takes_no_line_away(window: Tmux, project: Project) -> None:
     window.see("INCIDENT story in lab", "> slow ", " left")
-    window.burst()
-    window.settle()
-    window.see("> slow ")
-    go_on(project)
-    window.see("Done - the run goes on", "elapsed 00:")
-    window.burst()
-    window.type("Enter")
-    assert "Traceback" not in window.see("ended")
+    with window.attached() as terminal:
+        window.burst(terminal, "automation", "/s ")
+        go_on(project)
+        window.see("▶ slow", "✓ slow", "» Done - the run goes on", "Abort - roll back what was done", "elapsed 00:")
+        window.burst(terminal, "people 00:")
+        window.type("Down", "Down", "Enter")
+        window.see("▶ slow", "Why is it skipped?")
+        window.type("nobody", "Space", "answers")
+        window.burst(terminal, "nobody answers", "elapsed 00:")
+        window.type("Enter")
+        shown = window.see("ended", "▶ slow", "nobody answers")
+        assert clean(shown)
+        assert "elapsed" not in shown
+        terminal.type(*DETACH)
+        terminal.see("[detached")
     assert RunFinished(Outcome.SUCCEEDED) in project.facts
+
+
+def test_a_list_longer_than_the_window_outlives_a_burst_of_sizes(project: Project, tmp_path: Path) -> None:
+    quick = (f"{{id: quick-{number:02}, {QUICK}}}" for number in range(30))
+    with started(project.write(steps_yaml(*quick, f"{{id: last, {FAILS}}}")), tmp_path) as window:
+        window.see("» Try again", "Go on at another step")
+        window.type("Down")
+        window.see("» Go on at another step")
+        window.type("Enter")
+        window.see("Which one?", "» quick-00", "elapsed 00:")
+        with window.attached() as terminal:
+            window.burst(terminal, "people 00:")
+            window.type("Up")
+            window.see("» Back")
+            window.type("Up")
+            window.see("» quick-29")
+            window.burst(terminal, "people 00:")
+            window.type("Enter")
+            clean(window.see("Quick has run before, and is not repeatable. What now?", "elapsed 00:"))
+            terminal.type(*DETACH)
+            terminal.see("[detached")
 
 
 def test_a_person_detaches_and_comes_back(window: Tmux, project: Project) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from drx.ui.anchor import Anchor
 from drx.ui.foot import Foot, FootLine
+from drx.ui.window import Window
 
 LINES = (FootLine("─" * 20, "2"), FootLine("INCIDENT story in lab " + "x" * 50, "1"), FootLine("elapsed 00:00:01"))
 
@@ -26,7 +27,7 @@ def test_lines_of_the_run_stand_above_the_foot(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
-    foot, written = Foot(lambda: LINES), ""
+    foot, written = Foot(lambda: LINES, Window()), ""
     foot.show()
     for number in range(3):
         foot.above(partial(print, f"line {number}"))
@@ -45,7 +46,7 @@ def test_a_signal_that_comes_while_it_is_first_drawn_leaves_no_hidden_cursor(
     def interrupted(self: threading.Thread) -> None:
         raise KeyboardInterrupt
 
-    foot = Foot(lambda: LINES)
+    foot = Foot(lambda: LINES, Window())
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):
         foot.show()
@@ -56,7 +57,7 @@ def test_a_signal_that_comes_while_it_is_first_drawn_leaves_no_hidden_cursor(
 
 
 def test_a_foot_that_is_not_shown_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    foot = Foot(lambda: LINES)
+    foot = Foot(lambda: LINES, Window())
     foot.hide()
     foot.above(partial(print, "a"))
     assert capsys.readouterr().out == "a\n"
