@@ -44,6 +44,11 @@ class Place:
     tells: bool = False
     """Whether somebody hears of runs, so that it has to be remembered what was told when."""
 
+    def head(self, form: str) -> str:
+        """The first line of every file of a form, by which drx knows its own."""
+        source = f"`drx schedule {form}` out of the drx.yaml of {self.service}"
+        return f"# Written by {source}: change that, and write this again."
+
     @property
     def unit(self) -> str:
         """What names of files and units begin with."""
@@ -56,7 +61,9 @@ class Place:
 
 
 def crontab(jobs: Sequence[Job], place: Place) -> Files:
-    """One block for a crontab."""
+    """One block for a crontab; an empty one without a job."""
+    if not jobs:
+        return {"crontab": ""}
     others = {job.name: _others(jobs, job) for job in jobs}
     return {"crontab": _render("crontab", jobs=jobs, place=place, variables=_variables(jobs), others=others)}
 
@@ -89,12 +96,20 @@ def github(jobs: Sequence[Job], place: Place) -> Files:
 
 
 def kubernetes(jobs: Sequence[Job], place: Place) -> Files:
-    """A CronJob for each job, and the volume that keeps their records; the batch/v1 API."""
+    """A CronJob for each job, and the volume that keeps their records; the batch/v1 API.
+
+    The volume stays when the last job goes: records are on it.
+    """
     made = {f"{place.unit}-records.yaml": _render("volume", place=place)}
     return made | {
         f"{place.unit}-{job.name}.yaml": _render("cronjob", job=job, place=place, variables=_variables(jobs))
         for job in jobs
     }
+
+
+def cronjob_name(name: str) -> str:
+    """Give the name of the CronJob in a file of this name, without its ending."""
+    return shortened(name, _CRONJOB_LENGTH)
 
 
 FORMS: Mapping[str, Callable[[Sequence[Job], Place], Files]] = {
@@ -133,7 +148,8 @@ def _environment() -> Environment:
     # YAML reads a JSON text as that text, whatever it holds.
     environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
     environment.filters["short"] = shortened
-    environment.globals.update(cronjob=_CRONJOB_LENGTH, label=_LABEL_LENGTH, job_id=_JOB_ID_LENGTH)
+    environment.filters["cronjob_name"] = cronjob_name
+    environment.globals.update(label=_LABEL_LENGTH, job_id=_JOB_ID_LENGTH)
     environment.filters["seconds"] = lambda span: ceil(span.total_seconds())
     environment.filters["minutes"] = lambda span: ceil(span.total_seconds() / 60)
     environment.filters["in_words"] = lambda job: f"{in_words(job.cron)}, {job.timezone}"

@@ -232,6 +232,36 @@ def test_a_crontab_that_cannot_be_read_is_not_written_over(
     assert not (project / "kept").exists()
 
 
+@pytest.mark.parametrize(
+    ("form", "left", "ended"),
+    [
+        ("github", [], "commit that they are gone"),
+        ("systemd", [], "systemctl stop drx-shop-nightly.timer drx-shop-slices.timer && systemctl daemon-reload"),
+        ("kubernetes", ["drx-shop-records.yaml"], "kubectl delete cronjob drx-shop-nightly drx-shop-slices"),
+        ("cron", ["crontab"], ""),
+    ],
+)
+def test_what_the_last_schedule_left_is_stale_and_goes(
+    form: str, left: list[str], ended: str, project: Path, capsys: Capture
+) -> None:
+    folder = project / "made"
+    folder.mkdir()
+    in_place = ["--output", str(folder / "crontab" if form == "cron" else folder)]
+    command = ["schedule", form, *(["--image", "x"] if form == "kubernetes" else []), *in_place]
+    (project / "drx.yaml").write_text(CONFIG.partition("schedules:")[0])
+    assert run([*command, "--check"]) == ExitCode.OK
+    assert run([*command, "--write"]) == ExitCode.OK
+    assert [path.read_text() for path in folder.iterdir()] == ([""] if form == "cron" else [])
+    (project / "drx.yaml").write_text(CONFIG + RECORDS)
+    assert run([*command, "--write"]) == ExitCode.OK
+    (project / "drx.yaml").write_text(CONFIG.partition("schedules:")[0])
+    assert run([*command, "--check"]) == ExitCode.STALE
+    assert run([*command, "--write"]) == ExitCode.OK
+    assert ended in capsys.readouterr().out
+    assert [path.name for path in folder.iterdir()] == left
+    assert run([*command, "--check"]) == ExitCode.OK
+
+
 @pytest.mark.parametrize("form", [["systemd"], ["kubernetes", "--image", "x"]])
 def test_the_files_of_another_service_stay(form: list[str], project: Path) -> None:
     folder = project / "units"

@@ -264,6 +264,8 @@ def test_the_rest_of_a_crontab_stays_as_it_is() -> None:
     twice = with_block(other, "drx-a", "two\n")
     assert twice == other.replace("one\n", "two\n")
     assert with_block(twice, "drx-a", "two\n") == twice
+    assert with_block(with_block(twice, "drx-a", ""), "drx-b", "") == f"{mine}\n"
+    assert with_block(mine, "drx-a", "") == f"{mine}\n"
 
 
 @pytest.mark.parametrize("text", ["# >>> drx-a\n", "# <<< drx-a\n", "# <<< drx-a\n# >>> drx-a\n"])

@@ -5,18 +5,18 @@ import stat
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from drx.cli.project import Project, load_project
-from drx.cli.schedule.jobs import read_jobs
+from drx.cli.schedule.jobs import jobs_in, read_jobs
 from drx.errors import ExitCode, StaleError, UsageError
 from drx.files import write_atomically
 from drx.notify.destinations import may_need_apprise
 from drx.schedule.block import with_block
 from drx.schedule.cron import missing_or_twice
-from drx.schedule.files import FORMS, Place
+from drx.schedule.files import FORMS, Place, cronjob_name
 from drx.schedule.jobs import Job
 from drx.yaml_source import InvalidDocument
 
@@ -32,6 +32,11 @@ PASSING = {
 """Where records have to be copied elsewhere, and why."""
 UNSTEADY = ("systemd", "kubernetes")
 """What does not make up for an hour that is left out where clocks are put forward."""
+GONE = {
+    "systemd": "What runs of it already has to be ended: systemctl stop {timers} && systemctl daemon-reload",
+    "github": "Now: commit that they are gone",
+    "kubernetes": "What runs of it already has to be ended: kubectl delete cronjob {cronjobs}",
+}
 AS_IT_IS = "surrogateescape"
 """Lets what others wrote be written again byte for byte."""
 AFTER = {
@@ -64,7 +69,8 @@ def schedule_files(
             raise UsageError(f"{text!r} holds what is no printable sign", "Give a name of one line")
     project = load_project()
     notify = project.config.settings.notify
-    jobs = read_jobs(project)
+    # Where the last schedule was taken away, what it left in place is stale, and has to go.
+    jobs = jobs_in(project.config.settings, project.binder("")) if write or check else read_jobs(project)
     place = Place(
         project.config.settings.service,
         directory or str(project.root.resolve()),
@@ -86,7 +92,8 @@ def schedule_files(
         _crontab(files["crontab"], place, output, check=check)
     else:
         folder = output or ((_repository(project.root) if form == "github" else project.root) / FOLDERS[form])
-        _folder(form, files, folder, check=check)
+        wanted = {name: text for name, text in files.items() if jobs or (folder / name).exists()}
+        _folder(form, wanted, folder, place.head(form), check=check)
     return ExitCode.OK
 
 
@@ -150,9 +157,8 @@ def _print(files: Mapping[str, str]) -> None:
         print(text, end="" if position == len(files) - 1 else "\n")
 
 
-def _folder(form: str, files: Mapping[str, str], folder: Path, *, check: bool) -> None:
+def _folder(form: str, files: Mapping[str, str], folder: Path, head: str, *, check: bool) -> None:
     """Write or compare the files of a folder, and those that drx wrote there for jobs that are no more."""
-    head = next(iter(files.values())).partition("\n")[0]
     ours = _matching(folder, head)
     left_over = [path for path in ours if path.name not in files]
     stale = [name for name, text in files.items() if _read(folder / name) != text]
@@ -177,8 +183,18 @@ def _folder(form: str, files: Mapping[str, str], folder: Path, *, check: bool) -
         print(f"wrote {folder / name}")
     for path in left_over:
         print(f"removed {path}: there is no such job any more")
-    timers = " ".join(name for name in files if name.endswith(".timer"))
-    print(AFTER[form].format(timers=timers, folder=folder) if stale else "nothing has changed")
+    if not stale and not left_over:
+        print("nothing has changed")
+    if stale:
+        print(AFTER[form].format(timers=_timers(files), folder=folder))
+    if left_over:
+        gone = [path.name for path in left_over]
+        cronjobs = " ".join(cronjob_name(path.stem) for path in left_over)
+        print(GONE[form].format(timers=_timers(gone), cronjobs=cronjobs))
+
+
+def _timers(names: Iterable[str]) -> str:
+    return " ".join(name for name in names if name.endswith(".timer"))
 
 
 def _matching(folder: Path, head: str) -> list[Path]:
