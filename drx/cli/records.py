@@ -59,7 +59,7 @@ def newest_unfinished(records: Path) -> Path:
     unreadable: JournalError | None = None
     for record in reversed(all_records(records)):
         try:
-            if has_finished(record):
+            if not _is_under_way(record):
                 continue
         except JournalError as error:
             unreadable = unreadable or error
@@ -94,6 +94,15 @@ def has_finished(record: Path) -> bool:
     from drx.journal import JOURNAL, read_journal
 
     return any(isinstance(event.fact, RunFinished) for event in read_journal(record / JOURNAL))
+
+
+def _is_under_way(record: Path) -> bool:
+    """Whether a run has begun and not ended: one that was killed before its first event has nothing to go on with."""
+    from drx.engine.events import RunFinished
+    from drx.journal import JOURNAL, read_journal
+
+    events = read_journal(record / JOURNAL)
+    return bool(events) and not any(isinstance(event.fact, RunFinished) for event in events)
 
 
 def started_in(record: Path) -> "RunStarted":

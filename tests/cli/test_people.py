@@ -61,3 +61,15 @@ def test_a_note_after_the_run_stands_in_the_report_and_the_record_is_sealed_agai
 def test_what_cannot_be_said_is_refused(record: Path, arguments: list[str], words: str, capsys: Capture) -> None:
     assert app.run([argument.format(record.name) for argument in arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_run_that_was_killed_before_its_first_event_is_none_to_go_on_with(record: Path, capsys: Capture) -> None:
+    journal = record / JOURNAL
+    unfinished = [line for line in journal.read_bytes().splitlines(True) if b'"RunStarted"' in line]
+    killed = record.with_name("2999-01-01T0000Z-greet-dead") / JOURNAL
+    killed.parent.mkdir()
+    killed.touch()
+    assert app.run(["resume", "--unattended"]) == 2
+    assert "no run is unfinished" in capsys.readouterr().err
+    journal.write_bytes(b"".join(unfinished))
+    assert app.run(["resume", "--unattended"]) == 0
