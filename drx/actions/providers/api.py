@@ -114,13 +114,7 @@ class Api:
         url = f"{self.base}{path}{'?' + urlencode(query) if query else ''}"
         known = {**self.headers, **kind, **(headers or {})}
         request = Request(method, url, known, data, method == "GET" if repeatable is None else repeatable)
-        reply = send(self, waiter, request)
-        try:
-            return self.read(reply, request, shape)
-        except StepError as error:
-            if request.repeatable:
-                raise
-            raise UnknownOutcome(error.message, _AGAIN) from None
+        return self.read(send(self, waiter, request), request, shape)
 
     def read(self, reply: Reply, request: Request, shape: type[_M]) -> _M:
         """Read an answer as `shape`.
@@ -128,11 +122,11 @@ class Api:
         Raises StepError where it is no JSON, too long, or of another form.
         """
         if reply.size_bytes > KEPT_BYTES:
-            raise StepError(f"{self.name} answered {request.what} with {reply.size_bytes:,} bytes: too many", _LOOK)
+            raise self._odd(request, f"with {reply.size_bytes:,} bytes: too many")
         try:
             found: Json = json.loads(reply.start) if reply.start else {}
         except (ValueError, RecursionError):
-            raise StepError(f"{self.name} answered {request.what} with something that is no JSON", _LOOK) from None
+            raise self._odd(request, "with something that is no JSON") from None
         return self.shaped(found, request, shape)
 
     def shaped(self, value: object, request: Request, shape: type[_M]) -> _M:
@@ -144,9 +138,12 @@ class Api:
             return shape.model_validate(value)
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
-            raise StepError(
-                f"{self.name} answered {request.what} in a form that drx does not know: {wrong}", _LOOK
-            ) from None
+            raise self._odd(request, f"in a form that drx does not know: {wrong}") from None
+
+    def _odd(self, request: Request, how: str) -> StepError:
+        """Say that an answer makes no sense; what it should have changed may have been done all the same."""
+        message = f"{self.name} answered {request.what} {how}"
+        return StepError(message, _LOOK) if request.repeatable else UnknownOutcome(message, _AGAIN)
 
 
 def send(api: Api, waiter: Waiter, request: Request) -> Reply:
