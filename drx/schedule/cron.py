@@ -37,6 +37,12 @@ def longest_pause(cron: str, timezone: str, after: datetime) -> timedelta | None
     return max((second - first for first, second in pairwise(seen)), default=None)
 
 
+def shortest_pause(cron: str, timezone: str, after: datetime) -> timedelta:
+    """Give the shortest time between two of the next moments; `timedelta.max` where there are fewer than two."""
+    seen = islice(moments(cron, timezone, after), _LOOKED_AT)
+    return min((second - first for first, second in pairwise(seen)), default=timedelta.max)
+
+
 def same_every_hour(cron: str) -> bool:
     """Whether a line names nothing but minutes, and so goes by elapsed time."""
     return cron.split()[1:] == ["*"] * 4

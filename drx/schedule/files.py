@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from math import ceil
 
@@ -11,14 +12,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from drx.errors import UsageError
 from drx.schedule.calendar import on_calendar
-from drx.schedule.cron import in_words
+from drx.schedule.cron import in_words, shortest_pause
 from drx.schedule.jobs import Job, file_name, shortened
+from drx.units import show_duration
 
 _CRONJOB_LENGTH = 52
 """Kubernetes adds eleven signs for each Job, whose name is a label: at most 63."""
 _LABEL_LENGTH = 63
 _JOB_ID_LENGTH = 99
 """GitHub takes fewer than 100."""
+_GITHUB_PAUSE = timedelta(minutes=5)
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 Files = Mapping[str, str]
 """Texts by the name of their file."""
@@ -64,8 +68,9 @@ def crontab(jobs: Sequence[Job], place: Place) -> Files:
     """One block for a crontab; an empty one without a job."""
     if not jobs:
         return {"crontab": ""}
-    others = {job.name: _others(jobs, job) for job in jobs}
-    return {"crontab": _render("crontab", jobs=jobs, place=place, variables=_variables(jobs), others=others)}
+    others, zones = {job.name: _others(jobs, job) for job in jobs}, list(dict.fromkeys(job.timezone for job in jobs))
+    variables = _variables(jobs)
+    return {"crontab": _render("crontab", jobs=jobs, place=place, variables=variables, others=others, zones=zones)}
 
 
 def systemd(jobs: Sequence[Job], place: Place) -> Files:
@@ -85,8 +90,17 @@ def systemd(jobs: Sequence[Job], place: Place) -> Files:
 
 
 def github(jobs: Sequence[Job], place: Place) -> Files:
-    """A workflow for each job. GitHub knows no time zone but UTC; raises UsageError for a job in another."""
+    """A workflow for each job.
+
+    Raises UsageError for a job in another time zone than UTC, or of every few minutes: GitHub would not run it so.
+    """
     for job in jobs:
+        if (pause := shortest_pause(job.cron, job.timezone, _ANY_DAY)) < _GITHUB_PAUSE:
+            often = f"{job.name} comes again after {show_duration(pause)}"
+            raise UsageError(
+                f"GitHub runs nothing more often than every 5 minutes, and {often}",
+                "Run it less often, or let cron, systemd or Kubernetes run it",
+            )
         if job.timezone != "UTC":
             raise UsageError(
                 f"GitHub runs schedules in UTC, and {job.name} is in {job.timezone}",

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -97,6 +98,19 @@ def test_what_yaml_could_take_for_yes_or_no_stays_a_name() -> None:
     (container,) = yaml.safe_load(text)["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert container["command"] == ["drx", "run", "yes", "--env", "no"]
     assert container["env"][0]["name"] == container["env"][0]["valueFrom"]["secretKeyRef"]["key"] == "ON"
+
+
+@pytest.mark.parametrize(("cron", "taken"), [("*/5 * * * *", True), ("*/4 * * * *", False), ("0,58 1-2 * * *", False)])
+def test_github_is_not_given_a_job_that_it_would_run_more_seldom(cron: str, taken: bool) -> None:
+    job = replace(JOBS[1], cron=cron)
+    with nullcontext() if taken else pytest.raises(UsageError, match="nothing more often than every 5 minutes"):
+        assert f'cron: "{cron}"' in FORMS["github"]([job], PLACE)["drx-slices-production.yml"]
+
+
+def test_a_crontab_says_which_time_zone_the_machine_has_to_have() -> None:
+    berlin = replace(JOBS[0], timezone="Europe/Berlin")
+    assert "keep that at Europe/Berlin.\n# It holds" in FORMS["cron"]([berlin], PLACE)["crontab"]
+    assert "It would run those in UTC at other hours" in FORMS["cron"]([berlin, JOBS[1]], PLACE)["crontab"]
 
 
 def test_systemd_is_not_given_a_program_that_it_would_not_start() -> None:
