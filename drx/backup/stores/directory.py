@@ -1,5 +1,6 @@
 """Keep backups in a directory. Objects appear whole, on disk, or not at all."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from drx.files import sync_directory
 _CHUNK = 1 << 20
 _UNFINISHED = ".drx-"
 _ALONE_SECONDS = 10.0
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 class DirectoryStore:
@@ -63,7 +65,7 @@ class DirectoryStore:
         path = self.path(key)
         if not path.exists():
             return None
-        with self.failures(key), self._alone(path):
+        with self.failures(key), self.alone(path):
             if not path.exists() or _version(path.read_bytes()) != version:
                 return None
             self.put(key, data)
@@ -149,7 +151,8 @@ class DirectoryStore:
                 yield _entry(key, entry.stat())
 
     @contextmanager
-    def _alone(self, path: Path) -> Iterator[None]:
+    def alone(self, path: Path) -> Iterator[None]:
+        """Let no other process of drx write an object meanwhile."""
         from filelock import FileLock, Timeout
 
         try:
@@ -227,9 +230,21 @@ class DirectoryUpload:
             if self._replacing:
                 self._unfinished.replace(path)
             else:
-                path.hardlink_to(self._unfinished)
+                self._create(path)
             sync_directory(path.parent)
         return None
+
+    def _create(self, path: Path) -> None:
+        """Name the file, where nothing has that name; a disk without hard links (FAT, exFAT) needs a lock for that."""
+        try:
+            path.hardlink_to(self._unfinished)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            with self._store.alone(path):
+                if path.exists():
+                    raise FileExistsError(path) from None
+                self._unfinished.replace(path)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
