@@ -8,6 +8,7 @@
 The block that closes a collection has EOF: true and the CRC-64/XZ of all its documents.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ class Archive:
     left_out: tuple[str, ...]
     expected: frozenset[Namespace]
     """Every namespace whose documents have to be closed before the archive ends."""
+    listed: frozenset[Namespace]
+    """Every namespace that may have documents."""
 
     @property
     def name(self) -> str:
@@ -51,6 +54,10 @@ class Archive:
         """
         with stream(path) as source:
             entries = _prelude(source)
+            named = Counter((entry["db"], entry["collection"]) for entry in entries)
+            for namespace, times in named.items():
+                if times > 1:
+                    raise source.damaged(f"it lists {_shown(namespace)} more than once")
         found = [_collection(entry, path) for entry in entries if entry["db"]]
         kept = sorted((each for each in found if is_restored(*each.namespace)), key=lambda each: each.namespace)
         left_out = sorted(".".join(each.namespace) for each in found if not is_restored(*each.namespace))
@@ -58,7 +65,7 @@ class Archive:
         expected = frozenset(
             (entry["db"], _source(entry)) for entry in entries if (entry["db"], entry["collection"]) not in views
         )
-        return cls(path, tuple(kept), tuple(left_out), expected)
+        return cls(path, tuple(kept), tuple(left_out), expected, expected | views)
 
     def documents(self, wanted: Collection[Namespace]) -> Iterator[tuple[Namespace, list[bytes]]]:
         visible = {
@@ -74,6 +81,10 @@ class Archive:
             while not source.at_end():
                 header = _decoded(source, source.document())
                 namespace = (str(header.get("db")), str(header.get("collection")))
+                if namespace not in self.listed:
+                    raise source.damaged(
+                        f"it holds documents of {_shown(namespace) or 'nothing'}, which it does not list"
+                    )
                 if namespace in closed:
                     raise source.damaged(f"{_shown(namespace)} goes on after its end")
                 shown = visible.get(namespace, namespace)

@@ -17,7 +17,7 @@ from drx.backup.stock.dump import OPLOG, Namespace, examine
 from drx.backup.stock.opening import open_dump
 from drx.backup.stock.restoring import databases, plan_of
 from drx.errors import StoreError, UsageError
-from tests.backup.stock_files import Written, archive, directory
+from tests.backup.stock_files import TERMINATOR, Written, archive, directory
 
 FIXTURES = Path(__file__).parents[3].parent / "shared" / "fixtures" / "mongo-tools"
 needs_fixtures = pytest.mark.skipif(not FIXTURES.exists(), reason="the shared fixtures are not there")
@@ -158,6 +158,53 @@ def test_no_changed_byte_of_an_archive_changes_a_document(form: str, tmp_path: P
             messages.append(error.message)
     assert len(messages) > len(b"".join(written[0].documents))
     assert all(str(path) in message for message in messages)
+
+
+def _structure(data: bytes) -> list[bytes]:
+    """Cut an archive into what it is made of: magic, documents and terminators."""
+    parts, at = [data[:4]], 4
+    while at < len(data):
+        size = 4 if data[at : at + 4] == TERMINATOR else int.from_bytes(data[at : at + 4], "little")
+        parts.append(data[at : at + size])
+        at += size
+    return parts
+
+
+@pytest.mark.parametrize("how", ["lost", "doubled", "swapped", "moved to the end", "of another"])
+def test_an_archive_damaged_in_its_structure_is_refused_or_the_same(how: str, tmp_path: Path) -> None:
+    """Each part of it is lost, or stands where another should, while every byte of the rest is right."""
+    written = [
+        Written("db", "c", [encode({"_id": number}) for number in range(4)]),
+        Written("db", "d", [encode({"_id": "x", "n": number}) for number in range(3)]),
+        Written("db", "e"),
+    ]
+    path = archive(tmp_path / "a", written, zipped=False, oplog=[encode({"ts": Timestamp(1, 1), "op": "n"})])
+    parts, before = _structure(path.read_bytes()), _outcome(path)
+    assert b"".join(parts) == path.read_bytes()
+    messages = []
+    for at, part in enumerate(parts):
+        rest = [*parts[:at], *parts[at + 1 :]]
+        damaged = {
+            "lost": rest,
+            "doubled": [*parts[: at + 1], *parts[at:]],
+            "swapped": [*parts[:at], *reversed(parts[at : at + 2]), *parts[at + 2 :]],
+            "moved to the end": [*rest, part],
+            "of another": [*parts[:at], part.replace(b"\2\0\0\0c\0", b"\2\0\0\0q\0"), *parts[at + 1 :]],
+        }[how]
+        path.write_bytes(b"".join(damaged))
+        try:
+            assert _outcome(path) == before, (at, part)
+        except StoreError as error:
+            messages.append(error.message)
+    assert messages
+    assert all(str(path) in message for message in messages)
+
+
+def _outcome(path: Path) -> object:
+    """All that a restore would make of a dump."""
+    examined = examine(open_dump(path), _silent, _go_on)
+    kinds = [(found.namespace, found.is_view, found.metadata.indexes) for found in examined.dump.collections]
+    return sorted(kinds, key=str), examined.digests
 
 
 @pytest.mark.parametrize("form", FORMS)
