@@ -196,7 +196,7 @@ class _Job:
         path = f"dump/{self.database}/{escape(described.source or described.name)}.bson.gz"
         if described.source is None:
             return _Plan(described, path)
-        planned = scan(self.client, self.database, described, self.workers)
+        planned = replace(scan(self.client, self.database, described, self.workers), after=unfinished.start)
         kept = unfinished.under_way(path, described.uuid)
         return _Plan(described, path, replace(planned, ranges=kept.left) if kept else planned, kept)
 

@@ -6,17 +6,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from bson import Timestamp
-from pymongo import MongoClient
+from pymongo import MongoClient, ReadPreference
 from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from drx.backup.format.documents import split
 from drx.backup.oplog.entry import Entry, first_field, parse, position_of, timestamp_of
 from drx.backup.server.connection import NOT_AUTHORIZED, explain
+from drx.backup.server.cursor import majority, read_raw
 from drx.errors import StepError
 
 Client = MongoClient[dict[str, Any]]
@@ -24,6 +25,7 @@ Client = MongoClient[dict[str, Any]]
 _SETTLED_SECONDS = 1.0
 _READ_EVERY_SECONDS = 10.0  # while something else runs: an oplog holds hours, and some servers scan all of it
 _BATCH = 10_000
+_OPLOG = "oplog.rs"
 _NEVER = Timestamp(0, 0)
 _LINKS = {"ts": 1, "prevOpTime": 1, "o.partialTxn": 1}
 _ROLLED_OVER = {136, 286}  # CappedPositionLost, ChangeStreamHistoryLost
@@ -61,7 +63,7 @@ def start_position(client: Client) -> Timestamp:
         active = {"state": {"$in": ["prepared", "inProgress"]}}
         begun: list[Timestamp] = [
             item["startOpTime"]["ts"]
-            for item in client["config"]["transactions"].find(active, {"startOpTime": 1})
+            for item in _primary(client, "config").transactions.find(active, {"startOpTime": 1})
             if "startOpTime" in item
         ]
         first = _beginning(client, newest)
@@ -120,10 +122,13 @@ class OplogReader:
         Raises RolledOver when some of them are gone.
         """
         query = {"ts": {"$gte": self._known, "$lte": end}}
+        find = {"find": _OPLOG, "filter": query, "batchSize": _BATCH, "readConcern": majority(end)}
         with explained(self._known):
             proven = False
-            for batch in cast("Iterator[bytes]", _oplog(self._client).find_raw_batches(query, batch_size=_BATCH)):
-                found = [(raw, parse(raw)) for raw in split(batch)]
+            for batch in read_raw(self._client["local"], find):
+                if not batch:
+                    continue
+                found = [(raw, parse(raw)) for raw in batch]
                 if not proven:
                     self._check_reach(found[0][1].position)
                 proven = True
@@ -255,7 +260,12 @@ def rolled_over(start: Timestamp) -> RolledOver:
 
 
 def _oplog(client: Client) -> Collection[dict[str, Any]]:
-    return client["local"].get_collection("oplog.rs", read_concern=ReadConcern("majority"))
+    return _primary(client, "local").get_collection(_OPLOG, read_concern=ReadConcern("majority"))
+
+
+def _primary(client: Client, database: str) -> Database[dict[str, Any]]:
+    """Read where `hello` is answered, whatever the address prefers: another member may lack what that one names."""
+    return client.get_database(database, read_preference=ReadPreference.PRIMARY)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from contextlib import suppress
 from struct import Struct
 from typing import Any
 
-from bson import Int64
+from bson import Int64, Timestamp
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
@@ -23,8 +23,13 @@ _CURSOR_ID = Struct("<q").unpack_from
 _DOCUMENT = 0x03
 
 
+def majority(after: Timestamp | None) -> dict[str, object]:
+    """Ask for what a majority has, and wait until that is as new as `after`: a new primary may lag for a moment."""
+    return {"level": "majority"} | ({"afterClusterTime": after} if after else {})
+
+
 def read_raw(database: Database[Any], find: dict[str, Any]) -> Generator[list[bytes], None, None]:
-    """Run a `find` command and give the documents of one reply after the other.
+    """Run a `find` command on the primary, or the one member that is connected, and give each reply's documents.
 
     Raises PyMongoError, and DamagedDocument for a reply that holds no documents.
     """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from bson import Timestamp
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -17,7 +18,7 @@ from drx.backup.format.documents import id_document, split
 from drx.backup.format.manifest import PLAIN, STRICT, Raw
 from drx.backup.format.names import is_dumped
 from drx.backup.server.connection import explain
-from drx.backup.server.cursor import RAW, read_raw
+from drx.backup.server.cursor import RAW, majority, read_raw
 from drx.errors import StepError
 
 Client = MongoClient[dict[str, Any]]
@@ -106,12 +107,16 @@ def _described(database: Database[Any], item: Mapping[str, Any]) -> Described:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """How to read one collection: its ranges, about how many documents it has, and how many to ask for at a time."""
+    """How to read one collection: its ranges, about how many documents it has, and how many to ask for at a time.
+
+    With `after`, nothing is read as it was before that moment, whichever member becomes the primary meanwhile.
+    """
 
     collection: Collection[Any]
     ranges: tuple[Range, ...]
     estimated_count: int
     batch_size: int
+    after: Timestamp | None = None
 
     @property
     def in_order(self) -> bool:
@@ -121,7 +126,7 @@ class Scan:
     def batches(self, part: Range) -> Iterator[list[bytes]]:
         """Read a range as raw documents, as many at a time as one reply of the server holds."""
         find: dict[str, Any] = {"find": self.collection.name, "batchSize": self.batch_size}
-        find["readConcern"] = {"level": "majority"}
+        find["readConcern"] = majority(self.after)
         if part.low or part.high:
             find["hint"] = {"_id": 1}  # bounds compare ids of every type; a filter would not
         if part.low:

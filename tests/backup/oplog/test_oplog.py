@@ -11,7 +11,9 @@ import pytest
 from bson import Timestamp, decode, encode
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from drx.backup.dump import base_backup
 from drx.backup.format.documents import split
 from drx.backup.oplog import capture as capture_module
 from drx.backup.oplog.capture import (
@@ -24,8 +26,10 @@ from drx.backup.oplog.capture import (
     start_position,
 )
 from drx.backup.oplog.entry import parse
+from drx.backup.stores.base import Store
 from drx.errors import StepError
 from tests import servers
+from tests.backup.databases import QUIET
 
 Client = MongoClient[dict[str, Any]]
 Sink = list[bytes]
@@ -169,6 +173,57 @@ def test_an_abandoned_capture_ends(database: Database[dict[str, Any]]) -> None:
     capture.begin()
     capture.stop()
     assert not any(thread.name == "oplog-capture" for thread in threading.enumerate())
+
+
+def test_the_member_that_names_the_end_is_the_one_that_is_read(
+    database: Database[dict[str, Any]], mongo_server: str
+) -> None:
+    """A secondary that an address prefers may lack the newest entries: they would be in no slice."""
+    if "directConnection=true" not in mongo_server:
+        pytest.skip("the server that was given may have secondaries")
+    uri = mongo_server.replace("directConnection=true", "readPreference=secondary&replicaSet=secantus")
+    with Client(uri, serverSelectionTimeoutMS=2000) as client:
+        start = start_position(client)
+        database.c.insert_one({"_id": "here"})
+        oldest_position(client)
+        found = list(read_oplog(client, database.name, start))
+    assert [decode(raw)["o"]["_id"] for raw in found if decode(raw)["op"] == "i"] == ["here"]
+
+
+@pytest.mark.usefixtures("impatience")
+def test_nothing_is_read_as_it_was_before_the_oplog_that_goes_with_it(
+    mongo_server: str, database: Database[dict[str, Any]], store: Store
+) -> None:
+    """A member that has just become the primary may show an older state; it is asked for one that is new enough."""
+    database.c.insert_one({"_id": 1})
+    said = _Commands()
+    with Client(mongo_server, event_listeners=[said]) as client:
+        manifest = base_backup(client, database.name, store, "svc", backup_id="b1", **QUIET)
+    documents = [find["readConcern"] for find in said.finds if find["find"] == "c" and "limit" not in find]
+    assert documents == [{"level": "majority", "afterClusterTime": manifest.start}]
+    oplog = [find for find in said.finds if find["find"] == "oplog.rs" and "$lte" in str(find["filter"])]
+    assert oplog
+    assert all(
+        find["readConcern"] == {"level": "majority", "afterClusterTime": find["filter"]["ts"]["$lte"]} for find in oplog
+    )
+    assert oplog[-1]["filter"]["ts"]["$lte"] == manifest.end
+
+
+class _Commands(CommandListener):
+    """Keeps what is asked of a server."""
+
+    def __init__(self) -> None:
+        self.finds: list[dict[str, Any]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "find":
+            self.finds.append(dict(event.command))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
 
 
 def test_a_capture_begins_with_the_oldest_transaction_that_is_under_way(database: Database[dict[str, Any]]) -> None:
