@@ -19,6 +19,7 @@ from drx.backup.format.names import escape
 from drx.backup.oplog.capture import Capture, Captured, RolledOver, oldest_position, start_position
 from drx.backup.server.lineage import may_continue, oplog_mark
 from drx.backup.server.scan import Client, CollectionMoved, Described, Scan, describe, failures, scan
+from drx.backup.server.topology import clock_of, keeps_oplog
 from drx.backup.stores.base import Store
 from drx.backup.under_way import RangeWriter, UnderWay
 from drx.backup.unfinished import Progress, Unfinished, begin, reopen
@@ -27,6 +28,7 @@ from drx.errors import DrxError, StepError, StoreError
 
 OPLOG = "dump/oplog.bson"  # stock tools expect this name, though its content is gzipped like the rest
 _ATTEMPTS = 3
+_NO_OPLOG = "the server keeps no oplog: what is written meanwhile is in the base or not, and no slice continues it"
 
 
 def _nobody(_: str) -> None:
@@ -53,16 +55,21 @@ def base_backup(
     over, StoreError when the store fails, Cancelled; the store then holds no manifest, so there is no backup.
     """
     prefix = base_prefix(service, backup_id)
-    job = _Job(client, database, store, service, backup_id, workers, progress, cancelled, say)
+    with failures("asking what kind of server it is"):
+        has_oplog = keeps_oplog(client)
+    if not has_oplog:
+        say(_NO_OPLOG)
+    job = _Job(client, database, store, service, backup_id, workers, progress, cancelled, say, has_oplog)
     found, oplog, captured = _undisturbed(job)
     with failures("asking for the server's version"):
         version = str(client.server_info()["version"])
-    files = (*found.files, oplog, job.put_whole(f"dump/{database}/prelude.json.gz", _prelude(version)))
+    prelude = job.put_whole(f"dump/{database}/prelude.json.gz", _prelude(version))
+    files = (*found.files, *([oplog] if oplog else []), prelude)
     collections = tuple(sorted(found.collections, key=lambda collection: collection.name))
     manifest = Manifest(
         id=backup_id, kind="full", service=service, database=database, server_version=version,
         drx_version=__version__, start=captured.start, end=captured.end, started_at=found.started_at,
-        finished_at=datetime.now(UTC), collections=collections, files=files, oplog=OPLOG,
+        finished_at=datetime.now(UTC), collections=collections, files=files, oplog=OPLOG if oplog else None,
         oplog_entries=captured.entries, server=found.server,
     )  # fmt: skip
     if not store.create(prefix + MANIFEST, to_json(manifest)):
@@ -99,7 +106,7 @@ class _Dumped(NamedTuple):
     """What one attempt wrote, with what it found there."""
 
     collections: Progress
-    oplog: FileManifest
+    oplog: FileManifest | None
     captured: Captured
 
 
@@ -129,6 +136,7 @@ class _Job:
     progress: Callable[[int, int | None, str], None]
     cancelled: Callable[[], bool]
     say: Callable[[str], None]
+    has_oplog: bool
 
     @property
     def prefix(self) -> str:
@@ -141,6 +149,11 @@ class _Job:
         with failures("asking whose oplog it is"):
             server = oplog_mark(self.client)
         known = left and may_continue(left.progress.server, server)
+        if not self.has_oplog:
+            progress = Progress(
+                self.backup_id, self.service, self.database, clock_of(self.client), datetime.now(UTC), server=server
+            )
+            return begin(self.store, self.prefix, progress)
         if left and not known:
             self.say("started over: an earlier attempt read from another database server")
         elif left and not anew and oldest_position(self.client) > left.start:
@@ -154,6 +167,9 @@ class _Job:
 
     def run(self, unfinished: Unfinished) -> _Dumped:
         """Dump every collection that is lacking, while the oplog is archived from the start to after the last read."""
+        if not self.has_oplog:
+            self.dump_collections(unfinished)
+            return _Dumped(unfinished.progress, None, Captured(unfinished.start, clock_of(self.client), 0))
         with self.store.upload(self.prefix + OPLOG) as upload:
             writer = MemberWriter(upload, OPLOG)
             oplog = MemberBuffer(writer, with_ids=False)
@@ -196,7 +212,8 @@ class _Job:
         path = f"dump/{self.database}/{escape(described.source or described.name)}.bson.gz"
         if described.source is None:
             return _Plan(described, path)
-        planned = replace(scan(self.client, self.database, described, self.workers), after=unfinished.start)
+        after = unfinished.start if self.has_oplog else None
+        planned = replace(scan(self.client, self.database, described, self.workers), after=after)
         kept = unfinished.under_way(path, described.uuid)
         return _Plan(described, path, replace(planned, ranges=kept.left) if kept else planned, kept)
 

@@ -18,6 +18,7 @@ from pymongo.read_concern import ReadConcern
 from drx.backup.oplog.entry import Entry, first_field, parse, position_of, timestamp_of
 from drx.backup.server.connection import NOT_AUTHORIZED, explain
 from drx.backup.server.cursor import majority, read_raw
+from drx.backup.server.topology import refuse_router
 from drx.errors import StepError
 
 Client = MongoClient[dict[str, Any]]
@@ -87,7 +88,9 @@ def newest_position(client: Client) -> Timestamp:
     Raises StepError when the server does not answer, or is no replica set.
     """
     with explained():
-        last: Mapping[str, Any] = client.admin.command("hello").get("lastWrite", {})
+        hello: Mapping[str, Any] = client.admin.command("hello")
+    refuse_router(hello)
+    last = hello.get("lastWrite", {})
     optime = last.get("majorityOpTime") or last.get("opTime")
     if not optime:
         raise StepError("the server is no member of a replica set", "Connect to a replica set to read its oplog")
