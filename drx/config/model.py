@@ -244,6 +244,8 @@ class Settings(Model):
     """Where backups lie and how long they are kept."""
     secret_command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """A command and its arguments that prints a secret, given its name: `[pass, show]` makes `secret:shop/db` work."""
+    secret_variables: tuple[Annotated[Text, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
+    """Secrets in the environment that `secret_command` itself needs, such as VAULT_TOKEN; jobs are handed them."""
     contacts: dict[Name, Text | dict[Name, Text]] = Field(default_factory=dict)
     """Names, numbers and channels that runbooks use as `contacts.<name>`."""
     roles: dict[Identifier, Annotated[tuple[Account, ...], Field(min_length=1)]] = Field(default_factory=dict)

@@ -14,8 +14,11 @@ _ADDRESS = "uri"
 def stray_secrets(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     """List what every secret setting of drx.yaml refers to, in whatever environment, as far as it can be read.
 
+    What the `secret_command` itself needs is among it.
+
     No `secret_command` is run for it. What is missing or cannot be read is nothing that could come out.
     """
+    yield from (environ[name] for name in config.settings.secret_variables if environ.get(name))
     for part in REFERENCING:
         for path, text in texts(config.document.data.get(part), (part,)):
             if is_secret(path):

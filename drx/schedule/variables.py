@@ -1,9 +1,9 @@
-"""Which environment variables a job needs: those that drx.yaml refers to for what the job uses, and no others. Pure."""
+"""Which environment variables a job needs: those that drx.yaml names for what the job uses, and no others. Pure."""
 
 from collections.abc import Iterator
 
 from drx.config.model import About, Bucket, Environment, Schedule, Settings
-from drx.config.values import REFERENCE
+from drx.config.values import COMMAND, REFERENCE
 from drx.fields import Model
 
 _OF_AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -23,6 +23,8 @@ def variables_of(settings: Settings, environment: str, schedule: Schedule, parts
         if "resolver" in parts and stated.dns is not None and stated.dns.resolver is not None:
             written.append(stated.model_dump_json(include=_RESOLVER))
     names = set(REFERENCE.findall(" ".join(written)))
+    if any(text.startswith(COMMAND) or f'"{COMMAND}' in text for text in written):
+        names.update(settings.secret_variables)
     if stated is not None and not stated.sandbox and _asks_aws(stated, settings, parts):
         names.update(_OF_AWS)
     return tuple(sorted(names))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drx.config import Target, read_config, resolve_target
+from drx.config import Target, read_config, resolve_target, stray_secrets
 from drx.config.commands import SecretCommand, UnreadSecret
 from drx.yaml_source import InvalidDocument
 
@@ -53,6 +53,11 @@ def test_secrets_are_read_once_each_and_hidden(vault: Path) -> None:
     assert "canary-password" in set(target.secrets())
     assert "canary" not in repr(target)
     assert (vault / "asked").read_text() == "get shop/db\n"
+
+
+def test_what_the_command_itself_needs_is_hidden(vault: Path) -> None:
+    config = read_config(f"{TEXT}secret_variables: [VAULT_TOKEN, UNSET]\n".encode(), "drx.yaml", vault)
+    assert list(stray_secrets(config, {"VAULT_TOKEN": "canary-token", "OTHER": "x"})) == ["canary-token"]
 
 
 def test_tokens_are_secrets(vault: Path) -> None:

@@ -43,6 +43,26 @@ TOLD = ("HOOK", "RECORDS_HOST", "SHOP_CHANNEL")
 
 
 @pytest.mark.parametrize(
+    ("parts", "ping", "handed"),
+    [
+        ({"mongo"}, "https://hc.example/1", True),
+        ({"github"}, "https://hc.example/1", False),
+        (set(), "secret:ping", True),
+    ],
+)
+def test_a_job_that_asks_for_a_secret_is_handed_what_the_command_needs(
+    parts: set[str], ping: str, handed: bool
+) -> None:
+    github = {"repository": "a/b", "token": "${T}"}
+    here = {"production": {"mongo": {"uri": "secret:db", "database": "shop"}, "github": github}}
+    needs = {"secret_command": ["vault", "get"], "secret_variables": ["VAULT_TOKEN"]}
+    stated = {**EXAMPLE, "environments": here, **needs}
+    schedule = Schedule.model_validate({"run": "job", "cron": "0 3 * * *", "ping": ping})
+    found = variables_of(Settings.model_validate(stated), "production", schedule, frozenset(parts))
+    assert ("VAULT_TOKEN" in found) is handed
+
+
+@pytest.mark.parametrize(
     ("parts", "wanted"),
     [
         (set(), ()),
