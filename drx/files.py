@@ -5,6 +5,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 PRIVATE = 0o700
 """The mode of a folder that is its owner's alone."""
@@ -63,15 +64,22 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def read_regular(path: Path, limit_bytes: int) -> bytes:
-    """Read the start of a file.
+def read_regular(path: Path, limit_bytes: int = -1) -> bytes:
+    """Read a file, or its start.
 
     Raises OSError, for a pipe or a device too: reading one might never end.
     """
-    with open(path, "rb", opener=_open_at_once) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "Not a regular file")
+    with open_regular(path) as file:
         return file.read(limit_bytes)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises OSError, for a pipe or a device too."""
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - whoever asked closes it
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "Not a regular file")
 
 
 def _open_at_once(path: str, flags: int) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from drx.errors import DrxError
+from drx.files import read_regular
 
 if TYPE_CHECKING:
     from drx.config.model import Settings
@@ -101,7 +102,7 @@ def waiting_in(run: str) -> list[str]:
     with suppress(DrxError, OSError, ValueError, KeyError, TypeError, IndexError):
         records = {record.name: record for record in _records()}
         record = records[named_run(list(records), run, "")] if run else _records()[0]
-        for line in (record / JOURNAL).read_bytes().splitlines():
+        for line in read_regular(record / JOURNAL).splitlines():
             event = json.loads(line)
             step = str(event["data"].get("step", ""))
             if event["type"] == "StepWaiting":

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from drx.cli.elsewhere import runs_elsewhere
 from drx.cli.project import load_project
 from drx.cli.tables import print_table
 from drx.errors import ExitCode, ForeignJournal, JournalError
+from drx.files import open_regular, read_regular
 from drx.units import show_clock
 
 
@@ -66,17 +68,14 @@ def _clock(seconds: float | None) -> str:
 
 def _summary(record: Path) -> Summary:
     try:
-        report = json.loads((record / "report.json").read_bytes())["run"]
+        report = json.loads(read_regular(record / "report.json"))["run"]
         return _finished(record, report)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return _unfinished(record)
 
 
-def _finished(record: Path, report: Mapping[str, object]) -> Summary:
-    verdict, rto = report["verdict"], report["rto"]
-    assert isinstance(verdict, dict)
-    assert isinstance(rto, dict)
-    actual = rto["actual"]
+def _finished(record: Path, report: Mapping[str, Any]) -> Summary:
+    verdict, actual = report["verdict"], report["rto"]["actual"]
     by = _author(record)
     return Summary(
         str(report["run"]), str(report["mode"]), str(report["drill"] or report["runbook"]), str(report["environment"]),
@@ -89,7 +88,7 @@ def _author(record: Path) -> str:
     from drx.journal import JOURNAL
 
     try:
-        with (record / JOURNAL).open("rb") as file:
+        with open_regular(record / JOURNAL) as file:
             return str(json.loads(file.readline())["by"]["user"])
     except (OSError, ValueError, KeyError, TypeError):
         return "-"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from drx.engine.events import Event
 from drx.errors import JournalError
+from drx.files import open_regular
 from drx.journal.reading import Chain, require_beginning
 
 
@@ -21,7 +22,7 @@ class Following:
         Raises JournalError where the journal is damaged, was cut, or cannot be read.
         """
         try:
-            with self._path.open("rb") as file:
+            with open_regular(self._path) as file:
                 size = file.seek(0, 2)
                 if size < self._offset:
                     raise JournalError(f"{self._path} is shorter than it was", "Look into it: journals only grow")

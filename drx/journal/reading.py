@@ -20,6 +20,7 @@ from drx.engine.events import (
     RunStarted,
 )
 from drx.errors import ForeignJournal, JournalError
+from drx.files import read_regular
 from drx.journal.line import GENESIS, UnknownLine, read_line
 
 _NOTIFIED = (NotificationSent, NotificationFailed, NotificationHeld)
@@ -60,7 +61,7 @@ def read_journal(path: Path) -> list[Event]:
 def read_recorded(path: Path) -> Recorded:
     """Read a journal and say what was torn. Raises JournalError with the line number for damage."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise JournalError(
             f"{path}: the journal cannot be read: {error.strerror}", "Check the path and its owner"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from drx.config.target import PARTS
 from drx.runbook.catalogue import Catalogue
-from drx.runbook.expressions import as_expression, names
+from drx.runbook.expressions import Chain, ExpressionError, as_expression, names
 from drx.runbook.load import Binder
 from drx.runbook.nesting import closure
 
@@ -40,6 +40,14 @@ def _found(written: object, catalogue: Catalogue) -> Iterator[str]:
             for part in written:
                 yield from _found(part, catalogue)
         case str():
-            for first, *further in names(written):
+            for first, *further in _names(written):
                 if first == "target":
                     yield from PARTS if not further else {further[0]}.intersection(PARTS)
+
+
+def _names(text: str) -> list[Chain]:
+    """What a text names; nothing where it is prose with braces of its own: the check refuses wrong expressions."""
+    try:
+        return names(text)
+    except ExpressionError:
+        return []

@@ -9,7 +9,7 @@ from drx.engine.state import State
 from drx.engine.terms import FailureKind, Outcome
 from drx.engine.visit import BROKEN, Status
 from drx.errors import DrxError, ExitCode
-from drx.files import file_mode, write_atomically
+from drx.files import file_mode, read_regular, write_atomically
 from drx.journal import Journal
 from drx.reports.document import read_history, report_json
 from drx.reports.facts import gather
@@ -59,7 +59,7 @@ def reports_of(facts: RunFacts, history: History) -> dict[str, bytes]:
 def reported_history(record: Path) -> History | None:
     """Give what came before a run as its report.json tells it; None where there is none that can be read."""
     try:
-        return read_history((record / REPORT_JSON).read_bytes())
+        return read_history(read_regular(record / REPORT_JSON))
     except (OSError, ValueError):
         return None
 

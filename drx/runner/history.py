@@ -8,6 +8,7 @@ from pathlib import Path
 from drx.config import Config
 from drx.engine.terms import Mode
 from drx.errors import InvalidInput
+from drx.files import open_regular, read_regular
 from drx.journal import JOURNAL
 from drx.reports.document import read_past
 from drx.reports.plan.shapes import Verified
@@ -56,11 +57,11 @@ def newest_drills(records: Path, runbook: str) -> Iterator[Past]:
     marker = f'"runbook":"{runbook}"'.encode()
     for journal in sorted(records.glob(f"*/{JOURNAL}"), reverse=True):
         try:
-            with journal.open("rb") as file:
+            with open_regular(journal) as file:
                 first = file.readline(_HEAD_BYTES)
             if marker not in first or b'"mode":"drill"' not in first:
                 continue
-            past = read_past((journal.parent / REPORT_JSON).read_bytes())
+            past = read_past(read_regular(journal.parent / REPORT_JSON))
         except (OSError, ValueError):
             continue
         if past is not None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from drx.engine.events import RunStarted
 from drx.errors import JournalError
+from drx.files import read_regular
 from drx.journal import JOURNAL, read_journal
 from drx.reports.happenings import action_items
 from drx.reports.lessons import OpenItem
@@ -27,7 +28,7 @@ def open_items(records: Path, runbook: str | None = None) -> Found:
     unreadable: list[str] = []
     for journal in sorted(records.glob(f"*/{JOURNAL}")):
         try:
-            if _MARKER in journal.read_bytes():
+            if _MARKER in read_regular(journal):
                 items += _of(journal, runbook)
         except JournalError as error:
             unreadable.append(error.message)

@@ -13,7 +13,16 @@ from pathlib import Path
 
 from drx.accounts import group_number
 from drx.errors import DrxError, JournalError, UsageError
-from drx.files import GROUP_READS, PRIVATE, file_mode, folder_mode, make_private, sync_directory, write_atomically
+from drx.files import (
+    GROUP_READS,
+    PRIVATE,
+    file_mode,
+    folder_mode,
+    make_private,
+    read_regular,
+    sync_directory,
+    write_atomically,
+)
 from drx.journal import JOURNAL
 from drx.journal.inbox import REFUSED
 
@@ -132,7 +141,7 @@ def thaw(record: Path, hashes: Mapping[str, str]) -> dict[str, bytes]:
     for name, digest in hashes.items():
         path = record / FROZEN / name
         try:
-            data = path.read_bytes()
+            data = read_regular(path)
         except OSError as error:
             raise JournalError(f"{path} cannot be read: {error.strerror}", _put_back(name, digest)) from None
         if hashlib.sha256(data).hexdigest() != digest:

@@ -10,6 +10,7 @@ from pydantic import JsonValue, TypeAdapter
 from drx.engine.events import StepSucceeded
 from drx.engine.terms import Mode, Part
 from drx.errors import JournalError
+from drx.files import read_regular
 from drx.journal import JOURNAL, read_journal
 from drx.reports.forecast import Earlier
 from drx.runner.record import REPORT_JSON
@@ -38,13 +39,13 @@ def _runs(records: Path, runbook: str) -> Iterator[tuple[Path, list[tuple[str, f
     """Give the records of incidents, drills and operations, newest first, each with the times of its steps."""
     for path in sorted(records.glob(f"*/{REPORT_JSON}"), reverse=True):
         try:
-            run = json.loads(path.read_bytes())["run"]
+            run = json.loads(read_regular(path))["run"]
             if run["runbook"] == runbook and run["mode"] != Mode.TABLETOP:
                 yield path.parent, [
                     (str(step["step"]), float(step["actual"])) for step in run["steps"]
                     if step["status"] == "succeeded" and not step["rollback"] and not step["group"]
                 ]  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
 
 

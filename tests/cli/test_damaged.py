@@ -1,6 +1,7 @@
 """A run whose record is damaged, another version's, or not whole: one clear sentence, and not a byte is changed."""
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -84,6 +85,12 @@ def _replace(record: Path) -> None:
     (record / JOURNAL).write_bytes(b"dear diary\n")
 
 
+def _pipe(record: Path) -> None:
+    """Whoever opens it waits for ever."""
+    (record / JOURNAL).unlink()
+    os.mkfifo(record / JOURNAL)
+
+
 def _other_format(record: Path) -> None:
     _rewritten(record, b"", b"", named=b"drx journal 2")
 
@@ -113,6 +120,7 @@ HARMS: list[tuple[Harm, tuple[str, ...]]] = [
     (_lose_a_line, (f"{JOURNAL}:2: the journal is damaged: event 2 should stand here",)),
     (_zero, (f"{JOURNAL}:1: the journal is damaged: this is not an event",)),
     (_replace, (f"{JOURNAL}:1: the journal is damaged: this is not an event",)),
+    (_pipe, ("the journal cannot be read: Not a regular file",)),
     (_other_format, ("is one of another version of drx: it has another format", f"this is {__version__}")),
     (_other_event, (f"{JOURNAL}:2: the journal is one of another version of drx", f"drx {__version__} began it")),
     (_other_field, ("is one of another version of drx: colour", "drx 9.8.7 began it", "Nothing was changed")),

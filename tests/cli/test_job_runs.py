@@ -1,7 +1,8 @@
 """The newest runs of jobs, out of records here and in a bucket: few are opened, however many there are."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,3 +116,51 @@ def test_a_long_name_is_cut_in_the_id_of_its_run(bucket: Bucket, tmp_path: Path)
     bucket.put(NOW - HOUR, "succeeded", subject=long[:40])
     job = replace(JOB, arguments=("run", long))
     assert Records(tmp_path / "none", bucket.shelf).newest([job], NOW) != [None]
+
+
+def _empty(record: Path) -> None:
+    record.mkdir(parents=True)
+
+
+def _strewn(**files: bytes) -> Callable[[Path], None]:
+    def write(record: Path) -> None:
+        record.mkdir(parents=True)
+        for name, data in files.items():
+            (record / name.replace("_", ".")).write_bytes(data)
+
+    return write
+
+
+def _pipes(record: Path) -> None:
+    record.mkdir(parents=True)
+    for name in ("report.json", "journal.jsonl"):
+        os.mkfifo(record / name)
+
+
+@pytest.mark.parametrize("write", [
+    _empty, _pipes, Path.touch, lambda record: record.symlink_to(record),
+    _strewn(report_json=b""), _strewn(report_json=b"\x00\xff"), _strewn(report_json=b"[" * 100_000),
+    _strewn(report_json=b'{"run": []}', journal_jsonl=b"half a li"), _strewn(report_json=b'{"run": {"whole": 1}}'),
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["2026-11-27T1059Z-slices-7f3a", "2026-13-45T9999Z-slices-7f3a", "20 \u6f22"])
+def test_a_record_that_is_none_or_damaged_hides_no_other(
+    tmp_path: Path, name: str, write: Callable[[Path], None]
+) -> None:
+    good = tmp_path / "2026-11-27T1005Z-slices-7f3a"
+    good.mkdir()
+    (good / "report.json").write_text(json.dumps({"run": {"environment": "production", "outcome": "succeeded"}}))
+    write(tmp_path / name)
+    (found,) = Records(tmp_path).newest([JOB], NOW)
+    assert found is not None
+    assert found.run in (name, good.name)
+    assert found.succeeded_at == NOW.replace(hour=10, minute=5)
+
+
+def test_a_run_that_a_wrong_clock_began_in_the_future_is_not_the_newest(tmp_path: Path) -> None:
+    for name in ("2026-11-27T1005Z-slices-7f3a", "2099-01-01T0000Z-slices-7f3a"):
+        (tmp_path / name).mkdir()
+        report = {"run": {"environment": "production", "outcome": "succeeded"}}
+        (tmp_path / name / "report.json").write_text(json.dumps(report))
+    (found,) = Records(tmp_path).newest([JOB], NOW)
+    assert found is not None
+    assert found.run == "2026-11-27T1005Z-slices-7f3a"

@@ -249,6 +249,27 @@ def test_alone_it_is_the_same_and_an_error_is_unknown(
     assert "Usage: drx" in capsys.readouterr().out
 
 
+def test_files_that_cannot_be_read_hide_nothing_else(project: Path, capsys: Capture) -> None:
+    (project / "runbooks" / "bad.yaml").write_text("runbook: bad\nsteps: [\n")
+    (project / "drills").mkdir()
+    (project / "drills" / "verified.json").write_text("{")
+    code, lines = looked(capsys)
+    assert code == 2, "that there is no backup is known, and weighs more"
+    assert lines["RPO"]["found"] == "there is no backup"
+    for subject, words in (
+        ("RTO bad", "a value is missing"),
+        ("RTO outage", "is not what `drx drill --record` writes"),
+    ):
+        assert (lines[subject]["level"], lines[subject]["state"]) == ("unknown", "NOT VERIFIED")
+        assert words in str(lines[subject]["found"])
+        assert lines[subject]["remedy"]
+    assert str(lines["next"]["found"]).startswith("run slices")
+    (project / "runbooks" / "slices.yaml").write_text("[")
+    _, lines = looked(capsys)
+    assert lines["next"]["level"] == "unknown"
+    assert str(lines["next"]["found"]).startswith("the schedules cannot be read: ")
+
+
 def test_a_screen_holds_it_and_cuts_nothing(project: Path, size: Size) -> None:
     long = "outage-of-payment-provider"
     (project / "runbooks" / f"{long}.yaml").write_text(OUTAGE.replace("runbook: outage", f"runbook: {long}"))

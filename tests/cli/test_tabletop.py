@@ -138,6 +138,7 @@ def test_a_tabletop_without_a_terminal_needs_a_person(project: Path) -> None:
         ("{at: tell, text: T, fails: true}", "'tell' is not automated"),
         ("{at: mend, text: T, fails: true, ask: Q}", "a step that fails asks by itself"),
         ("{at: mend}", "text"),
+        ("{at: mend, text: T, fails: true}", "'mend' fails already, once. Keep one of the two"),
     ],
 )
 def test_surprises_are_checked(project: Path, capsys: Capture, surprise: str, said: str) -> None:

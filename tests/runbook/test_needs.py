@@ -57,6 +57,7 @@ def test_nested_runbooks_probes_and_expressions_count_and_a_drill_looks_at_every
         ({"with": {"actual": "{{ target[inputs.which] }}"}}, set(PARTS)),
         ({"with": {"actual": "{{ target['health_url'] | default('none') }}"}}, {"health_url"}),
         ({"action": "no.such", "with": {}}, set()),
+        ({"summary": "Set {{ .Values.uri }}, {% raw %} and {{ target.mongo"}, set()),  # prose is nobody's expression
     ],
 )
 def test_a_call_needs_what_its_action_declares_and_what_it_names(written: object, parts: set[str]) -> None:

@@ -8,7 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drx.files import open_regular
 from drx.journal import JOURNAL
+from drx.reports.readiness import GRACE
 from drx.runner.fetching import newest_runs
 
 if TYPE_CHECKING:
@@ -63,11 +65,11 @@ class Records:
         """
         last_month = now.replace(day=1) - timedelta(days=1)
         names = self._names(f"{now:%Y-%m}", f"{last_month:%Y-%m}")
-        found = [self._newest(names, job) for job in jobs]
+        found = [self._newest(names, job, now) for job in jobs]
         if self.shelf is None or None not in found:
             return found
         names = self._names("20")
-        return [before or self._newest(names, job) for before, job in zip(found, jobs, strict=True)]
+        return [before or self._newest(names, job, now) for before, job in zip(found, jobs, strict=True)]
 
     def _names(self, *beginnings: str) -> Sequence[str]:
         """List the records here, and in the bucket those whose names begin like that; newest first."""
@@ -77,16 +79,19 @@ class Records:
                 names.update(newest_runs(self.shelf, beginning=beginning))
         return sorted(names, reverse=True)
 
-    def _newest(self, names: Sequence[str], job: "Job") -> Began | None:
-        """Names tell what was run and when: only the newest few of the job are opened, however many there are."""
+    def _newest(self, names: Sequence[str], job: "Job", now: datetime) -> Began | None:
+        """Names tell what was run and when: only the newest few of the job are opened, however many there are.
+
+        What is named for a time to come was begun by a clock that was wrong, and tells nothing.
+        """
         subject = job.arguments[1][:40]
         newest: Began | None = None
-        for name in islice((name for name in names if name[17:-5] == subject), _LOOKED_AT):
+        runs = ((name, at) for name in names if name[17:-5] == subject and (at := _moment_of(name)))
+        for name, at in islice(((name, at) for name, at in runs if at <= now + GRACE), _LOOKED_AT):
             report = self._report(name)
             environment = report.get("environment") if report else self._environment(name)
             if job.environment and environment not in (job.environment, None):
                 continue
-            at = datetime.strptime(name[:16], "%Y-%m-%dT%H%MZ").replace(tzinfo=UTC)
             newest = newest or Began(name, at, str(report.get("outcome")) if report else UNFINISHED)
             if report and newest.seconds is None:
                 newest = replace(newest, seconds=_seconds(report))
@@ -106,7 +111,7 @@ class Records:
     def _read(self, name: str, file: str) -> bytes:
         """Read the report or the first line of the journal: here, else in the bucket."""
         try:
-            with (self.folder / name / file).open("rb") as opened:
+            with open_regular(self.folder / name / file) as opened:
                 return opened.readline() if file == JOURNAL else opened.read()
         except OSError:
             if self.shelf is None or (self.folder / name).exists():
@@ -116,10 +121,18 @@ class Records:
         return found.data if found else b""
 
 
+def _moment_of(name: str) -> datetime | None:
+    """When a run began, by the name of its record; None where that is no run's."""
+    try:
+        return datetime.strptime(name[:16], "%Y-%m-%dT%H%MZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def _part(data: bytes, key: str) -> dict[str, object] | None:
     try:
         part = json.loads(data)[key]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return part if isinstance(part, dict) else None
 

@@ -93,16 +93,16 @@ def look(project: Project, environment: str | None) -> Readiness:
     name = environment or _most_precious(project)
     if name not in settings.environments:
         raise UsageError(f"there is no environment '{name}'", suggest_environment(settings, name))
-    now, jobs = datetime.now(UTC), _jobs(project)
+    now, (jobs, unread) = datetime.now(UTC), _jobs(project)
     asked = _ask(project, name, binder, [job for job in jobs if job.environment in ("", name)], now)
     atlas = ask_atlas(project, name, now)
     ran = _ran(project, name, jobs, now)
-    proven = [judge_scenario(each, now) for each in _scenarios(project, binder)]
+    proven = [*_proven(project, binder, now)]
     lines = [*asked(), *atlas()]
     found = ran()
     since = _stated_since(project) if found.whole else None
     due = tuple(_due(job, newest, since, now) for job, newest in zip(jobs, found.newest, strict=True))
-    lines += [*judge_jobs(due), *judge_records(found.problem)]
+    lines += [*judge_jobs(due), *unread, *judge_records(found.problem)]
     objectives = [line for line in lines if isinstance(line, Objective)]
     others = [line for line in lines if not isinstance(line, Objective)]
     return Readiness(settings.service, name, now, (*objectives, *proven, *others), due)
@@ -166,10 +166,16 @@ def _interval(job: "Job | None", now: datetime) -> timedelta | None:
     return longest_pause(job.cron, job.timezone, now) if job else None
 
 
-def _jobs(project: Project) -> "tuple[Job, ...]":
+def _jobs(project: Project) -> "tuple[tuple[Job, ...], list[Line]]":
+    """Give the scheduled jobs, or why nobody knows them."""
     from drx.cli.schedule.jobs import read_jobs
+    from drx.cli.status.readings import unreadable
 
-    return read_jobs(project) if project.config.settings.schedules else ()
+    try:
+        return read_jobs(project) if project.config.settings.schedules else (), []
+    except DrxError as error:
+        problem, remedy = unreadable(error)
+        return (), [Line("next", f"the schedules cannot be read: {problem}", Level.UNKNOWN, f"drx check. {remedy}")]
 
 
 def _ran(project: Project, name: str, jobs: "Sequence[Job]", now: datetime) -> "Callable[[], Seen]":
@@ -222,15 +228,22 @@ def _due(job: "Job", began: "Began | None", since: datetime | None, now: datetim
     )
 
 
-def _scenarios(project: Project, binder: Binder) -> Iterator[Scenario]:
+def _proven(project: Project, binder: Binder, now: datetime) -> Iterator[Objective]:
+    """Judge every scenario; one whose files cannot be read is not known, and hides none of the others."""
+    from drx.cli.status.readings import unreadable
     from drx.runner.verified import hash_of, read_verified
 
-    proofs = read_verified(project.root)
     for name in binder.ids(RUNBOOKS):
-        runbook = binder.runbook(name)
-        if runbook.kind == "scenario":
-            rto = (runbook.objectives or project.config.settings.objectives).rto
-            yield Scenario(name, rto, hash_of(binder, name), proofs.get(name))
+        rto = project.config.settings.objectives.rto
+        try:
+            runbook = binder.runbook(name)
+            if runbook.kind == "scenario":
+                rto = (runbook.objectives or project.config.settings.objectives).rto
+                proof = read_verified(project.root).get(name)
+                yield judge_scenario(Scenario(name, rto, hash_of(binder, name), proof), now)
+        except DrxError as error:
+            problem, remedy = unreadable(error)
+            yield Objective(f"RTO {name}", problem, Level.UNKNOWN, f"drx check. {remedy}", rto, None, "NOT VERIFIED")
 
 
 def _as_json(readiness: Readiness) -> Mapping[str, object]:

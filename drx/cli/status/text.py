@@ -41,7 +41,8 @@ def print_readiness(readiness: Readiness) -> None:
         print("\nTo do:")
         _print_hanging([(line.subject, line.remedy) for line in readiness.troubles if line.remedy])
     print(f"\nSomething broken right now?   drx run --env {readiness.environment}   choose by symptom")
-    scenarios = (line.subject.removeprefix("RTO ") for line in objectives if line.subject.startswith("RTO "))
+    known = (line.subject for line in objectives if line.level is not Level.UNKNOWN)
+    scenarios = (subject.removeprefix("RTO ") for subject in known if subject.startswith("RTO "))
     if first := next(scenarios, ""):
         print(f"Practise:                     drx drill {first}")
 

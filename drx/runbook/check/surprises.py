@@ -16,6 +16,8 @@ def check(review: Review, runbook: Runbook) -> None:
         elif surprise.fails and not isinstance(known[surprise.at], ActionStep):
             message = f"'{surprise.at}' is not automated: only an action can be made to fail"
             review.error((*place, "fails"), message, "Remove `fails`, and ask something")
+        elif surprise.fails and any(each.fails and each.at == surprise.at for each in runbook.surprises[:position]):
+            review.error((*place, "fails"), f"'{surprise.at}' fails already, once", "Keep one of the two")
         if surprise.fails and surprise.ask:
             message = "a step that fails asks by itself what to do"
             review.error((*place, "ask"), message, "Remove `ask`, or make two surprises of it")
