@@ -14,7 +14,8 @@ from tests.runner.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
 DRX = Path(sys.executable).with_name("drx")
-ENTER, UP, DOWN, CTRL_C = "\r", "\x1b[A", "\x1b[B", "\x03"
+ENTER, UP, DOWN = "\r", "\x1b[A", "\x1b[B"
+CTRL_C, CTRL_D, CTRL_Z = "\x03", "\x04", "\x1a"
 Size = tuple[int, int]
 SMALL: Size = (80, 24)
 LARGE: Size = (120, 40)

@@ -52,7 +52,7 @@ def main() -> None:
     """Run the command line and exit with the code that design.md's table gives."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it reads the metadata of every package to find none
     _prepare_streams()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup, for one, has it ignored
             signal.signal(number, _leave)
     if sys.stdin.isatty():

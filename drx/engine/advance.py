@@ -115,7 +115,10 @@ def _retry(here: Walk, step: PlannedStep, visit: Visit) -> Progress:
     if visit.retry_at is not None and here.draft.now < visit.retry_at:
         return here.draft.wake(visit.retry_at)
     if isinstance(step.work, Human):
-        return here.draft.record(StepWaiting(step.id, visit.number, visit.prompt))
+        try:
+            return _ask(here, step, step.work, visit)
+        except DrxError as error:
+            return here.draft.record(failed(visit, error, FailureKind.EXPRESSION))
     if isinstance(step.work, Group):
         return _enter(here, replace(step, when=None))
     return here.draft.start(visit, Part.WORK, again=True)

@@ -9,12 +9,12 @@ from types import FrameType
 from drx.runner.messages import Queue, Signalled
 from drx.ui.port import Interrupted
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @contextmanager
 def signals_to(queue: Queue) -> Iterator[ExitStack]:
-    """Put Ctrl-C, SIGTERM and SIGHUP into the queue, until the stack is closed; only the main thread can."""
+    """Put Ctrl-C and signals that end a process into the queue, until the stack is closed; only the main thread can."""
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         queue.put(Interrupted())

@@ -1,7 +1,10 @@
 """What stands on a terminal while something is asked, and which keys answer it. It draws and runs nothing."""
 
+import os
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 
 from prompt_toolkit.application import Application, get_app
@@ -86,7 +89,10 @@ def _keys() -> KeyBindings:
 
     @keys.add("c-z")
     def suspend(event: KeyPressEvent) -> None:
-        event.app.suspend_to_background()
+        if threading.current_thread() is threading.main_thread():
+            event.app.suspend_to_background()
+        else:
+            os.kill(0, signal.SIGTSTP)  # whoever runs the main thread puts the terminal back first
 
     @keys.add(Keys.Vt100MouseEvent)
     def ignore(event: KeyPressEvent) -> None:

@@ -10,6 +10,7 @@ from drx.ui.area import Area
 from drx.ui.keyboard import Quiet
 from drx.ui.plain import PlainUi
 from drx.ui.port import Send
+from drx.ui.suspension import Suspension
 
 
 class ClockedUi(PlainUi):
@@ -19,12 +20,15 @@ class ClockedUi(PlainUi):
         super().__init__(stream, colour=colour)
         self._area = area
         self._quiet = Quiet()
+        self._suspension = Suspension(self._leave, self._come_back)
+        self._away = False
 
     def begin(self, plan: Plan) -> None:
         super().begin(plan)
         if self._area:
             self._area.begin(plan)
         self._quiet.begin()
+        self._suspension.begin()
 
     def show(self, event: Event) -> None:
         if self._area:
@@ -39,13 +43,25 @@ class ClockedUi(PlainUi):
 
     def ask(self, questions: Sequence[Question], send: Send) -> None:
         """Nobody is asked here; the clocks tick on."""
-        if self._area:
+        if self._area and not self._away:
             self._area.show()
 
     def close(self) -> None:
+        self._suspension.end()
         if self._area:
             self._area.close()
         self._quiet.end()
+
+    def _leave(self) -> None:
+        """Give the terminal to whoever is there while the process is stopped."""
+        self._away = True
+        if self._area:
+            self._area.hide()
+        self._quiet.end()
+
+    def _come_back(self) -> None:
+        self._quiet.begin()
+        self._away = False
 
     def _write(self, text: str) -> None:
         if self._area:

@@ -36,6 +36,7 @@ class TerminalUi(ClockedUi):
         self._asking: Key | None = None
         self._prompts: Prompts | None = None
         self._thread: threading.Thread | None = None
+        self._send: Send | None = None
 
     @property
     def attended(self) -> bool:
@@ -47,10 +48,11 @@ class TerminalUi(ClockedUi):
         self._input_types = {spec.name: spec.type for spec in plan.inputs}
 
     def ask(self, questions: Sequence[Question], send: Send) -> None:
+        self._send = send
         keys = [_key(question) for question in questions]
         with self._lock:
             asking = self._asking
-        if asking is not None and (asking == _MENU or asking in keys):
+        if self._away or (asking is not None and (asking == _MENU or asking in keys)):
             return
         self._withdraw()
         if questions:
@@ -66,6 +68,16 @@ class TerminalUi(ClockedUi):
     def close(self) -> None:
         self._withdraw()
         super().close()
+
+    def _leave(self) -> None:
+        self._away = True
+        self._withdraw()
+        super()._leave()
+
+    def _come_back(self) -> None:
+        super()._come_back()
+        if self._send is not None:
+            self._send(GoOn())
 
     def _start(self, key: Key, talk: Callable[[Prompts], None], send: Send) -> None:
         if self._area:
@@ -101,9 +113,9 @@ class TerminalUi(ClockedUi):
             prompts, self._asking, self._prompts = self._prompts, None, None
         if prompts is not None:
             prompts.withdraw()
-        if self._thread is not None:
-            self._thread.join(_CLOSE_SECONDS)
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(_CLOSE_SECONDS)
 
 
 def _key(question: Question) -> Key:

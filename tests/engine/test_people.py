@@ -57,6 +57,13 @@ def test_a_rejection_fails_the_step_and_asking_again_forgets_the_approvals(choic
     assert run.question().details == ("0 of 2 approvals",)
 
 
+def test_a_question_without_words_is_not_put_however_often_it_is_tried_again() -> None:
+    run = script({"id": "c", "confirm": "Call {{ steps.nobody.outputs.name }}"})
+    for _ in range(2):
+        assert run.question().kind is QuestionKind.FAILURE
+        assert run.answer(Choice.RETRY) is None
+
+
 def test_what_went_wrong_is_a_failure_with_its_reason() -> None:
     run = script({"id": "c", "confirm": "Did you?", "on_failure": "abort"})
     run.answer(Choice.WENT_WRONG, reason="the disk is gone")

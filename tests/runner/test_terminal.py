@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -19,7 +20,7 @@ from drx.engine.events import (
 from drx.engine.terms import Choice, Outcome
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
-from tests.terminal import CTRL_C, DOWN, ENTER, LARGE, UP, Size, Terminal, story
+from tests.terminal import CTRL_C, CTRL_D, CTRL_Z, DOWN, ENTER, LARGE, ROOT, UP, Size, Terminal, story
 
 CONFIRM = "{id: call, confirm: 'Call the {{ contacts.on_call }} engineer', expect: 5m}"
 SLOW = "{id: slow, action: test.slow, with: {seconds: 60s}, expect: 1s}"
@@ -128,7 +129,7 @@ def test_ctrl_c_twice_stops_at_once_and_resume_goes_on(project: Project, size: S
     assert file.read_text() == "x\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_hanging_up_pauses_an_attended_run(project: Project, number: signal.Signals, size: Size) -> None:
     terminal = story(project.write(steps_yaml(SLOW)), size=size)
     terminal.see("▶ slow")
@@ -138,6 +139,40 @@ def test_hanging_up_pauses_an_attended_run(project: Project, number: signal.Sign
     assert "elapsed" not in terminal.text
     assert PauseRequested(number.name) in project.facts
     assert isinstance(project.facts[-1], RunPaused)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+@pytest.mark.parametrize("asked", [False, True])
+def test_ctrl_z_gives_the_shell_its_terminal_and_fg_takes_it_back(project: Project, term: str, asked: bool) -> None:
+    file = project.root / "go"
+    until = f"{{id: busy, action: test.until, with: {{file: '{file}'}}, expect: 1s}}"
+    project.write(steps_yaml(CONFIRM, until, "{id: over, confirm: Say that it is over, expect: 5m}"))
+    terminal = Terminal(("env", "PS1=here: ", "bash", "--norc", "-i"), ROOT, term=term)
+    terminal.see("here:")
+    terminal.type(f"clear; {sys.executable} -m tests.runner.attended {project.root}", ENTER)
+    if not asked:
+        terminal.answer("Done - the run goes on", *("1" if term == "dumb" else ""))
+        terminal.see("▶ busy")
+    terminal.see("Done - the run goes on" if asked else "expected 1s")
+    terminal.type(CTRL_Z)
+    terminal.see("Stopped")
+    assert "elapsed" not in terminal.text
+    assert "Abort" not in terminal.text or term == "dumb"
+    assert not terminal.screen.cursor.hidden
+    terminal.type("echo se''en; fg", ENTER)
+    terminal.see("\nseen")
+    assert "echo se''en" in terminal.text
+    if asked:
+        terminal.answer("Done - the run goes on", *("1" if term == "dumb" else ""))
+    terminal.see("▶ busy")
+    file.touch()
+    terminal.answer("Say that it is over", *("1" if term == "dumb" else ""))
+    terminal.see("RECOVERED")
+    terminal.type("echo a''gain; exit", ENTER)
+    terminal.see("\nagain")
+    terminal.end()
+    assert RunFinished(Outcome.SUCCEEDED) in project.facts
 
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
@@ -206,6 +241,16 @@ def test_letters_move_nothing_in_a_menu(project: Project) -> None:
     terminal.type("jkjj clear; drx run", ENTER)
     assert terminal.end() == ExitCode.OK
     assert _answers(project) == [(Choice.DONE, "")]
+
+
+def test_lines_pasted_into_an_answer_become_one_and_ctrl_d_ends_nothing(project: Project) -> None:
+    terminal = story(project.write(steps_yaml(CONFIRM)))
+    terminal.choose("Skip it (why)")
+    terminal.see("Why is it skipped?")
+    terminal.type(CTRL_D, "nobody ", "\x1b[200~answers\r\n\tat \x1b[31mnight\n\x1b[201~", ENTER)
+    assert terminal.end() == ExitCode.OK
+    assert _answers(project) == [(Choice.SKIP, "nobody answers at \x1b[31mnight")]
+    assert "\x1b" not in terminal.text
 
 
 def test_an_answered_question_leaves_only_its_line(project: Project) -> None:
