@@ -145,25 +145,25 @@ def _set(container: bytes, is_array: bool, path: Path, new: Value | None, *, cre
     """Set (or remove, where `new` is None) what lies at a path; missing parents are made only if `create`."""
     key, rest = path[0], path[1:]
     pieces: list[bytes] = []
-    found = False
+    found = leads_on = False
     for name, kind, start, end in elements(container):
         if name != key:
             pieces.append(container[start - len(name) - 2 : end])
             continue
-        found = True
+        found, leads_on = True, not rest or kind in (_DOCUMENT, _ARRAY)
         value: Value | None = (kind, container[start:end])
         if not rest:
             value = new or ((_NULL, b"") if is_array else None)
-        elif kind in (_DOCUMENT, _ARRAY):
+        elif leads_on:
             value = kind, _set(container[start:end], kind == _ARRAY, rest, new, create=create)
         if value is not None:
             pieces.append(pack_element(name, value))
-    if found:
+    if leads_on:
         return pack_document(pieces)
     whole = b".".join(path)
     if rest and any(name == whole for name, _, _, _ in elements(container)):  # a field whose own name has dots
         return _set(container, is_array, [whole], new)
-    return _append(container, len(pieces) if is_array else None, key, rest, new, create)
+    return container if found else _append(container, len(pieces) if is_array else None, key, rest, new, create)
 
 
 def _append(container: bytes, length: int | None, key: bytes, rest: Path, new: Value | None, create: bool) -> bytes:

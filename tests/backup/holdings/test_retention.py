@@ -72,6 +72,31 @@ def test_rules_as_restic_and_pgbackrest_mean_them(
     assert all(verdict.reasons for verdict in judgement.verdicts)
 
 
+@pytest.mark.parametrize(
+    ("policy", "moments", "expected"),
+    [
+        # a leap day ends its month, as every last of a month does
+        ({"monthly": 3}, ["2024-01-30T03", "2024-01-31T23", "2024-02-28T03", "2024-02-29T03", "2024-03-31T03"],
+         ["2024-01-31T23", "2024-02-29T03", "2024-03-31T03"]),
+        ({"monthly": 2}, ["2023-02-28T23", "2023-03-01T00", "2023-03-31T23"], ["2023-02-28T23", "2023-03-31T23"]),
+        ({"daily": 2}, ["2024-02-28T23", "2024-02-29T00", "2024-02-29T23", "2024-03-01T00"],
+         ["2024-02-29T23", "2024-03-01T00"]),
+        # the 53rd week lies in two years, and is one
+        ({"weekly": 2}, ["2020-12-27T03", "2020-12-31T03", "2021-01-01T03", "2021-01-03T23"],
+         ["2020-12-27T03", "2021-01-03T23"]),
+        ({"weekly": 1}, ["2024-12-29T03", "2024-12-30T03", "2025-01-01T03"], ["2025-01-01T03"]),
+        ({"yearly": 2}, ["2025-12-31T22", "2025-12-31T23", "2026-01-01T00", "2026-11-20T03"],
+         ["2025-12-31T23", "2026-11-20T03"]),
+        # clocks go back in Europe on 2026-10-25: the day has 24 hours of UTC all the same
+        ({"daily": 2}, ["2026-10-24T23", "2026-10-25T00", "2026-10-25T01", "2026-10-25T23"],
+         ["2026-10-24T23", "2026-10-25T23"]),
+    ],
+)  # fmt: skip
+def test_odd_dates(policy: dict[str, object], moments: list[str], expected: list[str]) -> None:
+    judgement = decide(bases(*(f"{moment}:00" for moment in moments)), replace(NOTHING, **policy))  # type: ignore[arg-type]
+    assert kept(judgement) == [f"{moment}:00:00" for moment in expected]
+
+
 def test_reasons_are_words() -> None:
     policy = Retention(DAY, 2, 1, 0, 0, 1)
     judgement = decide(bases("2026-11-18T03:00", "2026-11-19T03:00", "2026-11-20T03:00", "2026-11-21T03:00"), policy)
@@ -212,6 +237,16 @@ def test_a_second_time_nothing_more_goes(found: list[Backup], policy: Retention)
 def test_a_larger_policy_keeps_more(found: list[Backup], policy: Retention, period: str, more: int) -> None:
     larger = replace(policy, **{period: getattr(policy, period) + more})
     assert set(kept(decide(found, policy))) <= set(kept(decide(found, larger)))
+
+
+@given(stores(), slices(), policies, st.integers(0, 24 * 500))
+def test_a_clock_that_was_set_back_deletes_no_more(
+    found: list[Backup], pieces: list[Slice], policy: Retention, hours: int
+) -> None:
+    """Also where the newest backups are then of a time to come."""
+    now, back = decide(found, policy), decide(found, policy, now=NOW - timedelta(hours=hours))
+    assert set(kept(now)) <= set(kept(back))
+    assert all(back.keeps_oplog(piece.end) for piece in pieces if now.keeps_oplog(piece.end))
 
 
 @given(stores(), policies, moments)
