@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from pymongo import MongoClient
 from pymongo.database import Database
 
@@ -63,6 +64,48 @@ def test_every_kind_comes_out_of_the_oplog(database: Db, store: Store, into: str
     database.clustered.insert_many({"_id": number} for number in range(5))
     database.clustered.create_index("n", partialFilterExpression={"n": {"$gt": 1}}, unique=True, hidden=True)
     database.large.insert_one({"_id": 1, "text": "x" * ((16 << 20) - 64)})
+    assert_same(database, restore_newest(database, store, manifest, into), into)
+
+
+def test_ids_of_every_kind_are_followed_through_the_oplog(database: Db, store: Store, into: str) -> None:
+    ids: list[Any] = [
+        -0.0, 5e-324, float("nan"), float("inf"), Int64(-(1 << 63)), Decimal128("0.10"), Decimal128("-Infinity"),
+        Decimal128("1E+22"), None, True, False, "", "a\0b", ObjectId(), Regex("^a", "i"), Code("x"),
+        Code("y", {"y": 1}), MinKey(), MaxKey(), Timestamp(0, 0), Timestamp(1, 1), b"", Binary(b"x", 128),
+        Binary(b"x" * 16, 4), Binary(b"y" * 16, 5), {}, {"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": {"b": [1, -0.0]}},
+        {"a.b": 1}, datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC),
+    ]  # fmt: skip
+    database.c.insert_many({"_id": each, "n": 0} for each in ids[::2])
+    manifest = back_up(database, store)
+    database.c.insert_many({"_id": each, "n": 1} for each in ids[1::2])
+    for number, each in enumerate(ids):
+        found = {"_id": {"$eq": each}}
+        match number % 4:
+            case 0:
+                changed = database.c.update_one(found, {"$set": {"n": Decimal128("-0")}}).modified_count
+            case 1:
+                changed = database.c.replace_one(found, {"_id": each, "m": float("nan")}).modified_count
+            case 2:
+                changed = database.c.delete_one(found).deleted_count
+                database.c.insert_one({"_id": each, "again": True})
+            case _:
+                changed = database.c.delete_one(found).deleted_count
+        assert changed == 1, each
+    assert_same(database, restore_newest(database, store, manifest, into), into)
+    assert database.client[into].c.count_documents({}) == len(ids) - len(ids[3::4])
+
+
+def test_collections_of_odd_names_come_back(database: Db, store: Store, into: str) -> None:
+    names = [
+        "x" * 180, "ü" * 90, "a.b.c", "-", "~", "%24", "a+b", "a b", "ta\tb", "\u202e", "é", "e\u0301", "con",
+        "c.metadata.json", "c.bson", "c.bson.gz", "oplog", "prelude.json", "system", "systemic.c", "drx_aside_c",
+    ]  # fmt: skip
+    for name in names:
+        database[name].insert_one({"_id": 1})
+    manifest = back_up(database, store)
+    for name in names:
+        database[name].insert_one({"_id": name})
+        database[f"{name}'s"].insert_one({"_id": 3})
     assert_same(database, restore_newest(database, store, manifest, into), into)
 
 
