@@ -85,12 +85,14 @@ class Lock:
 
     def left(self, found: Found, now: datetime) -> timedelta:
         """How long it still holds, by the store's clock where it has one, else by this host's: none or less if it is
-        free. Pure."""
-        if self.released:
+        free, or of a time still to come: the store's clock was set back, and a living holder has written since. Pure.
+        """
+        lasts = timedelta(seconds=self.seconds)
+        if self.released or (found.age is not None and found.age < -lasts):
             return timedelta()
         if found.age is None:
             return self.expires_at - now
-        return timedelta(seconds=self.seconds) + _TICK - found.age
+        return lasts + _TICK - found.age
 
 
 class LockedHere(LockedByAnother):

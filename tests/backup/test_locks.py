@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -258,6 +258,18 @@ def test_expiry_is_judged_by_the_store(directory: DirectoryStore, tmp_path: Path
     os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 122))
     with holding(directory, "svc", "base", OTHER) as held:
         held.check()
+
+
+@pytest.mark.parametrize(("ahead", "free"), [(100, False), (130, True), (86_400 * 365, True)])
+def test_a_lock_of_a_time_still_to_come_is_of_somebody_who_died(
+    directory: DirectoryStore, tmp_path: Path, ahead: int, free: bool
+) -> None:
+    """The clock of a file server was set back; whoever lives has renewed the lock since."""
+    leave_behind(directory)
+    path = tmp_path / "svc/locks/base.json"
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime + ahead))
+    with pytest.raises(LockedByAnother) if not free else nullcontext(), holding(directory, "svc", "base", OTHER):
+        pass
 
 
 @pytest.mark.parametrize(("seconds", "free"), [(-5, False), (5, True)])

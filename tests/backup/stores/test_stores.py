@@ -46,6 +46,15 @@ def test_listing_is_sorted_and_holds_only_the_prefix(store: Store) -> None:
     assert not list(store.list("nothing/here/"))
 
 
+def test_a_listing_of_several_pages_is_whole(store: Store) -> None:
+    """S3 gives a thousand keys at a time."""
+    keys = [f"svc/oplog/{number:04d}" for number in range(1005)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: store.put(key, b""), [*keys, "svc/other"]))
+    assert [entry.key for entry in store.list("svc/oplog/")] == keys
+    assert [entry.key for entry in store.list("svc/oplog/1")] == keys[1000:]
+
+
 def test_deleting_twice_is_no_error(store: Store) -> None:
     store.put("a/b", b"1")
     store.delete("a/b")
