@@ -90,9 +90,7 @@ class Lock:
         lasts = timedelta(seconds=self.seconds)
         if self.released or (found.age is not None and found.age < -lasts):
             return timedelta()
-        if found.age is None:
-            return self.expires_at - now
-        return lasts + _TICK - found.age
+        return self.expires_at - now if found.age is None else lasts + _TICK - found.age
 
 
 class LockedHere(LockedByAnother):

@@ -1,9 +1,11 @@
 """Turn what a person means by a moment into an exclusive limit on oplog timestamps. Pure."""
 
 from datetime import UTC, datetime
+from math import floor
 
 from bson import Timestamp
 
+from drx.backup.oplog.entry import position_of, timestamp_of
 from drx.errors import StepError
 
 
@@ -14,7 +16,7 @@ def until_second(at: datetime) -> Timestamp:
     """
     if at.tzinfo is None:
         raise StepError(f"{at.isoformat()} has no time zone", "Write it with one: 2026-03-01T12:00:00Z")
-    second = int(at.astimezone(UTC).timestamp()) + 1
+    second = floor(at.astimezone(UTC).timestamp()) + 1
     if not 0 < second < 1 << 32:
         raise StepError(f"no oplog holds {at.isoformat()}", "Give a time between 1970 and 2106")
     return Timestamp(second, 0)
@@ -27,4 +29,4 @@ def until_before(operation: Timestamp) -> Timestamp:
 
 def until_after(operation: Timestamp) -> Timestamp:
     """Include one operation and everything before it."""
-    return Timestamp(operation.time, operation.inc + 1)
+    return timestamp_of(position_of(operation) + 1)

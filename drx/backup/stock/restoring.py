@@ -9,6 +9,7 @@ from bson import Timestamp
 from drx.backup.format.digest import Digest, digest_of
 from drx.backup.oplog.entry import position_in, timestamp_of
 from drx.backup.oplog.fold import fold
+from drx.backup.oplog.moments import until_after
 from drx.backup.oplog.plan import BaseCollection, CollectionPlan
 from drx.backup.restore import Part
 from drx.backup.stock.dump import OPLOG, Dump, Examined, StockCollection
@@ -59,8 +60,7 @@ def plan_of(examined: Examined, database: str, only: Sequence[str] = ()) -> tupl
     ]  # fmt: skip
     entries = [] if OPLOG not in examined.digests else _entries(examined.dump)
     end = _end(examined.dump) if OPLOG in examined.digests else Timestamp(0, 0)
-    until = Timestamp(end.time, end.inc + 1)
-    plans = fold(entries, database=database, base=base, until=until, consistent_from=end)
+    plans = fold(entries, database=database, base=base, until=until_after(end), consistent_from=end)
     if unknown := sorted(set(only) - {plan.name for plan in plans}):
         there = ", ".join(plan.name for plan in plans) or "nothing"
         raise UsageError(f"the dump holds no collection {unknown[0]} in {database}", f"It holds {there}")

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from bson import Binary, Int64, Timestamp, encode
@@ -183,7 +184,17 @@ def test_moments() -> None:
     assert until_second(at) == Timestamp(second + 1, 0)
     assert until_before(Timestamp(5, 3)) == Timestamp(5, 3)
     assert until_after(Timestamp(5, 3)) == Timestamp(5, 4)
-    for wrong in (at.replace(tzinfo=None), datetime(1960, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)):
+    assert until_after(Timestamp(5, (1 << 32) - 1)) == Timestamp(6, 0)
+    leap = datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
+    assert (
+        until_second(leap) == until_second(leap.astimezone(ZoneInfo("Pacific/Kiritimati"))) == Timestamp(1709251200, 0)
+    )
+    autumn = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))  # it comes twice
+    assert until_second(autumn.replace(fold=1)).time - until_second(autumn).time == 3600
+    just_before = datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)
+    for wrong in (
+        at.replace(tzinfo=None), datetime(1960, 1, 1, tzinfo=UTC), just_before, datetime(2200, 1, 1, tzinfo=UTC),
+    ):  # fmt: skip
         with pytest.raises(StepError):
             until_second(wrong)
 
