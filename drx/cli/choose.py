@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 from drx.errors import HumanNeeded, InvalidInput, UsageError
 from drx.reports.text import one_line
 from drx.runbook.load import RUNBOOKS
+from drx.ui.cells import lines_of
 
 if TYPE_CHECKING:
+    import questionary
+
     from drx.runbook.load import Binder
+
+_POINTER = 3
+"""Cells before a row."""
+_LEAST = 20
+"""However narrow the terminal, a text has so many cells."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,39 @@ def _ask(rows: Sequence[str]) -> int:
         return LinePrompts().choose(question, rows)
     import questionary
 
-    choices = [questionary.Choice(row, value=index) for index, row in enumerate(rows)]
-    answer = questionary.select(
-        question, choices, qmark="?", instruction="(type to search, arrow keys, Enter)", use_search_filter=True,
-        use_jk_keys=False,
-    ).ask()  # fmt: skip
-    if answer is None:
-        raise KeyboardInterrupt
-    return int(answer)
+    asked = question
+    while True:
+        choices = [questionary.Choice(_Row(row), value=index) for index, row in enumerate(rows)]
+        select = questionary.select(
+            asked, choices, qmark="?", instruction="(type to search, arrow keys, Enter)", use_search_filter=True,
+            use_jk_keys=False, erase_when_done=True,
+        )  # fmt: skip
+        answer = select.ask()
+        if answer is None:
+            raise KeyboardInterrupt
+        missed = _missed(select)
+        if not missed:
+            print(f"{question} {rows[answer]}")
+            return int(answer)
+        asked = f"Nothing here holds '{missed}'. {question}"
+
+
+def _missed(select: "questionary.Question") -> str:
+    """What was searched for in vain: every row is shown then, and Enter would take one that nobody meant."""
+    from questionary.prompts.common import InquirerControl
+
+    (control,) = (each for each in select.application.layout.find_all_controls() if isinstance(each, InquirerControl))
+    return control.search_filter or "" if not control.found_in_search else ""
+
+
+class _Row(str):
+    """A row, broken between words where the terminal is narrow; a search sees it whole."""
+
+    def __format__(self, form: str) -> str:
+        from prompt_toolkit.application import get_app
+
+        text = self.partition("  ")[2].lstrip()
+        head = self.removesuffix(text)
+        left = _POINTER + len(head)
+        lines = lines_of(text, max(get_app().output.get_size().columns - left, _LEAST))
+        return head + f"\n{'':{left}}".join(lines)

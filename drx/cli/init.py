@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -157,7 +157,7 @@ def _tell(starter: Starter, answers: Answers, kept: list[str]) -> int:
     for line in _left_out(starter):
         print(line)
     code = check([])
-    print("\n".join(_next(starter, answers)))
+    print("\n".join(_next(starter, answers, kept)))
     return code
 
 
@@ -181,7 +181,7 @@ def _counted(names: Iterable[str]) -> Iterator[str]:
         yield f"{number} {one}" if folder in (RUNBOOKS, DRILLS) else folder
 
 
-def _next(starter: Starter, answers: Answers) -> Iterator[str]:
+def _next(starter: Starter, answers: Answers, kept: Collection[str]) -> Iterator[str]:
     yield "\nNext"
     yield _command("drx drill db-drop --env sandbox", "lose a database, get it back")
     if answers.production is None:
@@ -195,10 +195,11 @@ def _next(starter: Starter, answers: Answers) -> Iterator[str]:
     if starter.too_slow:
         yield f"\nTheir steps take longer than your RTO of {answers.rto}; they keep objectives of their own:"
         yield from (f"  {path}" for path in starter.too_slow)
-    yield "\nThe scenarios were written for a service with images. Before you need them, make"
-    yield "these lines speak of yours:"
-    for path, lines in starter.example_lines.items():
-        yield f"  {path:<32} {', '.join(map(str, lines))}"
+    example = {path: lines for path, lines in starter.example_lines.items() if path not in kept}
+    if example:
+        yield "\nThe scenarios were written for a service with images. Before you need them, make"
+        yield "these lines speak of yours:"
+        yield from (f"  {path:<32} {', '.join(map(str, lines))}" for path, lines in example.items())
 
 
 def _command(command: str, why: str) -> str:

@@ -74,6 +74,21 @@ def test_typing_searches_and_enter_runs(project: Path, size: Size) -> None:
     assert "-gone-" in record.name
 
 
+def test_nothing_found_chooses_nothing_and_a_long_symptom_is_never_cut(project: Path) -> None:
+    write(project, "gone", "critical", f"The gallery {'of everything that people ever saw ' * 4}is empty")
+    terminal = drx(project, "run", "--env", "lab", size=(60, 24))
+    terminal.see("   slow  Pages take", "people ever saw\n         is empty")
+    terminal.type(*"zzz", ENTER)
+    terminal.see("Nothing here holds 'zzz'. What do you see?")
+    assert terminal.text.count("The gallery") == 1, "what Enter did not choose is not shown as if it had been"
+    terminal.type(*"ever saw of")
+    terminal.see_no_more("   slow  Pages take")
+    terminal.see("» gone  The gallery of everything that people ever saw of\n         everything that")
+    terminal.type(CTRL_C)
+    assert terminal.end() == ExitCode.INTERRUPTED
+    assert not (project / "drills").exists()
+
+
 def test_without_an_environment_it_is_asked_for_and_the_protected_ones_say_so(project: Path, size: Size) -> None:
     config = "service: x\nobjectives: {rto: 1h, rpo: 1h}\nenvironments: {live: {protected: true}, lab: {}}\n"
     (project / "drx.yaml").write_text(config)

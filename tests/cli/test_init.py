@@ -53,6 +53,19 @@ def test_every_runbook_and_drill_of_this_repository_is_shipped() -> None:
     assert set(shipped()) == here, "link the missing ones: ln -s ../../../../KIND/NAME.yaml drx/starter/shipped/KIND/"
 
 
+def test_lines_are_named_of_what_was_written_alone(folder: Path, capsys: Capture) -> None:
+    given = ["--input", "health=https://127.0.0.1:9/", "--input", "mongo=NOT_SET"]
+    (folder / "runbooks").mkdir()
+    (folder / "runbooks" / "db-drop.yaml").write_text("runbook: db-drop\n")
+    run(["init", "--service", "shop", *given])
+    assert "make\nthese lines speak of yours" not in capsys.readouterr().out
+    for name in ("drx.yaml", "runbooks/db-drop.yaml"):
+        (folder / name).unlink()
+    run(["init", "--service", "shop", *given])
+    shown = capsys.readouterr().out
+    assert "make\nthese lines speak of yours:\n  runbooks/db-drop.yaml  " in shown
+
+
 def test_what_is_there_stays(folder: Path, capsys: Capture) -> None:
     (folder / "runbooks").mkdir()
     mine = folder / "runbooks" / "db-drop.yaml"
