@@ -38,6 +38,8 @@ CANARY = {
             "Dns",
             "Apprise",
             "User",
+            "Vault",
+            "Unescaped",
         )
     )
 }
@@ -45,6 +47,7 @@ CONFIG = """\
 service: svc
 objectives: {{rto: 2h, rpo: 1h}}
 secret_command: [{root}/print-secret]
+secret_variables: [VAULT]
 environments:
   lab:
     mongo: {{uri: "${{MONGO}}", database: "{database}"}}
@@ -56,6 +59,7 @@ environments:
     dns: {{provider: cloudflare, zone: z, records: [a.example], token: "${{DNS}}", api: "http://127.0.0.1:1"}}
     health_url: http://127.0.0.1:1/
   locked: {{mongo: {{uri: "${{LOCKED}}", database: db}}}}
+  odd: {{mongo: {{uri: "${{UNESCAPED}}", database: db}}}}
   production: {{protected: true, mongo: {{uri: "${{LOCKED}}", database: db}}}}
 backups:
   primary: {{s3: {{bucket: "{bucket}", prefix: one/, {key}, secret_access_key: "${{PRIMARY}}"}}}}
@@ -106,7 +110,7 @@ steps:
 """
 SAY_ALL = """\
 env
-for name in MONGO UPLOADS PRIMARY RECORDS ATLAS HOOK HOST DNS APPRISE; do printenv $name | base64 -w0; echo; done
+for name in MONGO UPLOADS PRIMARY RECORDS ATLAS HOOK HOST DNS APPRISE VAULT UNESCAPED; do printenv $name | base64 -w0; echo; done
 cat copy.key
 """
 KEYS = """\
@@ -188,7 +192,8 @@ def root(
     monkeypatch.setenv(
         "APPRISE", f"jsons://{quote(CANARY['User'], safe='')}:{quote(CANARY['Apprise'], safe='')}@127.0.0.1:1/"
     )
-    for name in ("Uploads", "Primary", "Records", "Atlas", "Host", "Dns"):
+    monkeypatch.setenv("UNESCAPED", f"mongodb://kay:{CANARY['Unescaped']}@127.0.0.1:1/db")
+    for name in ("Uploads", "Primary", "Records", "Atlas", "Host", "Dns", "Vault"):
         monkeypatch.setenv(name.upper(), CANARY[name])
     monkeypatch.setenv("HOOK", f"https://127.0.0.1:1/{quote(CANARY['Hook'], safe='')}")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"api-key={quote(CANARY['Trace'], safe='')}")
