@@ -41,6 +41,9 @@ def scope_for(plan: Plan, state: State, scope: str = "") -> Mapping[str, object]
         },
         "steps": StepsView(plan, state, scope),
     }
+    run = plan.constants.get("run")
+    if isinstance(run, Mapping) and state.abort is not None:
+        names["run"] = {**run, "stopped": state.abort.source != "policy"}
     if plan.drill:
         fault = state.latest("fault")
         if fault is not None:

@@ -67,6 +67,7 @@ def plan_of(binder: Binder, config: Config, what: What, target: Target) -> Plan:
             "mode": what.mode.value,
             "operator": what.operator,
             "environment": what.environment,
+            "stopped": False,
         },
     }
     stated = config.settings.objectives

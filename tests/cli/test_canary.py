@@ -110,7 +110,9 @@ steps:
 """
 SAY_ALL = """\
 env
-for name in MONGO UPLOADS PRIMARY RECORDS ATLAS HOOK HOST DNS APPRISE VAULT UNESCAPED; do printenv $name | base64 -w0; echo; done
+for name in MONGO UPLOADS PRIMARY RECORDS ATLAS HOOK HOST DNS APPRISE VAULT UNESCAPED; do
+  printenv $name | base64 -w0; echo
+done
 cat copy.key
 """
 KEYS = """\

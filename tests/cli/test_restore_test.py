@@ -269,6 +269,19 @@ def test_a_recovery_that_takes_longer_than_the_rto_fails_it(project: Path) -> No
     assert "longer than the RTO of 10m" in failures(project)["estimate"]
 
 
+def test_a_test_that_was_stopped_says_nothing_of_the_backup(
+    project: Path, database: Documents, capsys: Capture
+) -> None:
+    """A machine that is shut down, say: the backup is as good as it was."""
+    assert restore_test("store=primary") == ExitCode.OK
+    runbook = project / "runbooks" / "restore-test.yaml"
+    stop = "  - {id: stop, action: shell.run, with: {command: [sh, -c, 'kill $PPID; sleep 60']}, expect: 1s}\n"
+    runbook.write_text(runbook.read_text().replace("  - id: images\n", f"{stop}  - id: images\n"))
+    assert restore_test("store=primary") == ExitCode.FAILED
+    assert [test["passed"] for test in listed(capsys)[-1]["restore_tests"]] == [True]
+    assert scratch(database) == []
+
+
 def test_the_shipped_runbook_is_sound(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.chdir(ROOT)
     assert app.run(["check", "restore-test"]) == ExitCode.OK

@@ -7,7 +7,7 @@ from drx.runbook.check.review import Place, Review
 from drx.runbook.expressions import SCOPE_NAMES, Chain, ExpressionError, names_in, texts
 from drx.runbook.model import Step
 
-RUN_NAMES = ("id", "mode", "operator", "environment")
+RUN_NAMES = ("id", "mode", "operator", "environment", "stopped")
 STEP_NAMES = ("outputs", "status")
 
 
