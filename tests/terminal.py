@@ -19,6 +19,7 @@ CTRL_C, CTRL_D, CTRL_Z = "\x03", "\x04", "\x1a"
 Size = tuple[int, int]
 SMALL: Size = (80, 24)
 LARGE: Size = (120, 40)
+HUGE: Size = (200, 60)
 _PATIENCE_SECONDS = 20.0
 _BETWEEN_KEYS_SECONDS = 0.15
 """What is typed before something is asked answers nothing, so that nobody types at once."""
@@ -104,12 +105,12 @@ class Terminal:
         """Give the window another size for a moment, as a person does who drags it about."""
         self.resize(size)
         time.sleep(_BETWEEN_SIZES_SECONDS)
-        self._read()
+        self.read()
 
     def end(self) -> int:
         """Read to the end and give the exit code; the terminal has to be left as it was found."""
         self._until(lambda: not self.child.isalive())
-        while self._read():
+        while self.read():
             pass
         assert self.child.getecho(), "the terminal is left without echo"
         assert not self.screen.cursor.hidden, "the terminal is left without its cursor"
@@ -128,9 +129,9 @@ class Terminal:
         while not holds():
             assert not self.child.closed, self.text
             assert time.monotonic() < deadline, self.text
-            self._read()
+            self.read()
 
-    def _read(self) -> bool:
+    def read(self) -> bool:
         """Read what there is now; gives whether there was anything."""
         try:
             self._stream.feed(self.child.read_nonblocking(4096, timeout=0.1))

@@ -85,7 +85,7 @@ def incident(folder: Path) -> None:
     command = ("run", "db-drop", "--env", "sandbox")
     title = f"drx {' '.join(command)}"
     terminal = drx(folder, *command, size=TALL, term="xterm-256color", patience=300)
-    terminal.see("When did it start")
+    terminal.see("? When did it start")
     terminal.type(moment_of(folder), "\r")
     for label in ("The incident is declared", "Nothing writes to the database", "this is the accident"):
         terminal.see(label, "Done - the run goes on")
@@ -123,9 +123,9 @@ def lose_images(folder: Path) -> None:
 
 
 def moment_of(folder: Path) -> str:
-    """When the images were lost, to a moment before it: the newest record knows when its last step began."""
-    newest = max((folder / "drills" / "records").iterdir())
-    lines = (newest / "journal.jsonl").read_text().splitlines()
+    """When the images were lost, to a moment before it: the record of `practise` knows when its last step began."""
+    (lost,) = (folder / "drills" / "records").glob("*-practise-*")
+    lines = (lost / "journal.jsonl").read_text().splitlines()
     return str([json.loads(line)["at"] for line in lines if '"type":"StepStarted"' in line][-1])
 
 

@@ -88,7 +88,9 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 
 def _show_cursor() -> None:
     """Show the cursor where a signal came while a question was drawn: whoever draws it hides it meanwhile."""
-    if sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    from drx.ui.choose import is_dumb
+
+    if sys.stdout is not None and sys.stdout.isatty() and not is_dumb():
         with suppress(OSError):
             sys.stdout.write("\x1b[?25h")
             sys.stdout.flush()

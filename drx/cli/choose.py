@@ -1,6 +1,5 @@
 """`drx run` without a name: choose a scenario by what one sees. Reads runbooks only."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,7 +69,9 @@ def _rows(symptoms: Sequence[Symptom]) -> list[str]:
 
 def _ask(rows: Sequence[str]) -> int:
     question = "What do you see?"
-    if os.environ.get("TERM", "dumb") == "dumb":
+    from drx.ui.choose import is_dumb
+
+    if is_dumb():
         from drx.ui.prompts import LinePrompts
 
         return LinePrompts().choose(question, rows)

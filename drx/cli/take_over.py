@@ -9,7 +9,7 @@ from drx.cli.project import operator
 from drx.engine.events import PauseRequested
 from drx.errors import DrxError, LockedError, UsageError
 from drx.journal import JOURNAL, place
-from drx.journal.lock import holder_of
+from drx.journal.lock import holder_of, what_to_do
 
 _LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 60.0
@@ -26,20 +26,23 @@ def require_free(record: Path, *, take_over: bool) -> None:
     if not holder:
         return
     if not take_over:
-        raise LockedError(
-            f"{record.name} is in use by {holder}",
-            f"Follow it: drx show {record.name} --follow. Or have it handed over: drx resume {record.name} --take-over",
-        )
+        raise LockedError(f"{record.name} is in use by {holder}", what_to_do(record.name))
     print(f"asking {holder}, to hand over {record.name} ...", file=sys.stderr, flush=True)
-    if not _handed_over(record, _PATIENCE_SECONDS):
+    left = _asked_to_hand_over(record, holder, _PATIENCE_SECONDS)
+    if left and left != holder:  # who was quicker is not asked in turn
+        raise LockedError(f"{record.name} is in use by {left}", what_to_do(record.name))
+    if left:
         raise LockedError(
             f"{record.name} is still in use by {holder}, {_PATIENCE_SECONDS:.0f} s after it was asked to hand over",
             "Look at that process, or follow it: drx show --follow. Once it has ended, drx resume goes on",
         )
 
 
-def _handed_over(record: Path, patience: float) -> bool:
-    """Ask the holder to pause, which stops what is under way as Ctrl-C would; takes the request back at the end."""
+def _asked_to_hand_over(record: Path, holder: str, patience: float) -> str:
+    """Ask the holder to pause, which stops what is under way as Ctrl-C would; takes the request back at the end.
+
+    Gives who has the record then: nobody, still the same, or another one.
+    """
     me = operator()
     try:
         request = place(record, PauseRequested(f"{me.user} on {me.host} takes over"))
@@ -47,12 +50,10 @@ def _handed_over(record: Path, patience: float) -> bool:
         raise DrxError(f"{record}: the inbox cannot be written: {error.strerror}", "Ask whoever runs it") from None
     deadline = time.monotonic() + patience
     try:
-        while _holder(record):
-            if time.monotonic() >= deadline:
-                return False
+        while (now := _holder(record)) == holder and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
-        time.sleep(_LOOK_SECONDS)  # what it holds beside the record, such as a sandbox, it lets go next
-        return True
+        time.sleep(0 if now else _LOOK_SECONDS)  # what it holds beside the record, such as a sandbox, it lets go next
+        return now
     finally:
         # Left there, it would pause the run again as soon as it goes on.
         request.unlink(missing_ok=True)

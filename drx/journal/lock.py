@@ -9,7 +9,6 @@ from drx.engine.events import Author
 from drx.errors import JournalError, LockedError
 
 _TEXT_LIMIT_BYTES = 4096
-_REMEDY = "Wait for it to end; meanwhile it takes notes by `drx note` and approvals by `drx approve`"
 
 
 class Lock:
@@ -31,7 +30,7 @@ class Lock:
             os.close(self._descriptor)
             raise LockedError(
                 f"{what or path.parent} is {'being run' if what else 'in use'} by {_describe(text)}",
-                _REMEDY,
+                "Wait for it to end" if what else what_to_do(path.parent.name),
             ) from None
         self._say(holder, since)
 
@@ -49,6 +48,11 @@ class Lock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def what_to_do(record: str) -> str:
+    """What whoever finds a record in use can do."""
+    return f"Follow it: drx show {record} --follow. Or have it handed over: drx resume {record} --take-over"
 
 
 def holder_of(path: Path) -> str | None:

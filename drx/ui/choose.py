@@ -33,7 +33,7 @@ def choose_ui(
         from drx.ui.jsonl import JsonlUi
 
         return JsonlUi(encode)
-    shown, dumb = sys.stdout.isatty(), environ.get("TERM", "dumb") == "dumb"
+    shown, dumb = sys.stdout.isatty(), is_dumb(environ)
     colour = shown and not dumb and not environ.get("NO_COLOR")
     if watching and shown and not dumb:
         return ClockedUi(colour=colour, area=Area(protected, earlier))
@@ -45,6 +45,11 @@ def choose_ui(
     return TerminalUi(lambda: RichPrompts(area.lines, area.window), colour=colour, area=area)
 
 
+def is_dumb(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether nothing is known of this terminal, so that the cursor must not be moved on it."""
+    return environ.get("TERM") in (None, "", "dumb", "unknown")
+
+
 def choose_prompts(environ: Mapping[str, str] = os.environ) -> Callable[[], Prompts]:
     """Give what asks a person at this terminal."""
-    return LinePrompts if environ.get("TERM", "dumb") == "dumb" else RichPrompts
+    return LinePrompts if is_dumb(environ) else RichPrompts

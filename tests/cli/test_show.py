@@ -174,6 +174,26 @@ def test_a_question_that_stands_at_another_terminal_is_taken_over(project: Path,
     second.see("✓ look", "SUCCEEDED")
 
 
+@pytest.mark.slow
+def test_of_two_who_take_over_at_once_one_goes_on_and_the_other_is_told_who(project: Path) -> None:
+    (project / "runbooks" / "ask.yaml").write_text(ASKS)
+    first = drx(project, "run", "ask", "--env", "lab")
+    first.see("Up?", "Done - the run goes on")
+    (record,) = project.glob("drills/records/*-ask-*")
+    others = [drx(project, "resume", record.name, "--take-over") for _ in range(2)]
+    assert first.end() == ExitCode.PAUSED
+    _until(lambda: any(not (other.read() or other.child.isalive()) for other in others))
+    late, gone_on = sorted(others, key=lambda other: other.child.isalive())
+    assert late.end() == ExitCode.LOCKED
+    said = " ".join(late.text.split())
+    assert f"process {gone_on.child.pid}" in said
+    assert f"drx show {record.name} --follow. Or have it handed over: drx resume {record.name} --take-over" in said
+    gone_on.answer("Up?")
+    assert gone_on.end() == ExitCode.OK
+    facts = [json.loads(line)["type"] for line in (record / "journal.jsonl").read_text().splitlines()]
+    assert facts.count("RunResumed") == facts.count("RunFinished") == 1
+
+
 def _until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not holds():

@@ -156,7 +156,8 @@ def test_a_second_process_is_told_who_holds_the_record(tmp_path: Path) -> None:
         with pytest.raises(LockedError, match=r"in use by grace on bastion, process 99, since \d{4}-") as refused:
             Journal.open(path, BY)
         assert refused.value.exit_code == 6
-        assert refused.value.remedy.startswith("Wait for it to end")
+        assert "drx show" in refused.value.remedy
+        assert "--take-over" in refused.value.remedy
         holder.kill()
     with Journal.open(path, BY) as journal:
         assert len(journal.events) == 2

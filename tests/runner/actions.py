@@ -1,6 +1,7 @@
 """Actions that break, count and create, to see what the runner makes of them."""
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from drx.actions.base import Context, Params, Result, action
@@ -60,6 +61,14 @@ def seen(params: Tally, context: Context) -> Result:
     if not params.file.exists() or params.line not in params.file.read_text().splitlines():
         raise StepError(f"{params.line} is not there")
     return Result({"count": 1})
+
+
+@action("test.prove", effect="read", repeatable=True)
+def prove(params: Tally, context: Context) -> Result:
+    """Prove that all writes up to now are there, unless there is a file."""
+    if params.file.exists():
+        raise StepError("11 of 12 images are there", "Look for the other one")
+    return Result({"summary": "12 of 12 images"}, proven_until=datetime.now(UTC))
 
 
 @action("test.slow", effect="write", repeatable=True)

@@ -1,4 +1,4 @@
-"""Run, or resume, the runbook of a project at the terminal: `python attended.py ROOT [resume]`. A program for tests."""
+"""Run, resume or drill the runbook of a project at the terminal: `attended.py ROOT [resume | drill]`, for tests."""
 
 import signal
 import sys
@@ -14,9 +14,13 @@ def main() -> int:
     """Give the exit code of the run."""
     registry._FAMILIES["test"] = ("tests.runner.actions",)
     project = Project(Path(sys.argv[1]))
-    ui = choose_ui(unattended="unattended" in sys.argv)
+    drill = "drill" in sys.argv
+    ui = choose_ui(unattended=drill or "unattended" in sys.argv)
     try:
-        code = int(project.resume(ui) if "resume" in sys.argv else project.run(ui=ui))
+        if drill:
+            code = int(project.drill(ui=ui))
+        else:
+            code = int(project.resume(ui) if "resume" in sys.argv else project.run(ui=ui))
     except KeyboardInterrupt:  # between the run's end and the next line
         code = ExitCode.INTERRUPTED
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # as drx does once it is done

@@ -94,8 +94,8 @@ class Project:
         setting = self.setting(unattended=not (ui and ui.attended), ui=ui)
         return run_runbook(read_binder(self.root), self.config, "story", environment, setting, inputs or {})
 
-    def drill(self, environment: str = "lab") -> ExitCode:
-        return run_drill(read_binder(self.root), self.config, "story", environment, self.setting())
+    def drill(self, environment: str = "lab", ui: Ui | None = None) -> ExitCode:
+        return run_drill(read_binder(self.root), self.config, "story", environment, self.setting(ui=ui))
 
     def resume(self, ui: Ui | None = None) -> ExitCode:
         setting = self.setting(unattended=not (ui and ui.attended), ui=ui)

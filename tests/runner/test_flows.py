@@ -12,7 +12,7 @@ import pytest
 
 from drx.errors import ExitCode
 from tests.runner.project import Project, steps_yaml
-from tests.terminal import CTRL_C, DRX, ENTER, Size, Terminal, drx, story
+from tests.terminal import CTRL_C, DRX, ENTER, HUGE, LARGE, SMALL, Size, Terminal, drx, story
 
 pytestmark = pytest.mark.slow
 CONFIG = """
@@ -48,6 +48,19 @@ steps:
     when: steps.look.outputs.answer is defined
     expect: 1m
     recovered: true
+"""
+DRILLED = (
+    "{id: tell, confirm: Tell everybody, expect: 5m}",
+    "{id: mend, title: Mend it, action: shell.run, with: {command: [echo, mended]}, expect: 10s, recovered: true}",
+)
+DRILL = """
+drill: story
+runbook: story
+environment: lab
+fault: {{action: shell.run, with: {{command: [echo, broken]}}}}
+answers: {{tell: done}}
+pass:
+  - {{id: counted, title: All images are there, action: test.prove, with: {{file: '{}'}}, expect: 1s}}
 """
 CONSEQUENCES = (
     "Write a note - it goes into the report, then this is asked again",
@@ -92,6 +105,7 @@ def tidy(terminal: Terminal) -> None:
     assert terminal.text.count("(arrow keys, Enter)") <= 1, terminal.text
 
 
+@pytest.mark.parametrize("size", [SMALL, LARGE, HUGE], indirect=True, ids=str)
 def test_before_anything_it_says_what_it_will_do_where_and_how_long_it_takes(gallery: Path, size: Size) -> None:
     terminal = drx(gallery, "run", "recovery", "--env", "production", size=size)
     terminal.see("Done - the run goes on")
@@ -124,6 +138,34 @@ def test_before_anything_it_says_what_it_will_do_where_and_how_long_it_takes(gal
     assert terminal.end() == ExitCode.OK
     terminal.see("RECOVERED", "RTA 00:00:", "(RTO 2h)")
     assert "they know" in report(gallery)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE, HUGE], indirect=True, ids=str)
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_drill_tells_each_step_in_a_line_and_ends_with_its_verdict(project: Project, size: Size, lost: bool) -> None:
+    missing = project.root / "missing"
+    project.write(steps_yaml(*DRILLED), DRILL.format(missing))
+    if lost:
+        missing.touch()
+    terminal = story(project, "drill", size=size)
+    assert terminal.end() == (ExitCode.FAILED if lost else ExitCode.OK)
+    lines = [re.sub(r"\d\d:\d\d:\d\d|(?<=  )[\d.]+s", "T", line) for line in terminal.text.splitlines() if line]
+    (record,) = project.records.iterdir()
+    assert lines[0] == f"T  · drill story in lab   {record.name}"
+    assert [line for line in lines if line.startswith("T  ✓")] == [
+        "T  ✓ fault            The disaster strikes   T",
+        "T  ✓ tell             done (the drill's script)",
+        "T  ✓ mend             Mend it   T   recovered",
+        *(() if lost else ("T  ✓ counted          All images are there   T",)),
+    ]
+    shown = " ".join(line.strip() for line in lines)
+    if lost:
+        assert "T  ✗ counted          11 of 12 images are there   T" in lines
+        assert "FAILED   counted: 11 of 12 images are there What to do: Look for the other one. RTA T (RTO 2h)" in shown
+    else:
+        assert "PASSED   RTA T (RTO 2h)   RPA T (RPO 1h)   12 of 12 images" in lines
+    assert "".join(lines).endswith(f"report   {record / 'report.md'}"), "a path is broken by the terminal alone"
+    assert "elapsed" not in terminal.text
 
 
 @pytest.mark.parametrize(("given", "left_out"), [((), "hidden"), (("--input", "way=hidden"), "open")])

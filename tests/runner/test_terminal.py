@@ -54,8 +54,9 @@ def test_a_note_then_a_skip_with_its_reason(project: Project) -> None:
     assert NoteAdded("it rings") in project.facts
 
 
-def test_a_dumb_terminal_gets_numbers(project: Project) -> None:
-    terminal = story(project.write(steps_yaml(CONFIRM)), term="dumb")
+@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
+def test_a_terminal_of_which_nothing_is_known_gets_numbers(project: Project, term: str) -> None:
+    terminal = story(project.write(steps_yaml(CONFIRM)), term=term)
     terminal.see("1) Done")
     terminal.type("9\n")
     terminal.see("Please give a number from 1 to 6:")

@@ -15,7 +15,7 @@ import pytest
 from drx.engine.events import RunFinished
 from drx.engine.terms import Outcome
 from tests.runner.project import Project, steps_yaml
-from tests.terminal import ENTER, LARGE, ROOT, SMALL, Size, Terminal
+from tests.terminal import ENTER, HUGE, LARGE, ROOT, SMALL, Size, Terminal
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,7 +23,7 @@ pytestmark = [
 ]
 NARROW: Size = (60, 15)
 TINY: Size = (20, 5)
-BURST = (TINY, LARGE, (33, 9), SMALL, (200, 60)) * 8
+BURST = (TINY, LARGE, (33, 9), SMALL, HUGE) * 8
 """A window that is dragged about: forty sizes within a second."""
 DETACH = ("\x02", "d")
 STEPS = (
