@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from drx.reports.notices import Notice
 
 
+_REMEDY = "Check its address under `notify:` in drx.yaml, and whether this host may reach it"
+
+
 def register(app: typer.Typer) -> None:
     """Add `drx notify` and its command."""
     group = typer.Typer(cls=HelpingGroup, help="See whether messages arrive.")
@@ -45,6 +48,7 @@ def send_test(
     for fact in sent:
         if isinstance(fact, NotificationFailed):
             print(f"failed   {fact.channel}: {fact.error}")
+            print(f"{'':9}{_REMEDY}")
         else:
             print(f"sent     {fact.channel}")
     return ExitCode.FAILED if any(isinstance(fact, NotificationFailed) for fact in sent) else ExitCode.OK

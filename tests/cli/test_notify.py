@@ -59,6 +59,7 @@ def test_it_says_of_each_channel_what_came_of_it(folder: Path, capsys: Capture) 
     assert shown.out.splitlines() == [
         "sent     web hook 127.0.0.1",
         "failed   web hook 127.0.0.1: it cannot be reached: Connection refused",
+        "         Check its address under `notify:` in drx.yaml, and whether this host may reach it",
     ]
     assert "s3cr3t" not in shown.out + shown.err
 
