@@ -25,7 +25,7 @@ environments:
     uploads: {{bucket: "{bucket}", endpoint: "{endpoint}", access_key_id: test, secret_access_key: "${{KEY}}"}}
 backups: {{primary: {store}}}
 contacts: {{channel: "#ops"}}
-schedules: [{{run: slice, environment: lab, cron: "0 3 * * *"}}]
+schedules: [{{run: back, environment: lab, cron: "0 3 * * *"}}]
 notify: {{timeout: 500ms, channels: [{{url: "${{HOOK}}", on: [success, failure, missed]}}]}}
 """
 RECORDS = """\

@@ -72,7 +72,7 @@ def failures(doing: str) -> Iterator[None]:
     except OperationFailure as error:
         text = str((error.details or {}).get("errmsg", error))[:300]
         kind = CollectionMoved if error.code in _MOVED else StepError
-        raise kind(f"{doing}: the server said: {text}", _REMEDY) from None
+        raise kind(f"{doing}: the MongoDB server said: {text}", _REMEDY) from None
     except PyMongoError as error:
         message, remedy = explain(error)
         raise StepError(f"{doing}: {message}", remedy) from None
