@@ -10,6 +10,7 @@ from textwrap import fill, indent
 
 from drx.actions.base import Action
 from drx.actions.registry import all_actions
+from drx.cli.committed import read_committed
 from drx.cli.parameters import Parameter, example_of, parameters_of
 from drx.errors import ExitCode, StaleError, UsageError
 
@@ -63,7 +64,7 @@ def check_reference(path: Path = REFERENCE) -> None:
 
     Raises StaleError where they differ.
     """
-    if not path.is_file() or path.read_text(encoding="utf-8") != reference():
+    if read_committed(path) != reference():
         raise StaleError(f"{path} is not what drx would write", "Run `make docs` and commit the result")
 
 

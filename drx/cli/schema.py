@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from drx.actions.registry import all_actions
+from drx.cli.committed import read_committed
 from drx.cli.texts import Schema, describe, described_schema, mapping, models_in
 from drx.config import Settings
 from drx.errors import ExitCode, StaleError, UsageError
@@ -38,14 +39,10 @@ def schema(kind: str = "runbook", output: Path | None = None, check: bool = Fals
 
 
 def _check(folder: Path) -> None:
-    stale = [name for name in KINDS if _read(folder / f"{name}.json") != schema_text(name)]
+    stale = [name for name in KINDS if read_committed(folder / f"{name}.json") != schema_text(name)]
     if stale:
         names = ", ".join(f"{folder}/{name}.json" for name in stale)
         raise StaleError(f"not what drx would write: {names}", "Run `make schema` and commit the result")
-
-
-def _read(path: Path) -> str:
-    return path.read_text() if path.is_file() else ""
 
 
 @cache

@@ -7,7 +7,9 @@ from functools import cache
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import from_json, to_json
+from pydantic_core.core_schema import TimedeltaSchema
 
 from drx.engine.terms import Mode
 from drx.reports.shapes import RunFacts, Word
@@ -100,8 +102,15 @@ class _PastDrill(BaseModel):
     rpo: _Measured
 
 
+class _InSeconds(GenerateJsonSchema):
+    """Describe durations as they are written, which pydantic does for those of the outermost model alone."""
+
+    def timedelta_schema(self, schema: TimedeltaSchema) -> dict[str, Any]:
+        return {"type": "number"}
+
+
 def report_schema() -> str:
     """Write the JSON Schema of report.json."""
-    schema: dict[str, Any] = _adapter().json_schema(mode="serialization")
+    schema: dict[str, Any] = _adapter().json_schema(mode="serialization", schema_generator=_InSeconds)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "drx report"}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -150,6 +150,18 @@ def test_a_stale_plan_is_shown_with_its_difference(project: Project, capsys: Cap
     assert "drx plan --output docs/disaster-recovery.md" in shown.err
 
 
+@pytest.mark.parametrize("committed", [b"\xff\xfe\0binary", b"", "Übersicht".encode("latin-1")])
+def test_what_is_no_plan_at_all_is_stale_too(committed: bytes, project: Project, capsys: Capture) -> None:
+    assert run(["plan", "--output", "docs/disaster-recovery.md"]) == ExitCode.OK
+    (project.root / "docs" / "disaster-recovery.md").write_bytes(committed)
+
+    assert run(["plan", "--check"]) == ExitCode.STALE
+    shown = capsys.readouterr().out
+    assert "\n+# Disaster recovery plan" in shown
+    assert "\0" not in shown
+    assert ("No newline at end of file" in shown) == bool(committed)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

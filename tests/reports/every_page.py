@@ -24,6 +24,7 @@ def every_page() -> dict[str, str]:
     found["failed_drill"] = report_html(gather(runs.DRILL, runs.failed_drill().events), runs.HISTORY)
     found["aborted"] = report_html(gather(runs.INCIDENT, runs.aborted_incident().events))
     journal = runs.incident()
+    found["hostile"] = report_html(gather(runs.INCIDENT, runs.hostile_incident().events))
     begun = journal.events[: len(journal.events) // 2]
     found["live"] = live_html(journal.plan, gather(journal.plan, begun), begun[-1].at)
     return found

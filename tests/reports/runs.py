@@ -149,6 +149,9 @@ INCIDENT: Plan = incident_plan(
 )
 
 
+AWKWARD = "W" * 400 + " <b>|`*_ \u202e\u05e9\u05dc\u05d5\u05dd \x1b[31m ]]> {{ x }} %% ; : #" + "m" * 400
+
+
 def incident() -> Journal:
     """A recovered incident in which nearly everything happened that can."""
     journal = Journal(INCIDENT, environment="production", unattended=False)
@@ -188,6 +191,18 @@ def incident() -> Journal:
     journal.add(ActionItemAdded("Show | every drop, not the first", "anna", date(2026, 12, 5), "What went wrong?"))
     journal.add(ActionItemAdded("Remount /tmp", "ben", date(2026, 11, 22)), ReportWritten({}))
     journal.after(3600).add(ActionItemClosed(2, "done, it was full"), by=ANNA)
+    return journal
+
+
+def hostile_incident() -> Journal:
+    """An incident in which everything that somebody wrote, or a program printed, is as awkward as can be."""
+    journal = Journal(INCIDENT, environment="production", unattended=False)
+    journal.does("reachable", 0.4).start("dns").after(2).fails("dns", AWKWARD, AWKWARD)
+    journal.after(30).answers("dns", Choice.SKIP, question=QuestionKind.FAILURE, reason=AWKWARD)
+    journal.add(NoteAdded(AWKWARD)).waits("approve-switch").after(60)
+    journal.answers("approve-switch", Choice.APPROVE, reason=AWKWARD).ends("approve-switch", attempt=0)
+    journal.add(AbortRequested(AWKWARD, "person"), RunFinished(Outcome.ABORTED, AWKWARD)).after(300)
+    journal.add(ReviewAnswered(AWKWARD, AWKWARD), ActionItemAdded(AWKWARD, AWKWARD, date(2026, 12, 5), AWKWARD))
     return journal
 
 

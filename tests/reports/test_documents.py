@@ -1,5 +1,8 @@
 """Whole documents against committed ones: report.md, .html, .json, JUnit XML, and the last lines at a terminal."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +21,7 @@ from drx.reports.webpage import report_html, trend_html
 from tests.reports import runs
 from tests.reports.builder import Journal
 
+REPORT_SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "report.json"
 RUNS = (runs.passed_drill, runs.failed_drill, runs.incident, runs.aborted_incident)
 
 
@@ -89,8 +93,23 @@ def test_report_json_of_another_shape_is_refused() -> None:
 
 
 def test_the_committed_schema_is_the_one_written() -> None:
-    committed = Path(__file__).parents[2] / "docs" / "schema" / "report.json"
-    assert committed.read_text(encoding="utf-8") == report_schema()
+    assert REPORT_SCHEMA.read_text(encoding="utf-8") == report_schema()
+
+
+def test_a_report_is_what_its_schema_says(tmp_path: Path) -> None:
+    made = []
+    for run in (*RUNS, runs.hostile_incident):
+        journal = run()
+        made.append(tmp_path / f"{run.__name__}.json")
+        made[-1].write_text(report_json(gather(journal.plan, journal.events), runs.HISTORY), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("check-jsonschema")), "--schemafile", str(REPORT_SCHEMA)]
+
+    done = subprocess.run([*command, *made], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    text = made[0].read_text(encoding="utf-8")
+    made[0].write_text(re.sub(r'"total": [0-9.]+', '"total": "PT1S"', text), encoding="utf-8")
+    assert subprocess.run([*command, made[0]], capture_output=True, check=False).returncode
 
 
 def test_verdict_fits_a_terminal_of_80_columns() -> None:

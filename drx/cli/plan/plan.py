@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 
+from drx.cli.committed import read_committed
 from drx.cli.plan.by_hand import Values, outputs_of
 from drx.cli.plan.variables import functions_of, variables_of
 from drx.cli.project import Project, load_project
@@ -15,6 +16,7 @@ from drx.config.model import Settings
 from drx.errors import ExitCode, StaleError, UsageError
 from drx.reports.plan.markdown import plan_html, plan_markdown
 from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan, Verified
+from drx.reports.text import visible
 from drx.runbook.expressions import as_expression
 from drx.runbook.load import RUNBOOKS, Binder
 from drx.runbook.model import (
@@ -31,6 +33,8 @@ from drx.runbook.timing import critical_path
 from drx.runner.verified import hash_of, read_verified
 from drx.units import show_duration
 
+_NO_END = "\\ No newline at end of file"
+"""As diff says it, so that the next line of the difference stands alone."""
 PLAN = Path("docs") / "disaster-recovery.md"
 _NESTED = re.compile(r" or | if |[({\[]")
 FORMS = {"md": plan_markdown, "html": plan_html}
@@ -191,11 +195,12 @@ def write(path: Path, text: str) -> None:
 
 
 def _compare(path: Path, text: str) -> None:
-    committed = path.read_text(encoding="utf-8") if path.is_file() else ""
+    committed = read_committed(path)
     if committed == text:
         return
     difference = unified_diff(
         committed.splitlines(keepends=True), text.splitlines(keepends=True), str(path), "what drx would write"
     )
-    sys.stdout.writelines(difference)
+    for line in difference:
+        print(visible(line), end="" if line.endswith("\n") else f"\n{_NO_END}\n")
     raise StaleError(f"{path} is stale", f"Run `drx plan --output {path}` and commit the result")

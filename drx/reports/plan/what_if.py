@@ -113,7 +113,7 @@ def _rpo_changes(wanted: timedelta, cadences: Mapping[str, Cadence], environment
         if each.limit > allowed:
             yield (
                 f"Give up sooner: the timeouts in runbooks/{each.runbook}.yaml add up to {show_duration(each.limit)},"
-                f" and may add up to {show_duration(allowed)}."
+                f" and only {show_duration(allowed)} would be in time."
             )
     uploads = cadences.get("uploads")
     if uploads is not None and uploads.worst > wanted:
