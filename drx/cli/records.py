@@ -1,6 +1,7 @@
 """Find the record of a run by its name. Reads only."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,22 +33,37 @@ def find_record(records: Path, name: str) -> Path:
     try:
         return records / named_run([path.name for path in all_records(records)], name, str(records))
     except UsageError:
-        closed = _closed(records, name)
-        if closed is None:
-            raise
-        raise UsageError(f"{closed} is for {account_name(closed.stat().st_uid)} alone", _ASK) from None
+        meant = (path for path in closed_records(records) if path == records or _is_meant(path, name))
+        if closed := next(meant, None):
+            raise UsageError(of_others([closed]), _ASK) from None
+        raise
 
 
-def _closed(records: Path, name: str) -> Path | None:
-    """Find what this account may not look into: the record that is meant, or the folder of them all."""
+def _is_meant(record: Path, name: str) -> bool:
+    return bool(name) and (record.name.endswith(name) or record.name.startswith(name))
+
+
+def closed_records(records: Path) -> list[Path]:
+    """List what this account may not look into, newest first: single records, or the folder of them all."""
     try:
-        inside = list(records.iterdir())
+        inside = sorted(records.iterdir(), reverse=True)
     except PermissionError:
-        return records
+        return [records]
     except OSError:
-        return None
-    meant = (path for path in inside if name and (path.name.endswith(name) or path.name.startswith(name)))
-    return next((path for path in meant if path.is_dir() and not os.access(path, os.X_OK)), None)
+        return []
+    return [path for path in inside if path.is_dir() and not os.access(path, os.X_OK)]
+
+
+def of_others(closed: Sequence[Path]) -> str:
+    """Say whose records this account may not look into."""
+    more = f", and so are {len(closed) - 1} more" if len(closed) > 1 else ""
+    return f"{closed[0]} is for {account_name(closed[0].stat().st_uid)} alone{more}"
+
+
+def require_open(records: Path) -> None:
+    """Raise UsageError where there may be more than this account can see."""
+    if closed := closed_records(records):
+        raise UsageError(of_others(closed), _ASK)
 
 
 def newest_unfinished(records: Path) -> Path:
@@ -69,6 +85,7 @@ def newest_unfinished(records: Path) -> Path:
         return record
     if unreadable is not None:
         raise _next_to(unreadable, "No other run is unfinished")
+    require_open(records)
     raise UsageError("no run is unfinished", "Begin one with `drx run`, or name the run you mean")
 
 
@@ -85,6 +102,7 @@ def newest_finished(records: Path) -> Path:
     for record in reversed(all_records(records)):
         if has_finished(record):
             return record
+    require_open(records)
     raise UsageError("no run has finished yet", "Begin one with `drx run`")
 
 

@@ -1,6 +1,7 @@
 """`drx runs`: what was run here, newest first. Reads only, and opens no more records than it shows."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -36,10 +37,10 @@ def runs(limit: int, *, as_json: bool, in_bucket: bool = False) -> int:
 
     A record that is damaged is listed as such, and hides no other. With `in_bucket`, those of other hosts, too.
     """
-    from drx.cli.records import all_records
+    from drx.cli.records import all_records, closed_records, of_others
 
     project = load_project()
-    records = all_records(project.records)
+    records, closed = all_records(project.records), closed_records(project.records)
     found = [_summary(record) for record in records[: -limit - 1 : -1]]
     if in_bucket:
         others = runs_elsewhere(project, {record.name for record in records}, limit)
@@ -52,8 +53,10 @@ def runs(limit: int, *, as_json: bool, in_bucket: bool = False) -> int:
             (each.run, each.mode, each.environment, each.state, _clock(each.rta_seconds), each.by) for each in found
         ]
         print_table(("run", "mode", "where", "what came of it", "RTA", "by"), rows, folded=(0,))
-    else:
+    elif not closed:
         print("nothing was run here yet. Practise with: drx drill db-drop --env sandbox")
+    if closed:
+        print(f"not shown: {of_others(closed)}", file=sys.stderr)
     return ExitCode.OK
 
 

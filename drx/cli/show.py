@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from drx.cli.elsewhere import elsewhere, fetch_again
 from drx.cli.project import load_project
-from drx.cli.records import all_records, find_record
+from drx.cli.records import all_records, find_record, require_open
 from drx.engine.events import Event, RunFinished
 from drx.errors import ExitCode, UsageError
 from drx.journal import JOURNAL
@@ -74,6 +74,7 @@ def _nobody(reply: Reply) -> None:
 def _newest(records: Path) -> Path:
     found = all_records(records)
     if not found:
+        require_open(records)
         raise UsageError(f"there is no run in {records}", "Begin one with `drx run`, or practise with `drx drill`")
     return found[-1]
 

@@ -289,7 +289,7 @@ def judge_jobs(jobs: Sequence[Due]) -> Iterator[Line]:
 
 
 def judge_records(problem: str) -> Iterator[Line]:
-    """Say that runs of other hosts could not be seen: a job that runs there may be missed, and nobody knows."""
+    """Say that runs of others could not be seen: a job of theirs may be missed, and nobody knows."""
     if problem:
-        found = f"those of other hosts are not seen: {problem}"
-        yield Line("records", found, Level.UNKNOWN, "Mend that, or see what runs there by its dead man's switch")
+        found = f"those of others are not seen: {problem}"
+        yield Line("records", found, Level.UNKNOWN, "Mend that, or see what they run by its dead man's switch")

@@ -2,6 +2,7 @@
 
 import grp
 import io
+import json
 import os
 import shutil
 import stat
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -235,6 +237,32 @@ def test_a_record_for_its_owner_alone_says_so_to_others(shared: Shared) -> None:
     assert code == ExitCode.USAGE
     assert "2026-mine is for nobody alone" in said or "records is for nobody alone" in said
     assert "records: {group: NAME}" in said
+
+
+@as_root
+def test_what_others_ran_is_never_taken_for_nothing(shared: Shared) -> None:
+    """Somebody who would take over, and whoever watches over the jobs, has to know that there is more."""
+    _load_everything(shared)
+    config = shared.root / "drx.yaml"
+    config.write_text(config.read_text() + "schedules: [{run: story, environment: lab, cron: '0 0 1 1 *'}]\n")
+    name = f"{datetime.now(UTC):%Y-%m-%dT%H%MZ}-story-7f3a"
+    end(begin(OPERATOR, lambda: len(create_record(shared.records, name, None).name)))
+    with chdir(shared.root), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        app.run(["status"])  # it imports what the others need
+    for folder in (shared.records / name, shared.records):
+        shared.records.chmod(0o755)
+        folder.chmod(0o700)
+        for command in (("runs",), ("resume",), ("show",), ("review",), ("note", "it rings")):
+            code, said = drx(SECOND, shared.root, *command)
+            assert f"{folder.name} is for nobody alone" in said, command
+            assert "nothing was run here" not in said
+            assert "no run" not in said
+            assert code == (ExitCode.OK if command == ("runs",) else ExitCode.USAGE)
+        _, said = drx(SECOND, shared.root, "status", "--json")
+        lines = {line["subject"]: line for line in json.loads(said)["lines"]}
+        assert lines["records"]["level"] == "unknown"
+        assert f"{folder.name} is for nobody alone" in lines["records"]["found"]
+        assert "killed" not in lines
 
 
 @as_root

@@ -1,6 +1,7 @@
 """Find the newest runs of jobs: among the records here, and in the bucket that others copy theirs to. Reads only."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _LOOKED_AT = 50
 """How many of the newest records of a job are opened."""
 _REPORT = "report.json"
+UNREAD = "not read"
+"""What came of a run whose record is for another account alone."""
 UNFINISHED = "unfinished"
 """What came of a run that has not ended, or was killed."""
 
@@ -31,7 +34,7 @@ class Began:
     run: str
     at: datetime
     outcome: str
-    """`succeeded`, `failed`, `aborted`, or UNFINISHED."""
+    """`succeeded`, `failed`, `aborted`, UNFINISHED or UNREAD."""
     succeeded_at: datetime | None = None
     """When the newest one began that succeeded, among those that were looked at."""
     seconds: float | None = None
@@ -48,6 +51,13 @@ class Seen:
     """Why the runs of other hosts could not be seen."""
     whole: bool = False
     """Whether every place was looked at where they leave records: a job without any has never run."""
+
+
+def unread_among(folder: Path, newest: "Sequence[Began | None]") -> Sequence[Path]:
+    """Name the records of these runs that are for another account alone, or the folder of all where that is."""
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        return [folder]
+    return [folder / began.run for began in newest if began and began.outcome == UNREAD]
 
 
 @dataclass(frozen=True)
@@ -92,12 +102,15 @@ class Records:
             environment = report.get("environment") if report else self._environment(name)
             if job.environment and environment not in (job.environment, None):
                 continue
-            newest = newest or Began(name, at, str(report.get("outcome")) if report else UNFINISHED)
+            newest = newest or Began(name, at, str(report.get("outcome")) if report else self._without_report(name))
             if report and newest.seconds is None:
                 newest = replace(newest, seconds=_seconds(report))
             if report and report.get("outcome") == "succeeded":
                 return replace(newest, succeeded_at=at)
         return newest
+
+    def _without_report(self, name: str) -> str:
+        return UNFINISHED if os.access(self.folder / name, os.X_OK) or self.shelf is not None else UNREAD
 
     def _report(self, name: str) -> dict[str, object] | None:
         """Give what a report says of its run; None where the run is not over, or its report is damaged."""

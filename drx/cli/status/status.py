@@ -185,7 +185,8 @@ def _ran(project: Project, name: str, jobs: "Sequence[Job]", now: datetime) -> "
     of them ever did.
     """
     from drx.cli.project import shelf_of
-    from drx.cli.status.job_runs import Records, Seen
+    from drx.cli.records import of_others
+    from drx.cli.status.job_runs import Records, Seen, unread_among
     from drx.cli.status.readings import aside, unreadable
 
     here = Records(project.records).newest(jobs, now)
@@ -197,7 +198,8 @@ def _ran(project: Project, name: str, jobs: "Sequence[Job]", now: datetime) -> "
         problem, _ = unreadable(error)
         return lambda: Seen(here, problem)
     if shelf is None:
-        return lambda: Seen(here, whole=any(here) and not copied)
+        hidden = of_others(unread) if (unread := unread_among(project.records, here)) else ""
+        return lambda: Seen(here, hidden, whole=any(here) and not copied and not hidden)
     everywhere = Records(project.records, shelf)
     return aside(lambda: Seen(everywhere.newest(jobs, now), whole=True), lambda problem: Seen(here, problem))
 
