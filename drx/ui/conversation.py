@@ -17,8 +17,9 @@ _PAUSE_RUNNING = "Pause or hand over - the running step is stopped; `drx resume`
 _ABORT = "Abort - roll back what was done, newest first, clean up, and end the run"
 _BY_HAND = frozenset({QuestionKind.FAILURE, QuestionKind.INTERRUPTED, QuestionKind.REPEAT})
 """Questions about automated steps: "done" means that a person did the work instead."""
+_ZONE = "in UTC, "
 _FORMS = {
-    "datetime": f"in UTC, like {SPOKEN}; ",
+    "datetime": f"{_ZONE}like {SPOKEN}; ",
     "duration": "please write it as 30s, 5m or 1h30m; ",
     "integer": "please write a whole number; ",
     "boolean": "please write true or false; ",
@@ -30,7 +31,8 @@ def about(question: Question, prompts: Prompts, send: Send, input_types: Mapping
     """Ask until there is one answer, and send it. Raises what the prompts raise."""
     if question.kind is QuestionKind.INPUT and not question.options:
         kind = input_types.get(question.step, "")
-        text = f"{question.text} ({_FORMS.get(kind, '')}Ctrl-C for more)"
+        form = _FORMS.get(kind, "").removeprefix(_ZONE if "UTC" in question.text else "")
+        text = f"{question.text} ({form}Ctrl-C for more)"
         send(InputGiven(question.step, _moment(text, prompts) if kind == "datetime" else _reason(text, prompts)))
         return
     choices = [choice for choice in question.choices if choice is not Choice.GOTO or question.options]

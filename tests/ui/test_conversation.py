@@ -117,6 +117,12 @@ def test_a_moment_is_shown_in_full_before_it_counts_and_can_be_taken_back(monkey
     assert said == [InputGiven("incident_time", "2030-01-01T02:14:00.000Z")]
 
 
+def test_a_question_that_names_the_zone_is_not_told_it_again() -> None:
+    prompts = Scripted(["2020-01-01 02:14", "Yes"])
+    about(replace(TYPED, text="When? (UTC)"), prompts, lambda reply: None, {"incident_time": "datetime"})
+    assert prompts.asked[0].startswith("When? (UTC) (like 02:14, ")
+
+
 def test_there_is_no_way_to_another_step_where_there_is_none() -> None:
     question = Question(QuestionKind.FAILURE, "a", 1, "It failed", (Choice.RETRY, Choice.GOTO))
     prompts = Scripted(["Try again"])
