@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from drx.accounts import account_name
@@ -18,6 +19,8 @@ INBOX = "inbox"
 REFUSED = "refused"
 """Where what is no fact is set aside, inside of the inbox."""
 _LIMIT_BYTES = 1_000_000
+_SOON_SECONDS = 30.0
+"""Whoever is at a run reads what is placed well before that."""
 
 Deliverable = NoteAdded | Answered | ReviewAnswered | ClockStarted | PauseRequested | AbortRequested
 """What somebody else than the holder may say."""
@@ -63,13 +66,13 @@ def take(record: Path) -> Iterator[Delivery | Rejected]:
         return
     for name in names:
         try:
-            fact, owner = _read(inbox / name)
+            fact, owner, written = _read(inbox / name)
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
             yield _set_aside(inbox, name, error)
         else:
-            yield Delivery(fact, owner, inbox / name)
+            yield Delivery(_dated(fact, written), owner, inbox / name)
 
 
 def is_delivery(path: Path) -> bool:
@@ -81,7 +84,14 @@ def is_delivery(path: Path) -> bool:
     return not path.name.startswith(".")
 
 
-def _read(path: Path) -> tuple[Fact, str]:
+def _dated(fact: Fact, written: float) -> Fact:
+    """Say of a note that lay here while nobody was at the run when it was written: the journal has when it was read."""
+    if not isinstance(fact, NoteAdded) or time.time() - written < _SOON_SECONDS:
+        return fact
+    return NoteAdded(f"{fact.text} (written {datetime.fromtimestamp(max(written, 0.0), UTC):%Y-%m-%d %H:%M:%S} UTC)")
+
+
+def _read(path: Path) -> tuple[Fact, str, float]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
@@ -95,7 +105,7 @@ def _read(path: Path) -> tuple[Fact, str]:
     fact = decode_fact(kind, text)
     if not isinstance(fact, Deliverable):
         raise ValueError(f"{fact.type} is not for others to say")
-    return fact, account_name(status.st_uid)
+    return fact, account_name(status.st_uid), status.st_mtime
 
 
 def _set_aside(inbox: Path, name: str, error: OSError | ValueError) -> Rejected:

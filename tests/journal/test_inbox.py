@@ -27,6 +27,17 @@ def test_what_is_placed_is_taken_in_order_until_removed(tmp_path: Path) -> None:
     assert list(take(tmp_path)) == []
 
 
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [(1764209640, "it rings (written 2025-11-27 02:14:00 UTC)"), (-5, "it rings (written 1970-01-01 00:00:00 UTC)"),
+     (2_100_000_000, "it rings")],
+)  # fmt: skip
+def test_a_note_that_waited_says_when_it_was_written(tmp_path: Path, written: int, says: str) -> None:
+    for fact in (NoteAdded("it rings"), APPROVAL):
+        os.utime(place(tmp_path, fact), (written, written))
+    assert [item.fact for item in take(tmp_path) if isinstance(item, Delivery)] == [NoteAdded(says), APPROVAL]
+
+
 def test_no_inbox_is_an_empty_inbox(tmp_path: Path) -> None:
     assert list(take(tmp_path)) == []
 
