@@ -19,8 +19,16 @@ def duration(text: str) -> timedelta:
         raise typer.BadParameter(str(error)) from None
 
 
+def named(name: str | None) -> str | None:
+    """Refuse an empty name, which an unset variable makes: what holds without one would be meant by nobody."""
+    if name is not None and not name.strip():
+        raise typer.BadParameter("it is empty. Name one, or leave the option out")
+    return name
+
+
 Environment = Annotated[
-    str | None, typer.Option("--env", help="Environment of drx.yaml.", autocompletion=names.environments)
+    str | None,
+    typer.Option("--env", help="Environment of drx.yaml.", autocompletion=names.environments, callback=named),
 ]
 Sandbox = Annotated[
     str,

@@ -198,7 +198,10 @@ def inputs_of(values: Sequence[str]) -> Mapping[str, str]:
     wrong = next((name for name, equals, _ in pairs if not name or not equals), None)
     if wrong is not None:
         raise UsageError(f"'{wrong}' is no input", "Write it like --input NAME=VALUE")
-    return {name: value for name, _, value in pairs}
+    found = {name: value for name, _, value in pairs}
+    if len(found) < len(pairs):
+        raise UsageError("an input is given more than once", "Say each once, as it is meant")
+    return found
 
 
 @contextmanager

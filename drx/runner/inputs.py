@@ -10,7 +10,7 @@ from drx.engine.plan import InputSpec, Plan
 from drx.errors import HumanNeeded, UsageError
 from drx.units import parse_time, read_moment, show_time
 from drx.values import Json
-from drx.yaml_source import nearest
+from drx.yaml_source.problems import suggest
 
 _WORDS = {"yes": True, "true": True, "y": True, "no": False, "false": False, "n": False}
 
@@ -30,9 +30,7 @@ def given(plan: Plan, values: Mapping[str, str], now: datetime) -> list[InputGiv
     facts = []
     for name, text in values.items():
         if name not in specs:
-            match = nearest(name, specs)
-            remedy = f"Did you mean '{match}'?" if match else f"Its inputs: {', '.join(specs) or 'none'}"
-            raise UsageError(f"{plan.runbook} has no input '{name}'", remedy)
+            raise UsageError(f"{plan.runbook} has no input '{name}'", suggest(name, specs, "Its inputs"))
         value = _in_full(text, now) if specs[name].type == "datetime" else _typed(specs[name], text)
         wrong = wrong_value(specs[name], value)
         if wrong:

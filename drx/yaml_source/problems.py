@@ -42,10 +42,11 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Find the known name that a misspelt one most likely means."""
+    """Find the known name that a misspelt one most likely means; capitals make no difference."""
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name[: SHOWN_CHARACTERS * 2], list(known), n=1, cutoff=0.6)), None)
+    spelled = {each.lower(): each for each in known}
+    return next((spelled[each] for each in get_close_matches(name[: SHOWN_CHARACTERS * 2].lower(), spelled, n=1)), None)
 
 
 def suggest(name: str, known: Iterable[str], otherwise: str = "Known here") -> str:

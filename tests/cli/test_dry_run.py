@@ -118,6 +118,8 @@ def test_a_precheck_that_does_not_hold_is_found(
         (["--input", "sinse=1"], "has no input 'sinse'"),
         (["--input", "since=yesterday"], "input since"),
         (["--json"], "--dry-run is for reading"),
+        (["--input", "copies=1", "--input", "copies=2"], "an input is given more than once"),
+        (["--input", "SINCE=1"], "Did you mean 'since'?"),
     ],
 )
 def test_what_makes_no_sense_is_refused(unharmed: Path, capsys: Capture, arguments: list[str], said: str) -> None:

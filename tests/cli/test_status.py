@@ -270,6 +270,14 @@ def test_files_that_cannot_be_read_hide_nothing_else(project: Path, capsys: Capt
     assert str(lines["next"]["found"]).startswith("the schedules cannot be read: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("", "Invalid value for '--env': it is empty"), ("PRODUCTIN", "Did you mean 'production'?")]
+)
+def test_an_environment_that_nobody_meant_is_never_guessed(capsys: Capture, name: str, said: str) -> None:
+    assert run(["status", "--env", name]) == 3
+    assert said in capsys.readouterr().err
+
+
 def test_a_screen_holds_it_and_cuts_nothing(project: Path, size: Size) -> None:
     long = "outage-of-payment-provider"
     (project / "runbooks" / f"{long}.yaml").write_text(OUTAGE.replace("runbook: outage", f"runbook: {long}"))
