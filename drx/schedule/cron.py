@@ -55,7 +55,7 @@ def missing_or_twice(cron: str, timezone: str, after: datetime) -> Iterator[tupl
     """
     if same_every_hour(cron):
         return
-    zone, hours = ZoneInfo(timezone), CronSim(cron, after).hours
+    zone, line = ZoneInfo(timezone), CronSim(cron, after)
     for day in (after + timedelta(days=number) for number in range(_AHEAD_DAYS)):
         end = day + timedelta(days=1)
         if day.astimezone(zone).utcoffset() == end.astimezone(zone).utcoffset():
@@ -63,7 +63,7 @@ def missing_or_twice(cron: str, timezone: str, after: datetime) -> Iterator[tupl
         for moment in takewhile(end.__gt__, moments(cron, timezone, day)):
             local = moment.astimezone(zone)
             is_twice = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
-            if is_twice or local.hour not in hours:
+            if is_twice or local.hour not in line.hours or local.minute not in line.minutes:
                 yield local.date(), is_twice
                 break
 

@@ -42,6 +42,7 @@ def test_moments(cron: str, timezone: str, after: datetime, expected: list[str])
         ("30 2 1 * *", BERLIN, []),
         ("*/20 * * * *", BERLIN, []),
         ("30 2 * * *", "UTC", []),
+        ("15 2 * * *", "Australia/Lord_Howe", ["2027-10-03 missing", "2028-10-01 missing"]),  # half an hour is left out
     ],
 )
 def test_days_on_which_clocks_are_changed_in_an_hour_that_is_named(
