@@ -21,7 +21,7 @@ _WRAP = 60
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/_-]+")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _URL_PASSWORD = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://([^/?#]*)@")
-_UNESCAPED_PASSWORD = re.compile(r"^mongodb(?:\+srv)?://[^:@/?#]*:(.+)@")
+_UNESCAPED_PASSWORD = re.compile(r"^mongodb(?:\+srv)?://[^:@/?#]*:(?!@)(.+)@")
 """A password that holds a sign which ends it, such as a slash: the address is wrong, and a secret all the same."""
 _QUERY_PASSWORD = re.compile(r"(?i)[?&][a-z]*(?:password|secret|token)=([^&]+)|AWS_SESSION_TOKEN:([^&,]+)")
 

@@ -96,6 +96,7 @@ def test_a_secret_cannot_be_written_to_a_file() -> None:
         ("mongodb://u:a/b@h/x", ["mongodb://u:a/b@h/x", "a/b"]),
         ("mongodb+srv://u:1?b#c@h/x", ["mongodb+srv://u:1?b#c@h/x", "1?b#c"]),
         ("mongodb://u:a@b/c@h/x", ["mongodb://u:a@b/c@h/x", "a", "a@b/c"]),
+        ("mongodb://u:@h/x?appName=a@b", ["mongodb://u:@h/x?appName=a@b"]),
         ("wJalrXUtnFEMI", ["wJalrXUtnFEMI"]),
         ("https://hooks.example/T0/B1", ["https://hooks.example/T0/B1"]),
     ],

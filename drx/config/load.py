@@ -121,9 +121,9 @@ def _check_references(document: Document) -> Iterator[Problem]:
 
 
 def _holds_secret(name: str | int, text: str) -> bool:
-    """Whether a secret is written out here, references aside."""
+    """Whether a secret is written out here, references aside: as a whole, or as the password in an address."""
     written = "" if text.startswith((FILE, COMMAND)) else REFERENCE.sub("", text)
-    return bool(written) if name in SECRETS else name == "uri" and len(secrets_of(written)) > 1
+    return bool(written) if name in SECRETS else "://" in written and len(secrets_of(written)) > 1
 
 
 def _name(path: ValuePath) -> str:

@@ -75,6 +75,8 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         ("roles: {lead: [anna, 'the boss']}\n", "drx.yaml:5:22: entry 2 of 'lead': this is no account of a host"),
         ("roles: {lead: ['uid:x']}\n", "this is no account of a host"),
         ("schedules: [{cron: '0 3 * * *'}]\n", "a schedule runs one thing"),
+        ("notify: {channels: [{url: 'mailtos://me:s3cret@mail.example'}]}\n", "'url' holds a secret"),
+        ("notify: {on_failure: ['https://me:s3cret@hook.example']}\n", "'on_failure' holds a secret"),
         ("schedules: [{run: nightly, cron: daily}]\n", "a schedule has five parts"),
         ("schedules: [{run: nightly, cron: '61 3 * * *'}]\n", "this schedule is none: bad minute"),
         ("schedules: [{run: nightly, cron: '0 3 L * *'}]\n", "not everything that runs schedules reads 'L'"),
@@ -128,6 +130,7 @@ def test_problems_stand_at_their_place(added: str, expected: str) -> None:
         ("{mongo: {uri: 'mongodb://u:s3cret@h', database: shop}}", "'uri' holds a secret. Keep it out of this file"),
         ("{mongo: {uri: 'mongodb://u:s3cret@${HOST}', database: shop}}", "'uri' holds a secret"),
         ("{uploads: {bucket: b, access_key_id: A, secret_access_key: s3cret}}", "'secret_access_key' holds a secret"),
+        ("{health_url: 'https://h/?token=s3cret'}", "'health_url' holds a secret"),
     ],
 )
 def test_problems_of_an_environment(environment: str, expected: str) -> None:
