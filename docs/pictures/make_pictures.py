@@ -87,6 +87,7 @@ def incident(folder: Path) -> None:
     terminal = drx(folder, *command, size=TALL, term="xterm-256color", patience=300)
     terminal.see("? When did it start")
     terminal.type(moment_of(folder), "\r")
+    terminal.choose("Yes - this counts")
     for label in ("The incident is declared", "Nothing writes to the database", "this is the accident"):
         terminal.see(label, "Done - the run goes on")
         if label == "The incident is declared":

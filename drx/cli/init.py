@@ -117,10 +117,10 @@ def _ask(suggested: str) -> Answers:
     from drx.ui.choose import choose_prompts
     from drx.ui.questionnaire import Questionnaire
 
-    print("A dozen questions. Nothing is written before you say that all is right; Ctrl-C")
-    print("leaves everything as it is.\n")
+    prompts, say = choose_prompts()
+    say("A dozen questions. Nothing is written before you say that all is right; Ctrl-C\nleaves everything as it is.\n")
     try:
-        return Questionnaire(choose_prompts()(), print, os.environ).ask(suggested)
+        return Questionnaire(prompts, say, os.environ).ask(suggested)
     except EOFError:
         raise KeyboardInterrupt from None
 

@@ -203,7 +203,8 @@ def choose_environment(config: Config, named: str | None, *, unattended: bool) -
     protected = {name for name, each in config.settings.environments.items() if each.protected}
     labels = [f"{name} (protected)" if name in protected else name for name in names]
     try:
-        return names[choose_prompts()().choose("In which environment?", labels)]
+        prompts, _ = choose_prompts()
+        return names[prompts.choose("In which environment?", labels)]
     except EOFError:
         raise KeyboardInterrupt from None
 

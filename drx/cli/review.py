@@ -52,12 +52,12 @@ def ask(project: Project, record: Path) -> bool:
         raise UsageError(f"{record.name} has not finished", f"Go on with it first: drx resume {record.name}")
     if not plan.review:
         return False
-    print(f"\nReview of {record.name}\nEnter skips a question, Ctrl-C leaves the rest for `drx review`.")
+    prompts, say = choose_prompts()
+    say(f"\nReview of {record.name}\nEnter skips a question, Ctrl-C leaves the rest for `drx review`.")
     for given in facts.reviews:
-        print(f"{given.question} {given.answer} ({given.by})")
-    prompts = choose_prompts()()
+        say(f"{given.question} {given.answer} ({given.by})")
     try:
-        for said in interview(plan.review, prompts, operator().user, today(), print):
+        for said in interview(plan.review, prompts, operator().user, today(), say):
             _annotate(project, record, said)
     except (KeyboardInterrupt, EOFError):
         print(f"The rest later: drx review {record.name}")

@@ -12,6 +12,7 @@ from drx.ui.port import Ui
 from drx.ui.prompts import LinePrompts, Prompts
 from drx.ui.rich import RichPrompts
 from drx.ui.terminal import TerminalUi
+from drx.ui.window import Window
 
 
 def choose_ui(
@@ -50,6 +51,14 @@ def is_dumb(environ: Mapping[str, str] = os.environ) -> bool:
     return environ.get("TERM") in (None, "", "dumb", "unknown")
 
 
-def choose_prompts(environ: Mapping[str, str] = os.environ) -> Callable[[], Prompts]:
-    """Give what asks a person at this terminal."""
-    return LinePrompts if is_dumb(environ) else RichPrompts
+def choose_prompts(environ: Mapping[str, str] = os.environ) -> tuple[Prompts, Callable[[str], None]]:
+    """Give what asks a person at this terminal, and what writes lines above the questions."""
+    if is_dumb(environ):
+        return LinePrompts(), print
+    window = Window()
+
+    def say(text: str) -> None:
+        window.keep(text)
+        print(text)
+
+    return RichPrompts(window=window), say

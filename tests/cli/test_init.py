@@ -17,7 +17,7 @@ from drx.starter import Answers, Directory, Production, sandbox_answers
 from drx.starter.given import NAMES
 from tests.servers import free_port
 from tests.starter.projects import answers, starter_of
-from tests.terminal import CTRL_C, DOWN, ENTER, drx
+from tests.terminal import CTRL_C, DOWN, ENTER, LARGE, SMALL, drx
 
 Capture = pytest.CaptureFixture[str]
 
@@ -185,6 +185,17 @@ def test_a_person_answers_and_is_told_what_comes_next(folder: Path, monkeypatch:
     assert 'github: {repository: shop/shop, token: "${GITHUB_TOKEN}"}' in text
     assert 'staging:\n    mongo: {uri: "${STAGING_URL}", database: my-shop}' in text
     assert not (folder / "runbooks" / "s3-loss.yaml").exists()
+
+
+def test_answers_stay_on_the_screen_where_the_window_is_dragged_about(folder: Path) -> None:
+    terminal = drx(folder, "init")
+    terminal.answer("What is the service called?", "shop")
+    terminal.choose("There is a production")
+    for size in ((40, 10), LARGE, (33, 9), SMALL):
+        terminal.drag(size)
+    terminal.see_once("A dozen questions", "service                shop", "? Within what time")
+    terminal.type(CTRL_C)
+    assert terminal.end() == ExitCode.INTERRUPTED
 
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
