@@ -54,6 +54,12 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display)
 
     @property
+    def reversed(self) -> str:
+        """What stands out on the screen without any colour."""
+        rows = (self.screen.buffer[number] for number in range(self.screen.lines))
+        return "".join(row[column].data for row in rows for column in range(self.screen.columns) if row[column].reverse)
+
+    @property
     def scrolled(self) -> str:
         """What has left the screen at its top, and what stands on it."""
         above = (

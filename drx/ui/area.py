@@ -52,7 +52,7 @@ class Area:
             else:
                 self._progress[step] = replace(before, done=done, total=total)
 
-    def lines(self) -> Sequence[str]:
+    def _lines(self) -> Sequence[str]:
         """The header as it is now; nothing before the run has begun."""
         from drx.reports.facts import gather
 
@@ -80,7 +80,11 @@ class Area:
         """Take it off the screen for good; all lines stay."""
         self._foot.close()
 
-    def _foot_lines(self) -> Sequence[FootLine]:
-        first, *others = self.lines() or ("",)
+    def styled(self) -> Sequence[FootLine]:
+        """The header with its looks: a protected environment stands out, also without colour."""
+        first, *others = self._lines() or ("",)
         looks = "1;7" if "(protected)" in first else "1"
-        return (_RULE, FootLine(first, looks), *(FootLine(line) for line in others))
+        return (FootLine(first, looks), *(FootLine(line) for line in others))
+
+    def _foot_lines(self) -> Sequence[FootLine]:
+        return (_RULE, *self.styled())

@@ -18,10 +18,12 @@ from prompt_toolkit.layout.processors import BeforeInput
 
 from drx.reports.text import visible
 from drx.ui.cells import cropped, cut
+from drx.ui.foot import FootLine
 from drx.ui.prompts import wrapped
 from drx.ui.signs import encodable
 
-Foot = Callable[[], Sequence[str]]
+Foot = Callable[[], Sequence[FootLine]]
+_STYLES = {"": "", "1": "bold", "1;7": "bold reverse"}
 _TICK_SECONDS = 1.0
 _MARK_WIDTH = 4
 _LEAST_ROWS = 8
@@ -116,9 +118,9 @@ def _application(asked: Sequence[AnyContainer], focused: Window, keys: KeyBindin
         needed = min(above.preferred_height(columns, rows).preferred, _LEAST_ROWS)
         return Dimension.exact(max(min(len(foot()), rows - needed), 0))
 
-    def lines() -> str:
+    def lines() -> StyleAndTextTuples:
         room = max(_columns() - 1, 1)
-        return _shown("\n".join(cropped(visible(line), room) for line in foot()))
+        return [(_STYLES[line.looks], _shown(f"{cropped(visible(line.text), room)}\n")) for line in foot()]
 
     below = Window(FormattedTextControl(lines), height=height)
     return Application(

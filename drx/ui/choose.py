@@ -43,7 +43,7 @@ def choose_ui(
     if dumb:
         return TerminalUi(LinePrompts, colour=colour)
     area = Area(protected, earlier)
-    return TerminalUi(lambda: RichPrompts(area.lines, area.window), colour=colour, area=area)
+    return TerminalUi(lambda: RichPrompts(area.styled, area.window), colour=colour, area=area)
 
 
 def is_dumb(environ: Mapping[str, str] = os.environ) -> bool:

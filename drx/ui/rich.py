@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from drx.ui.anchor import Anchor
+from drx.ui.foot import FootLine
 from drx.ui.keyboard import forget_typed
 from drx.ui.prompts import Withdrawn
 from drx.ui.window import Window
@@ -20,7 +21,7 @@ _LOOK_SECONDS = 0.1
 class RichPrompts:
     """Prompts that keep the lines of the run above them, and leave nothing behind: the lines say what was answered."""
 
-    def __init__(self, foot: Callable[[], Sequence[str]] = tuple, window: Window | None = None) -> None:
+    def __init__(self, foot: Callable[[], Sequence[FootLine]] = tuple, window: Window | None = None) -> None:
         """`foot` gives lines that stand below what is asked, drawn anew every second; `window` has those above."""
         self._foot = foot
         self._window = window or Window()

@@ -119,6 +119,7 @@ def test_before_anything_it_says_what_it_will_do_where_and_how_long_it_takes(gal
         "to stop   Ctrl-C asks what to do",
     )
     terminal.see("INCIDENT recovery in *** PRODUCTION (protected) ***", "RTO 2h  elapsed 00:00:0", "left 01:59:5")
+    assert terminal.reversed.startswith("INCIDENT recovery in *** PRODUCTION (protected) ***")
     terminal.see("forecast ", "UTC (as planned)", "> tell ", "(expected 5m)  waits for a person")
     terminal.see(
         "Tell everybody, and say when you write again",
