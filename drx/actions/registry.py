@@ -1,6 +1,6 @@
 """Find actions by name, importing only the family that is asked for. Runs none."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -72,6 +72,16 @@ def all_actions() -> tuple[Action, ...]:
     """Load every family and list its actions by name."""
     families = sorted({*_FAMILIES, *_installed()})
     return tuple(found for family in families for _, found in sorted(_family(family).items()))
+
+
+def packages(families: Collection[str]) -> tuple[str, ...]:
+    """Name the packages besides drx that bring some of these families, each with its version."""
+    from importlib.metadata import entry_points
+
+    if not set(families) - _FAMILIES.keys():
+        return ()
+    points = (point for point in entry_points(group=ENTRY_POINTS) if point.name in families)
+    return tuple(sorted({f"{point.dist.name} {point.dist.version}" for point in points if point.dist}))
 
 
 @cache

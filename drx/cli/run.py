@@ -159,7 +159,7 @@ def _note(project: Project, binder: "Binder", facts: "RunFacts") -> None:
     """Keep what a drill has proven, for the plan."""
     from drx.runner.verified import hash_of, result_of, write_verified
 
-    hashed = hash_of(binder, facts.runbook)
+    hashed = hash_of(binder, facts.runbook, project.root)
     result = result_of(facts, hashed, project.config.settings.verified_for)
     if result is not None:
         write_verified(project.root, facts.runbook, result)

@@ -13,7 +13,7 @@ from drx.cli.project import load_project
 from drx.cli.tables import print_table
 from drx.errors import ExitCode, ForeignJournal, JournalError
 from drx.files import open_regular, read_regular
-from drx.units import show_clock
+from drx.reports.text import show_measured
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _subject(run: str) -> str:
 
 
 def _clock(seconds: float | None) -> str:
-    return show_clock(timedelta(seconds=seconds)) if seconds is not None else "-"
+    return show_measured(timedelta(seconds=seconds)) if seconds is not None else "-"
 
 
 def _summary(record: Path) -> Summary:

@@ -83,7 +83,7 @@ def _aborted(found: Findings, events: Sequence[Event]) -> Verdict:
 
 def _not_rolled_back(found: Findings) -> str:
     left = [step.step for step in found.steps if step.rollback and step.status in BROKEN]
-    return f"Not rolled back, look there first: {', '.join(left)}" if left else ""
+    return f"Look first at what was not rolled back: {', '.join(left)}" if left else ""
 
 
 def _failed(found: Findings, events: Sequence[Event]) -> Verdict:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from drx.engine.plan import Human, PlannedStep
 from drx.reports.shapes import Scalar
@@ -48,8 +49,8 @@ def show_target(value: timedelta) -> str:
 
 
 def show_measured(value: timedelta) -> str:
-    """Write a measured time in whole seconds, rounded: `00:14:32`."""
-    return show_clock(timedelta(seconds=round(value.total_seconds())))
+    """Write a measured time in whole seconds, rounded up so that none is flattered: `00:14:32`."""
+    return show_clock(timedelta(seconds=ceil(value.total_seconds())))
 
 
 def show_moment(value: datetime) -> str:

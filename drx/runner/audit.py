@@ -121,12 +121,12 @@ class _Evidence:
         """Hold every file of the folder against the newest seal, both ways."""
         seal = self.recorded.events[-1].fact if self.recorded.events else None
         sealed = seal.files if isinstance(seal, ReportWritten) else {}
-        strays = find_strays(self.record, sealed)
+        hashes = self._started.frozen if self._started else {}
+        strays = find_strays(self.record, {*sealed, *(f"{FROZEN}/{name}" for name in hashes)})
         try:
             there = hash_files(self.record)
         except DrxError as error:
             return "", [error.message]
-        hashes = self._started.frozen if self._started else {}
         wrong = list(strays.wrong)
         for name in sorted(sealed.keys() | there.keys()) if sealed else ():
             path = self.record / name

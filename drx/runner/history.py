@@ -40,7 +40,7 @@ def look_back(
         return NO_HISTORY
     hashed, verified = "", None
     with suppress(InvalidInput):
-        hashed = hash_of(binder, facts.runbook)
+        hashed = hash_of(binder, facts.runbook, records.parent.parent)
         verified = proven().get(facts.runbook)
     before: list[Past] = []
     for past in newest_drills(records, facts.runbook):

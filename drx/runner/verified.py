@@ -18,6 +18,7 @@ from drx.files import write_atomically
 from drx.reports.plan.shapes import Verified
 from drx.runbook.load import DRILLS, RUNBOOKS, Binder
 from drx.runbook.nesting import closure
+from drx.runner.called import called
 
 if TYPE_CHECKING:
     from drx.reports.shapes import RunFacts
@@ -26,19 +27,21 @@ VERIFIED = Path(DRILLS) / "verified.json"
 _RESULTS = TypeAdapter(dict[str, Verified])
 
 
-def hash_of(binder: Binder, runbook: str) -> str:
-    """Hash all that a runbook runs: itself, every runbook inside of it, and the version of drx, which has the actions.
+def hash_of(binder: Binder, runbook: str, root: Path) -> str:
+    """Hash all that a runbook runs: itself, every runbook inside of it, the scripts of the project, `root`, that they
+    call, and the versions of drx, and of other packages, which have the actions.
 
     Raises InvalidInput where one is missing or wrong.
     """
-    parts = [f"drx {__version__}", *_parts(binder, runbook)]
+    parts = [f"drx {__version__}", *_parts(binder, runbook, root)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _parts(binder: Binder, runbook: str) -> Iterator[str]:
+def _parts(binder: Binder, runbook: str, root: Path) -> Iterator[str]:
     for reference in sorted(closure(binder, runbook)):
         content = binder.files[binder.path(RUNBOOKS, reference)]
         yield f"{binder.runbook(reference).runbook} {hashlib.sha256(content).hexdigest()}"
+        yield from called(binder.runbook(reference), root)
 
 
 def read_verified(root: Path) -> Mapping[str, Verified]:

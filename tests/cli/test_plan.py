@@ -186,7 +186,7 @@ def test_no_plan_is_made_of_a_wrong_runbook(project: Project, capsys: Capture) -
 
 
 def test_a_proof_holds_while_the_runbook_and_all_in_it_stay_the_same(project: Project) -> None:
-    write_verified(project.root, "outage", _verified(hash_of(project.binder(""), "outage")))
+    write_verified(project.root, "outage", _verified(hash_of(project.binder(""), "outage", project.root)))
     assert "**VERIFIED** until 2027-01-30" in plan_markdown(make_plan(project, None))
 
     (project.root / "runbooks" / "nightly.yaml").write_text(NIGHTLY + "# a remark\n")

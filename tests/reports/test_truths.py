@@ -1,5 +1,7 @@
 """What a report may say of a bad night: who stopped it, what nobody did, what still makes sense."""
 
+from datetime import timedelta
+
 import pytest
 
 from drx.engine.events import (
@@ -14,6 +16,7 @@ from drx.engine.terms import Choice, Outcome, Part, QuestionKind
 from drx.reports.facts import gather
 from drx.reports.markdown import report_markdown
 from drx.reports.shapes import DeviationKind, RunFacts, Word
+from drx.reports.text import show_measured
 from tests.reports.builder import BEN, Journal, automated, human, incident_plan, seconds
 
 
@@ -124,3 +127,12 @@ def test_figures_are_rounded_in_one_way() -> None:
     assert "RTA 00:00:50 (RTO 2h)" in report
     assert "00:00:49.986" in report
     assert " 50.0s" in report
+
+
+def test_nothing_looks_faster_than_it_was() -> None:
+    """Neither a recovery that was too late by a moment, nor a loss of less than a second."""
+    plan = incident_plan(automated("a", recovered=True))
+    late = facts_of(Journal(plan).does("a", 7200.2).add(RunFinished(Outcome.SUCCEEDED)))
+    assert "RTA 02:00:01 (RTO 2h, missed)" in report_markdown(late)
+    assert show_measured(timedelta(milliseconds=376)) == "00:00:01"
+    assert show_measured(timedelta(0)) == "00:00:00"

@@ -147,6 +147,15 @@ def test_a_lock_that_drx_did_not_write_is_named(record: Path, text: str) -> None
     assert "journal.lock was changed" in "\n".join(audit(record).problems)
 
 
+def test_of_a_run_that_goes_on_nothing_is_called_strange(record: Path) -> None:
+    lines = (record / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (record / "journal.jsonl").write_bytes(b"".join(lines[:3]))
+
+    (problem,) = audit(record).problems
+
+    assert "the run has not finished, so nothing seals its record yet" in problem
+
+
 def test_what_nobody_has_read_counts_for_nothing_and_is_said(record: Path) -> None:
     waiting = place(record, NoteAdded("look at this"))
     refused = record / "inbox" / "refused" / "scribble"

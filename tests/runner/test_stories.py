@@ -294,4 +294,4 @@ def test_a_rollback_is_told_apart_and_an_abort_says_why(project: Project) -> Non
     parts = [fact.part for fact in project.facts if isinstance(fact, StepStarted)]
     assert parts == [Part.WORK, Part.ROLLBACK]
     assert any(isinstance(fact, AbortRequested) and fact.source == "policy" for fact in project.facts)
-    assert "What to do: Not rolled back, look there first: a. Then: " in project.shown
+    assert "What to do: Look first at what was not rolled back: a. Then: " in " ".join(project.shown.split())

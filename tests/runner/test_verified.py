@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib import invalidate_caches
+from pathlib import Path
 
 import pytest
 
@@ -55,10 +57,61 @@ def test_a_passed_drill_is_noted_with_its_figures(project: Project) -> None:
     assert result.valid_until - result.at == VALID_FOR
 
 
+def _hashed(project: Project) -> str:
+    return hash_of(read_binder(project.root), "story", project.root)
+
+
+CALLS = """
+runbook: story
+title: A story
+symptoms: [{text: Down, probe: {action: shell.run, with: {command: [./probe.sh]}}}]
+steps:
+  - id: back
+    action: shell.run
+    with: {command: [sh, scripts/back.sh, /etc/hostname, "{{ run.id }}", ../outside.sh]}
+    verify: {action: shell.run, with: {command: "cd scripts; ./verify.sh|cat", shell: true, cwd: scripts}}
+    rollback: {action: shell.run, with: {command: [undo.sh], cwd: scripts}}
+    expect: 1s
+    recovered: true
+"""
+
+
+def test_the_hash_changes_with_any_script_that_is_called(project: Project) -> None:
+    project.write(CALLS, DRILL)
+    called = [project.root / name for name in ("probe.sh", "scripts/back.sh", "scripts/verify.sh", "scripts/undo.sh")]
+    others = [project.root / name for name in ("scripts/another.sh", "README.md")]
+    (project.root / "scripts").mkdir()
+    seen = {_hashed(project)}
+    for path in (*called, *called):
+        path.write_text(f"{len(seen)}")
+        assert _hashed(project) not in seen, path
+        seen.add(_hashed(project))
+    before = _hashed(project)
+    for path in (*others, project.root.parent / "outside.sh"):
+        path.write_text("another")
+        assert _hashed(project) == before, path
+
+
+def test_the_hash_changes_with_the_version_of_a_package_that_has_an_action(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write(RUNBOOK.replace("shell.run", "greet.somebody"), DRILL)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    seen = set()
+    for version in ("1", "2"):
+        info = tmp_path / "site" / "greetings.dist-info"
+        info.mkdir(parents=True, exist_ok=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: greetings\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text("[drx.actions]\ngreet = greetings\n")
+        invalidate_caches()
+        seen.add(_hashed(project))
+    assert len(seen) == 2
+
+
 def test_the_hash_changes_with_any_edit(project: Project) -> None:
     project.write(RUNBOOK, DRILL)
-    before = hash_of(read_binder(project.root), "story")
-    assert hash_of(read_binder(project.root), "story") == before
+    before = _hashed(project)
+    assert _hashed(project) == before
 
     (project.root / "runbooks" / "story.yaml").write_text(RUNBOOK + "\n")
-    assert hash_of(read_binder(project.root), "story") != before
+    assert _hashed(project) != before

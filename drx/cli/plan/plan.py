@@ -69,7 +69,10 @@ def make_plan(project: Project, environment: str | None) -> RecoveryPlan:
     for name in binder.ids(RUNBOOKS):
         require_sound(binder, project.config, name)
     scheduled = {each.run for each in settings.schedules if each.environment == environment}
-    found = [_runbook(binder, settings, environment, name, verified.get(name)) for name in binder.ids(RUNBOOKS)]
+    found = [
+        _runbook(binder, settings, environment, name, hash_of(binder, name, project.root), verified.get(name))
+        for name in binder.ids(RUNBOOKS)
+    ]
     return RecoveryPlan(
         settings,
         environment,
@@ -86,7 +89,9 @@ def _protected(settings: Settings) -> str:
     return next((name for name in names if settings.environments[name].protected), names[0])
 
 
-def _runbook(binder: Binder, settings: Settings, environment: str, name: str, verified: Verified | None) -> PlanRunbook:
+def _runbook(
+    binder: Binder, settings: Settings, environment: str, name: str, hashed: str, verified: Verified | None
+) -> PlanRunbook:
     runbook = binder.runbook(name)
     values = Values(settings, environment, outputs_of(runbook))
     objectives = runbook.objectives or settings.objectives
@@ -102,7 +107,7 @@ def _runbook(binder: Binder, settings: Settings, environment: str, name: str, ve
         variables=tuple(values.variables[key] for key in sorted(values.variables.keys() - exported)),
         prechecks=prechecks, steps=steps,
         cleanup=cleanup, expected=critical.expected, path=critical.path,
-        hash=hash_of(binder, name), verified=verified, review=runbook.review,
+        hash=hashed, verified=verified, review=runbook.review,
     )  # fmt: skip
 
 

@@ -242,7 +242,7 @@ def _proven(project: Project, binder: Binder, now: datetime) -> Iterator[Objecti
             if runbook.kind == "scenario":
                 rto = (runbook.objectives or project.config.settings.objectives).rto
                 proof = read_verified(project.root).get(name)
-                yield judge_scenario(Scenario(name, rto, hash_of(binder, name), proof), now)
+                yield judge_scenario(Scenario(name, rto, hash_of(binder, name, project.root), proof), now)
         except DrxError as error:
             problem, remedy = unreadable(error)
             yield Objective(f"RTO {name}", problem, Level.UNKNOWN, f"drx check. {remedy}", rto, None, "NOT VERIFIED")

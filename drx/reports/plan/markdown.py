@@ -11,8 +11,8 @@ from drx.config.model import Schedule, Settings, Store
 from drx.reports import safe
 from drx.reports.html import page
 from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan, Verified
-from drx.reports.text import one_line, sentence
-from drx.units import show_clock, show_duration
+from drx.reports.text import one_line, sentence, show_measured
+from drx.units import show_duration
 
 _ENDED = re.compile(r"steps\.(\w+)\.status (==|!=) ['\"]succeeded['\"]")
 
@@ -70,7 +70,7 @@ def _last(runbook: PlanRunbook) -> str:
 
 
 def _clock(seconds: float) -> str:
-    return show_clock(timedelta(seconds=seconds))
+    return show_measured(timedelta(seconds=seconds))
 
 
 def _symptom_table(plan: RecoveryPlan) -> safe.Markdown:

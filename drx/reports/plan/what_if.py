@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from drx.reports import safe
 from drx.reports.plan.shapes import PlanRunbook, PlanStep, RecoveryPlan
-from drx.units import show_clock, show_duration
+from drx.reports.text import show_measured
+from drx.units import show_duration
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _EVERY = (30, 20, 15, 12, 10, 6, 5, 4, 3, 2, 1)
@@ -153,7 +154,7 @@ def _measured(runbook: PlanRunbook) -> str:
     if found is None:
         return "never drilled"
     stale = "" if found.hash == runbook.hash else ", changed since"
-    return f"{show_clock(timedelta(seconds=found.rta_seconds))} in {found.environment}{stale}"
+    return f"{show_measured(timedelta(seconds=found.rta_seconds))} in {found.environment}{stale}"
 
 
 def _rto_changes(runbook: PlanRunbook, wanted: timedelta) -> Iterator[str]:
