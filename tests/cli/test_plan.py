@@ -1,8 +1,11 @@
 """`drx plan`: the same files give the same plan; every command in it is one that a shell can read."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -123,6 +126,28 @@ def test_the_same_files_give_the_same_bytes_and_nobody_needs_a_secret(project: P
     assert run(["plan"]) == ExitCode.OK
     assert capsys.readouterr().out == first
     assert "Nobody runs this by itself" not in first
+
+
+ELSEWHERE = (
+    {"TZ": "Asia/Kathmandu", "LANG": "C", "LC_ALL": "C", "PYTHONHASHSEED": "1"},
+    {"TZ": "America/St_Johns", "LANG": "tr_TR.UTF-8", "PYTHONHASHSEED": "77", "USER": "eve", "COLUMNS": "20"},
+)
+
+
+def test_the_plan_is_the_same_for_everybody(project: Project, tmp_path: Path, capsys: Capture) -> None:
+    """In other time zones and languages, for other users, in another folder, with files of another age."""
+    assert run(["plan"]) == ExitCode.OK
+    plan = capsys.readouterr().out
+    moved = tmp_path / "nächster Ort"
+    shutil.copytree(project.root, moved, ignore=shutil.ignore_patterns(moved.name))
+    for number, environment in enumerate(ELSEWHERE):
+        for path in moved.rglob("*.yaml"):
+            os.utime(path, (number, number))
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("drx")), "plan"], cwd=moved / "runbooks",
+            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment}, capture_output=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.decode() == plan, environment
 
 
 def test_the_least_project_has_a_plan_that_says_what_is_lacking(
