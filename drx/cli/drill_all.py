@@ -73,7 +73,7 @@ def drill_all(environment: str | None, *, as_json: bool, sandbox: str, record: b
     project = load_project(sandbox)
     names = project.binder("").ids(DRILLS)
     if not names:
-        raise UsageError("there are no drills", "Write one: drills/NAME.yaml; see docs/drills.md")
+        raise UsageError("there are no drills", "Write one: drills/NAME.yaml; see docs/reference/drill.md")
     practised: list[Practised] = []
     for name in names:
         practised.append(_practise(project, name, environment, as_json=as_json, record=record))

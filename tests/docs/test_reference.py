@@ -1,6 +1,7 @@
 """The reference says what the code says."""
 
 import importlib.util
+import re
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -45,3 +46,13 @@ def test_every_page_is_part_of_the_site() -> None:
     index = (DOCS / "index.md").read_text()
     pages = {str(path.relative_to(DOCS).with_suffix("")) for path in DOCS.rglob("*.md")} - {"index"}
     assert {page for page in pages if f"\n{page}\n" not in index} == set()
+
+
+def test_every_page_that_drx_names_is_there() -> None:
+    """In messages, in what `drx init` writes, in runbooks: whoever is sent to a page should find it."""
+    root = DOCS.parent
+    texts = [path for folder in ("drx", "runbooks", "drills") for path in (root / folder).rglob("*.*")]
+    named = {page for path in texts if path.suffix in (".py", ".yaml", ".j2")
+             for page in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text())}  # fmt: skip
+    assert len(named) > 5
+    assert {page for page in named if not (root / page).is_file()} == set()
