@@ -190,7 +190,8 @@ class Input(Model):
     """A value the run needs before it starts."""
 
     type: Literal["text", "datetime", "duration", "integer", "boolean", "choice"] = "text"
-    """What kind of value it is."""
+    """What kind of value it is. At a prompt and by `--input`, a `datetime` may be said as `02:14`, `yesterday 23:50` or
+    `20m ago`, in UTC."""
     ask: str = ""
     """The question that asks a person for it."""
     choices: tuple[Text, ...] = ()
