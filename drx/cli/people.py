@@ -101,6 +101,8 @@ def note(words: Sequence[str]) -> int:
     more of them, an empty text, or a run that there is not.
     """
     from drx.engine.events import NoteAdded
+    from drx.journal import JOURNAL
+    from drx.journal.lock import holder_of
 
     *runs, text = words
     if len(runs) > 1:
@@ -115,9 +117,12 @@ def note(words: Sequence[str]) -> int:
         from drx.runner.afterwards import annotate
 
         annotate(record, [fact], project.setting(unattended=True))
-    else:
-        _place(record, fact)
-    print(f"noted for {record.name}")
+        print(f"noted for {record.name}")
+        return ExitCode.OK
+    _place(record, fact)
+    nobody = holder_of((record / JOURNAL).with_suffix(".lock")) == ""
+    later = "; nobody is at it, so it is read when the run goes on" if nobody else ""
+    print(f"noted for {record.name}{later}")
     return ExitCode.OK
 
 

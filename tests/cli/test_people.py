@@ -1,13 +1,15 @@
 """Notes and approvals from another terminal, through the command line."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
 from drx.cli import app
-from drx.engine.events import NoteAdded, ReportWritten
+from drx.engine.events import Author, NoteAdded, ReportWritten
 from drx.journal import JOURNAL, read_journal
+from drx.journal.lock import Lock
 
 Capture = pytest.CaptureFixture[str]
 RUNBOOK = """\
@@ -73,3 +75,19 @@ def test_a_run_that_was_killed_before_its_first_event_is_none_to_go_on_with(reco
     assert "no run is unfinished" in capsys.readouterr().err
     journal.write_bytes(b"".join(unfinished))
     assert app.run(["resume", "--unattended"]) == 0
+
+
+def test_a_note_says_whether_anybody_reads_it_now_and_keeps_its_time(record: Path, capsys: Capture) -> None:
+    journal = record / JOURNAL
+    journal.write_bytes(b"".join(line for line in journal.read_bytes().splitlines(True) if b'"RunStarted"' in line))
+    capsys.readouterr()
+    assert app.run(["note", "the disk was full"]) == 0
+    assert capsys.readouterr().out == f"noted for {record.name}; nobody is at it, so it is read when the run goes on\n"
+    lock = Lock(journal.with_suffix(".lock"), Author("ada", "db1", 1), "2026-11-27")
+    assert app.run(["note", "it rings"]) == 0
+    lock.release()
+    assert capsys.readouterr().out == f"noted for {record.name}\n"
+    for letter in (record / "inbox").glob("*.json"):
+        os.utime(letter, (1764209640, 1764209640))
+    assert app.run(["resume", "--unattended"]) == 0
+    assert "it rings (written 2025-11-27 02:14:00 UTC)" in (record / "report.md").read_text()
