@@ -191,6 +191,7 @@ def test_what_is_no_plan_at_all_is_stale_too(committed: bytes, project: Project,
     ("arguments", "code", "words"),
     [
         (["--env", "moon"], ExitCode.USAGE, "there is no environment 'moon'"),
+        (["--env", "STAGIN"], ExitCode.USAGE, "Did you mean 'staging'?"),
         (["--format", "pdf"], ExitCode.USAGE, "'pdf' is no format"),
         (["--output", "nowhere/plan.md"], ExitCode.USAGE, "nowhere/plan.md cannot be written"),
         (["--check"], ExitCode.STALE, "is stale"),

@@ -12,6 +12,7 @@ from drx.cli.plan.by_hand import Values, outputs_of
 from drx.cli.plan.variables import functions_of, variables_of
 from drx.cli.project import Project, load_project
 from drx.cli.sound import require_sound
+from drx.config.load import suggest_environment
 from drx.config.model import Settings
 from drx.errors import ExitCode, StaleError, UsageError
 from drx.reports.plan.markdown import plan_html, plan_markdown
@@ -64,7 +65,7 @@ def make_plan(project: Project, environment: str | None) -> RecoveryPlan:
     settings, binder = project.config.settings, project.binder("")
     environment = environment or _protected(settings)
     if environment not in settings.environments:
-        raise UsageError(f"there is no environment '{environment}'", f"Name one of {', '.join(settings.environments)}")
+        raise UsageError(f"there is no environment '{environment}'", suggest_environment(settings, environment))
     verified = read_verified(project.root)
     for name in binder.ids(RUNBOOKS):
         require_sound(binder, project.config, name)
