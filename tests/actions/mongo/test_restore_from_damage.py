@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from drx.config import MongoTarget
+from drx.config import DirectoryStore, MongoTarget
 from drx.errors import DrxError, PermanentError, StepError, StoreError
 from drx.secrets import Secret
 from tests import servers
 from tests.actions.context import FakeContext, run
-from tests.actions.mongo.databases import Documents, fill
+from tests.actions.mongo.databases import Documents, contents, fill
+from tests.disks import read_only
 
 pytestmark = pytest.mark.usefixtures("impatience")
 
@@ -50,6 +51,29 @@ def test_a_damaged_store_is_noticed_and_nothing_is_restored(
     with pytest.raises(StepError, match="was asked for"):
         run("mongo.restore", fresh, at=datetime.now(UTC), into=into)
     assert not fresh.created
+
+
+def test_a_copy_on_a_read_only_disk_is_restored_from(
+    context: FakeContext, database: Documents, into: str, tmp_path: Path
+) -> None:
+    """Nobody can show there that it is in use, and nobody can delete there either."""
+    backups = context.target.backups
+    assert backups
+    (tmp_path / "offline").mkdir()
+    copied = replace(backups, copies=(DirectoryStore(tmp_path / "offline"),))
+    context = replace(context, target=replace(context.target, backups=copied))
+    fill(database)
+    run("backup.base", context)
+    database.images.delete_one({"_id": 1})
+    run("backup.slice", context)
+    run("backup.copy", context)
+    (tmp_path / "store").rename(tmp_path / "burnt")
+    with read_only(tmp_path / "offline"):
+        outcome = run("mongo.restore", context, into=into, store="copy")
+        assert outcome.outputs["documents"] == 319
+        assert "not kept from retention meanwhile" in outcome.lines[-1]
+        run("mongo.verify", context, database=into, store="copy")
+    assert contents(database.client[into]) == contents(database)
 
 
 @pytest.mark.slow

@@ -2,11 +2,7 @@
 
 import errno
 import os
-import resource
-import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,40 +16,10 @@ from drx.backup.stores.base import DirectoryAddress, Store
 from drx.backup.verify import verify_base
 from drx.errors import StoreError
 from tests.backup.databases import QUIET, back_up, differences, fill, put_back
+from tests.disks import read_only, room_for
 
 pytestmark = pytest.mark.usefixtures("impatience")
 Db = Database[dict[str, Any]]
-
-
-@contextmanager
-def room_for(size_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow past a size: what it is told is what a full disk tells."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@contextmanager
-def read_only(path: Path) -> Iterator[None]:
-    """Take the right to write away from everybody, root too."""
-    if os.geteuid():
-        folders = [path, *(each for each in path.rglob("*") if each.is_dir())]
-        for each in folders:
-            each.chmod(0o500)
-        yield
-        for each in folders:
-            each.chmod(0o700)
-        return
-    if subprocess.run(["mount", "--bind", path, path], capture_output=True, check=False).returncode:
-        pytest.skip("root may not mount here, and may write everywhere")
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", path, path], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", path], check=True)
 
 
 def test_a_full_disk_is_named_and_leaves_no_backup(database: Db, store: Store, tmp_path: Path) -> None:
