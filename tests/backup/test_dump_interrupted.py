@@ -2,16 +2,19 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import NotPrimaryError, OperationFailure
 
 from drx.backup.dump import base_backup
 from drx.backup.format import members
 from drx.backup.format.catalog import list_bases
 from drx.backup.server import scan
+from drx.backup.server.cursor import read_raw
 from drx.backup.stores.base import Store
 from drx.backup.stores.s3 import S3Store
 from drx.backup.verify import verify_base
@@ -103,6 +106,48 @@ def test_a_rename_under_the_dump_makes_it_start_over(database: Db, store: Store,
 
 
 @pytest.mark.slow
+def _changes_its_primary(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Between two replies, once: the cursor stays behind with the member that has it."""
+    monkeypatch.setattr(scan, "_BATCH_BYTES", 2000)
+    over: list[bool] = []
+
+    def until_then(*arguments: Any) -> Iterator[list[bytes]]:
+        for number, documents in enumerate(read_raw(*arguments)):
+            if number == 2 and not over:
+                over.append(True)
+                raise error
+            yield documents
+
+    monkeypatch.setattr(scan, "read_raw", until_then)
+
+
+def test_a_primary_that_does_not_know_the_cursor_makes_a_dump_start_over(
+    database: Db, store: Store, into: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database)
+    said: list[str] = []
+    _changes_its_primary(monkeypatch, OperationFailure("cursor id 7 not found", 43))
+    manifest = back_up(database, store, say=said.append)
+    assert [each for each in said if each.startswith("started over") and "cursor id 7 not found" in each]
+    assert manifest.collections[0].digest.count == 300
+    assert not differences(database, put_back(database, store, manifest, into))
+
+
+def test_a_primary_that_steps_down_ends_a_dump_that_goes_on_later(
+    database: Db, store: Store, into: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, name="a")
+    fill(database, name="b")
+    _changes_its_primary(monkeypatch, NotPrimaryError("not primary", {"code": 10107, "errmsg": "not primary"}))
+    with pytest.raises(StepError, match=f"reading {database.name}.a"):
+        back_up(database, store)
+    assert list_bases(store, "svc") == ()
+    database.a.delete_many({"_id": {"$lt": 100}})
+    manifest = back_up(database, store)
+    assert [found.digest.count for found in manifest.collections] == [200, 300]
+    assert not differences(database, put_back(database, store, manifest, into))
+
+
 def test_a_database_that_never_holds_still_is_no_backup(database: Db, store: Store) -> None:
     fill(database, 3)
     names = iter(["one", "two", "three", "four"])
