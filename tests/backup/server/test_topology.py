@@ -39,13 +39,13 @@ class Says:
     def __getitem__(self, _: str) -> "Says":
         return self
 
-    def find_one(self, *_: Any) -> dict[str, Any]:
+    def list_collection_names(self, **_: Any) -> list[str]:
         if self._refusal:
             raise self._refusal
-        return {}
+        return []
 
 
-SHARED = OperationFailure("user is not allowed to do action [find] on [local.oplog.rs]", 8000)
+SHARED = OperationFailure("user is not allowed to do action [listCollections] on [local.]", 8000)
 RIGHTS = OperationFailure("not authorized on local to execute command", 13)
 
 
