@@ -13,28 +13,30 @@ def committed(entries: Iterable[Entry], known_until: int) -> Iterator[Entry]:
 
     The parts of a transaction (`partialTxn`, `prepare`) wait for its last entry or its `commitTransaction`; what is
     aborted, or not committed when the stream ends, never comes out. So do those of a write that a server made in
-    batches, which has no session. `multiOpType` marks what is applied by itself, such as a vectored insert. Source: the
-    servers' `OplogEntry` and the transactions section of their replication notes.
+    batches, which has no session: it is written in one go, so that there is one at a time. `multiOpType` marks what is
+    applied by itself, such as a vectored insert. Source: the servers' `OplogEntry` and the transactions section of
+    their replication notes.
 
-    A stream may begin with the end of a transaction: up to `known_until` that is in the base. Raises StepError where
-    the beginning of any other is missing.
+    Up to `known_until` a transaction may end that began before the stream: it was over when the stream began, and is
+    in the base. Raises StepError where the beginning of any other is missing.
     """
     waiting: dict[bytes, list[Entry]] = {}
-    for number, entry in enumerate(entries):
-        command = first_field(entry.o) if entry.op == "c" else ""
-        if number == 0 and entry.position <= known_until and needs_beginning(entry, command):
+    for entry in entries:
+        command, key = first_field(entry.o) if entry.op == "c" else "", entry.transaction or b""
+        begun = waiting.pop(key, []) if needs_beginning(entry, command) else []
+        if needs_beginning(entry, command) and not begun:
+            if is_unfinished(entry) or entry.position > known_until:
+                raise _headless(entry)
             continue
         match command:
+            case "applyOps" if is_unfinished(entry):
+                waiting[key] = [*begun, entry]
             case "applyOps":
-                parts = [*(_begun(entry, waiting) if needs_beginning(entry, command) else ()), entry]
-                if is_unfinished(entry):
-                    waiting[_key(entry)] = parts
-                else:
-                    yield from _operations(parts, entry.position)
+                yield from _operations([*begun, entry], entry.position)
             case "commitTransaction":
-                yield from _operations(_begun(entry, waiting), entry.position)
+                yield from _operations(begun, entry.position)
             case "abortTransaction":
-                waiting.pop(_key(entry), None)
+                waiting.pop(key, None)
             case _:
                 yield entry
 
@@ -66,20 +68,12 @@ def _flatten(entry: Entry) -> Iterator[Entry]:
         yield entry
 
 
-def _key(entry: Entry) -> bytes:
-    """Tell transactions apart; what has no session is written in one go, so that there is one at a time."""
-    return entry.transaction or b""
-
-
-def _begun(entry: Entry, waiting: dict[bytes, list[Entry]]) -> list[Entry]:
-    operations = waiting.pop(_key(entry), None)
-    if operations is None:
-        at = timestamp_of(entry.position)
-        raise StepError(
-            f"the beginning of the transaction that ends at {at.time}.{at.inc} is not in the archived oplog",
-            "Restore from a base that ended after it, or to a time before it",
-        )
-    return operations
+def _headless(entry: Entry) -> StepError:
+    at = timestamp_of(entry.position)
+    return StepError(
+        f"the beginning of the transaction that ends at {at.time}.{at.inc} is not in the archived oplog",
+        "Restore from a base that ended after it, or to a time before it",
+    )
 
 
 def _values(array: bytes) -> Iterator[tuple[int, bytes]]:
