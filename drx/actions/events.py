@@ -150,7 +150,7 @@ def _striking(events: list["Event"], params: FindEvent, database: str) -> list["
     if not params.collection:
         return events
     names = {qualified("", params.collection, database), database}
-    return [event for event in events if event.namespace in names]
+    return [event for event in events if names.intersection(event.names)]
 
 
 def _refuse_unarchived(params: FindEvent, chain: "Chain", context: Context) -> None:

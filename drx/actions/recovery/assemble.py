@@ -148,7 +148,7 @@ def _locate_event(store: Store, origin: Origin, point: BeforeOperation, context:
     for manifest in reversed(own_bases(store, origin)):
         wanted = {(kind, qualified(kind, name, manifest.database)) for kind, name in point.before.items()}
         events = archived_events(store, origin.service, manifest, manifest.end, list(point.before), context)
-        fitting = [event for event in events if (event.kind, event.namespace) in wanted]
+        fitting = [event for event in events if wanted.intersection((event.kind, name) for name in event.names)]
         if fitting:
             return until_before(fitting[-1].ts)
     raise PermanentError(

@@ -1,7 +1,7 @@
 """Tell from the oplog what happened to a database: drops, renames, mass deletes and mass updates. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bson import Timestamp
@@ -43,8 +43,9 @@ _MOST_FIELDS = 200
 class Event:
     """One thing that happened: `ts` is its first operation, so a restore to just before `ts` undoes all of it.
 
-    `count` is the number of documents, where the oplog tells. A rename's namespace is the old one. `field` is what a
-    mass update changed, by which it is told apart from everyday updates; "" where it changed this and that.
+    `count` is the number of documents, where the oplog tells. A rename's namespace is the old one, and `to` the new
+    one: what had that name is gone. `field` is what a mass update changed, by which it is told apart from everyday
+    updates; "" where it changed this and that.
     """
 
     ts: Timestamp
@@ -53,11 +54,19 @@ class Event:
     count: int | None
     at: datetime
     field: str = ""
+    to: str = ""
 
     @property
     def struck(self) -> str:
-        """What it struck, in words: the namespace, and the field where there is one."""
+        """What it struck, in words: the namespace, and the field or the new name where there is one."""
+        if self.to:
+            return f"{self.namespace} to {self.to}"
         return f"{self.namespace} ({self.field})" if self.field else self.namespace
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The namespaces that it struck."""
+        return (self.namespace, self.to) if self.to else (self.namespace,)
 
 
 @dataclass(slots=True)
@@ -221,7 +230,7 @@ class _Finder:
         elif entry.op == "c" and entry.position >= self._since:
             kind = _COMMANDS.get(first_field(entry.o), "")
             if kind and (entry.database == self._database or comes_here(entry, self._database)):
-                self._events.append(_event(entry.position, kind, *_described(entry)))
+                self._events.append(_described(entry, kind))
 
     def finish(self) -> list[Event]:
         """Give what was found, in no order."""
@@ -250,17 +259,19 @@ def _update_at(raw: bytes, position: int) -> int | None:
     return position + len(OBJECT) if raw.startswith(OBJECT, position) else None
 
 
-def _described(entry: Entry) -> tuple[str, int | None]:
+def _described(entry: Entry, kind: str) -> Event:
     """Name what a command struck, and how many documents it took along, where the server noted that."""
     command = decoded(entry.o)
     match first_field(entry.o):
         case "drop":
             count = decoded(entry.o2).get("numRecords") if entry.o2 else None
-            return f"{entry.database}.{logical_name(str(command['drop']))}", count if isinstance(count, int) else None
+            name = f"{entry.database}.{logical_name(str(command['drop']))}"
+            return _event(entry.position, kind, name, count if isinstance(count, int) else None)
         case "renameCollection":
-            return str(command["renameCollection"]), None
+            renamed = _event(entry.position, kind, str(command["renameCollection"]), None)
+            return replace(renamed, to=str(command.get("to", "")))
         case _:
-            return entry.database, None
+            return _event(entry.position, kind, entry.database, None)
 
 
 def _event(position: int, kind: str, namespace: str, count: int | None, field: str = "") -> Event:

@@ -85,7 +85,8 @@ def _as_dict(opened: Opened, since: "Timestamp", past: "Past") -> dict[str, obje
         "events": [
             {
                 "at": moment(event.at), "ts": show_timestamp(event.ts), "kind": event.kind,
-                "namespace": event.namespace, "count": event.count, "field": event.field or None,
+                "namespace": event.namespace, "to": event.to or None, "count": event.count,
+                "field": event.field or None,
                 "source": "archive" if past.is_archived(event) else "live",
             }
             for event in past.events

@@ -194,6 +194,20 @@ def test_every_way_to_name_a_moment_leads_there(context: FakeContext, database: 
         run("mongo.restore", context, into=into, at={"up_to": "yesterday"})
 
 
+def test_a_rename_is_found_by_the_name_that_it_took_away(context: FakeContext, database: Documents, into: str) -> None:
+    fill(database)
+    run("backup.base", context)
+    database.images.aggregate([{"$match": {"_id": {"$lt": 2}}}, {"$out": "spare"}])
+    database.spare.rename("images", dropTarget=True)
+    run("backup.slice", context)
+
+    found = run("backup.find_event", context, since="2026-01-01T00:00:00Z", kinds=["rename"], collection="images")
+    assert found.outputs["namespace"] == f"{database.name}.spare"
+    restored = run("mongo.restore", context, into=into, at={"before": {"rename": "images"}})
+    assert restored.outputs["restored_to"] == found.outputs["ts"]
+    assert database.client[into].spare.count_documents({}) == 2
+
+
 def test_another_services_backup_goes_into_the_same_name(
     context: FakeContext, database: Documents, into: str, mongo_server: str, tmp_path: Path
 ) -> None:

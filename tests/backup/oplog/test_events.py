@@ -56,6 +56,14 @@ def test_commands_are_events() -> None:
     )
 
 
+def test_a_rename_strikes_both_names() -> None:
+    """What had the new name is gone: a query that writes its outcome over a collection is logged so."""
+    renamed = {"renameCollection": "db.tmp.agg_out.1", "to": "db.images", "dropTarget": True}
+    (event,) = find_events([entry(5, 5, "c", "db.$cmd", renamed)], kinds=KINDS, database="db", since=EPOCH)
+    assert event.names == ("db.tmp.agg_out.1", "db.images")
+    assert event.struck == "db.tmp.agg_out.1 to db.images"
+
+
 def test_a_drop_within_a_transaction_entry_is_found() -> None:
     child = {"op": "c", "ns": "db.$cmd", "o": {"drop": "a"}}
     assert found([entry(5, 5, "c", "admin.$cmd", {"applyOps": [child]})]) == [("drop", "db.a", None, 5, 5)]
