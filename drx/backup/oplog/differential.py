@@ -24,7 +24,7 @@ from drx.backup.oplog.fold import BaseCollection, CollectionPlan, fold
 from drx.backup.oplog.moments import until_after
 from drx.backup.oplog.net import net_entries
 from drx.backup.oplog.slices import best_chain, read_chain
-from drx.backup.oplog.transactions import is_unfinished, needs_beginning
+from drx.backup.oplog.transactions import goes_on, is_unfinished
 from drx.backup.stores.base import Store
 from drx.errors import PermanentError, StoreError
 
@@ -101,7 +101,7 @@ class _Watched:
         command, transaction = first_field(entry.o) if entry.op == "c" else "", entry.transaction or b""
         if command == "applyOps" and is_unfinished(entry):
             self.open.setdefault(transaction, []).append(raw)
-        elif command == "abortTransaction" or needs_beginning(entry, command):
+        elif command == "abortTransaction" or goes_on(entry, command):
             self.open.pop(transaction, None)
 
     def wall(self, end: Timestamp) -> datetime:

@@ -23,8 +23,8 @@ def committed(entries: Iterable[Entry], known_until: int) -> Iterator[Entry]:
     waiting: dict[bytes, list[Entry]] = {}
     for entry in entries:
         command, key = first_field(entry.o) if entry.op == "c" else "", entry.transaction or b""
-        begun = waiting.pop(key, []) if needs_beginning(entry, command) else []
-        if needs_beginning(entry, command) and not begun:
+        begun = waiting.pop(key, []) if goes_on(entry, command) else []
+        if goes_on(entry, command) and not begun and not entry.vectored:
             if is_unfinished(entry) or entry.position > known_until:
                 raise _headless(entry)
             continue
@@ -41,9 +41,9 @@ def committed(entries: Iterable[Entry], known_until: int) -> Iterator[Entry]:
                 yield entry
 
 
-def needs_beginning(entry: Entry, command: str) -> bool:
-    """Tell an entry that goes on with a transaction, or ends it."""
-    return command == "commitTransaction" or (command == "applyOps" and entry.continues and not entry.vectored)
+def goes_on(entry: Entry, command: str) -> bool:
+    """Tell an entry that goes on with a transaction, or ends it; a vectored one may stand alone all the same."""
+    return command == "commitTransaction" or (command == "applyOps" and entry.continues)
 
 
 def is_unfinished(entry: Entry) -> bool:

@@ -99,6 +99,15 @@ def test_vectored_inserts_are_no_transaction() -> None:
     assert ids(log.fold()) == [1, 2, 3]
 
 
+def test_a_batch_that_is_applied_as_a_whole_may_have_several_entries() -> None:
+    log = Log()
+    mark = {"multiOpType": 2}
+    first = log.add("c", "admin.$cmd", {"applyOps": [insert(1)], "partialTxn": True}, **SESSION, **FIRST, **mark)
+    last = log.add("c", "admin.$cmd", {"applyOps": [insert(2)]}, **SESSION, **after(first), **mark)
+    assert ids(log.fold(until=last)) == []
+    assert ids(log.fold()) == [1, 2]
+
+
 def test_nested_apply_ops_are_opened() -> None:
     log = Log()
     inner = {"op": "c", "ns": "admin.$cmd", "o": {"applyOps": [insert(2), {"op": "n", "ns": "", "o": {}}]}}
