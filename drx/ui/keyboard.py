@@ -29,6 +29,14 @@ class Quiet:
         atexit.unregister(self.end)
 
 
+def there() -> bool:
+    """Whether a terminal is there to type at, and has not been closed."""
+    with suppress(*_NO_TERMINAL):
+        termios.tcgetattr(sys.stdin.fileno())
+        return True
+    return False
+
+
 def forget_typed() -> None:
     """Drop what was typed and not read yet: it was meant for something else than what is asked now."""
     with suppress(*_NO_TERMINAL):

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from drx.reports.text import visible
 from drx.ui.cells import lines_of
-from drx.ui.keyboard import echoed, forget_typed
+from drx.ui.keyboard import echoed, forget_typed, there
 
 _LOOK_SECONDS = 0.2
 _MARGIN = 4
@@ -65,7 +65,9 @@ class LinePrompts:
             if ready:
                 answer = sys.stdin.readline()
                 if not answer:
-                    raise EOFError
+                    if not there():
+                        raise EOFError
+                    print(flush=True)  # Ctrl-D ends no terminal: it is an empty line, but for what Enter echoes
                 return answer.rstrip("\n")
         raise Withdrawn
 

@@ -244,6 +244,20 @@ def test_letters_move_nothing_in_a_menu(project: Project) -> None:
     assert _answers(project) == [(Choice.DONE, "")]
 
 
+def test_ctrl_d_on_a_terminal_without_cursor_tricks_is_an_empty_line(project: Project) -> None:
+    terminal = story(project.write(steps_yaml(CONFIRM)), term="dumb")
+    terminal.see("Number:")
+    terminal.type(CTRL_D)
+    terminal.see("Please give a number from 1 to 6:")
+    terminal.type("3", ENTER)
+    terminal.see("Why is it skipped? (Enter: back)")
+    terminal.type(CTRL_D)
+    terminal.see("(Enter: back)\nCall the on-call engineer")
+    terminal.type("1", ENTER)
+    assert terminal.end() == ExitCode.OK
+    assert _answers(project) == [(Choice.DONE, "")]
+
+
 def test_lines_pasted_into_an_answer_become_one_and_ctrl_d_ends_nothing(project: Project) -> None:
     terminal = story(project.write(steps_yaml(CONFIRM)))
     terminal.choose("Skip it (why)")
