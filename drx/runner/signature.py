@@ -44,7 +44,7 @@ def sign(record: Path, key: Path) -> Path:
     signature = record / SIGNATURE
     done = _ssh_keygen("sign", "-q", "-f", str(key), given=(record / JOURNAL).read_bytes())
     if done.returncode or not done.stdout:
-        raise UsageError(f"{key} does not sign: {_last_line(done.stderr)}", "Name an ssh key that you can use")
+        raise UsageError(f"{key} does not sign: {_refusal(done.stderr)}", "Name an ssh key that you can use")
     try:
         write_atomically(signature, done.stdout, file_mode(record))
     except OSError as error:
@@ -131,6 +131,12 @@ def _ssh_keygen(action: str, *arguments: str, given: bytes = b"") -> "subprocess
         ) from None
     except subprocess.TimeoutExpired:
         raise DrxError("ssh-keygen does not end", "Unlock the key in an ssh agent first") from None
+
+
+def _refusal(output: bytes) -> str:
+    """Say why a key was not used; of one that others may read, ssh-keygen says last that there is none."""
+    lines = output.decode(errors="replace").splitlines()
+    return next((line for line in lines if line.startswith("Permissions ")), _last_line(output))
 
 
 def _last_line(output: bytes) -> str:

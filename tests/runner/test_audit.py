@@ -266,6 +266,9 @@ def test_a_key_that_cannot_sign_leaves_the_signature_that_is_there(record: Path,
 
     with pytest.raises(UsageError, match="does not sign"):
         sign(record, tmp_path / "ada.lost")
+    (tmp_path / "ada").chmod(0o644)
+    with pytest.raises(UsageError, match=r"does not sign: Permissions 0644 for .* are too open"):
+        sign(record, tmp_path / "ada")
 
     assert (record / SIGNATURE).read_bytes() == before
 
