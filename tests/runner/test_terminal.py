@@ -176,6 +176,18 @@ def test_ctrl_z_gives_the_shell_its_terminal_and_fg_takes_it_back(project: Proje
     assert RunFinished(Outcome.SUCCEEDED) in project.facts
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_ctrl_z_stops_nothing_where_no_shell_could_let_it_go_on(project: Project, asked: bool) -> None:
+    file = project.root / "go"
+    until = f"{{id: busy, action: test.until, with: {{file: '{file}'}}, expect: 1s}}"
+    terminal = story(project.write(steps_yaml(*((CONFIRM, until) if asked else (until, CONFIRM)))))
+    terminal.see("Done - the run goes on" if asked else "> busy")
+    terminal.type(CTRL_Z, CTRL_Z)
+    file.touch()
+    terminal.answer("Done - the run goes on")
+    assert terminal.end() == ExitCode.OK
+
+
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 def test_a_closed_terminal_pauses_the_run(project: Project, term: str, size: Size) -> None:
     terminal = story(project.write(steps_yaml(CONFIRM)), term=term, size=size)
