@@ -167,7 +167,7 @@ def _note(project: Project, binder: "Binder", facts: "RunFacts") -> None:
 
 def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: str, take_over: bool = False) -> int:
     """Go on with a run where it was left; with `take_over`, also where another process is still at it."""
-    from drx.cli.records import find_record, newest_unfinished, started_in
+    from drx.cli.records import find_record, has_finished, newest_unfinished, started_in
     from drx.cli.take_over import require_free
     from drx.runner.run import resume as go_on
 
@@ -178,12 +178,13 @@ def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: st
         raise UsageError("a drill decides by itself, and is not taken over", "Follow it: drx show --follow")
     if not take_over:
         require_free(record, take_over=False)
-    unattended = unattended or begun.drill is not None
+    ended = has_finished(record)  # it is told once more how, and its report is written where that is lacking
+    unattended = unattended or begun.drill is not None or ended
     require_a_person(unattended=unattended)
     require_free(record, take_over=take_over)
     around = Around(project, as_json, talks=False, asks=not unattended and not as_json)
-    tabletop = begun.mode == "tabletop"
-    with nullcontext() if tabletop else sandbox_for(project, begun.environment, keep=lambda: True):
+    touches_nothing = ended or begun.mode == "tabletop"
+    with nullcontext() if touches_nothing else sandbox_for(project, begun.environment, keep=lambda: True):
         code = go_on(record, around.before(begun.runbook, project.setting(unattended=unattended, as_json=as_json)))
     around.after()
     return code

@@ -3,12 +3,16 @@
 import fcntl
 import json
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from drx.engine.events import Author
 from drx.errors import JournalError, LockedError
 
 _TEXT_LIMIT_BYTES = 4096
+_LOOKS, _PAUSE_SECONDS = 25, 0.02
+"""How long whoever was refused waits for the holder to say its name: the lock comes a moment before the text."""
 
 
 class Lock:
@@ -26,10 +30,10 @@ class Lock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            text = os.pread(self._descriptor, _TEXT_LIMIT_BYTES, 0)
+            holder_said = _describe(self._descriptor)
             os.close(self._descriptor)
             raise LockedError(
-                f"{what or path.parent} is {'being run' if what else 'in use'} by {_describe(text)}",
+                f"{what or path.parent} is {'being run' if what else 'in use'} by {holder_said}",
                 "Wait for it to end" if what else what_to_do(path.parent.name),
             ) from None
         self._say(holder, since)
@@ -46,6 +50,8 @@ class Lock:
     def release(self) -> None:
         """Let go. The file stays: removing it would let two processes hold two different locks."""
         if self._descriptor >= 0:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, 0)  # the next holder is not taken for this one
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -72,16 +78,17 @@ def holder_of(path: Path) -> str | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return _describe(os.pread(descriptor, _TEXT_LIMIT_BYTES, 0))
+        return _describe(descriptor)
     else:
         return ""
     finally:
         os.close(descriptor)
 
 
-def _describe(text: bytes) -> str:
-    try:
-        holder = json.loads(text)
-        return f"{holder['user']} on {holder['host']}, process {holder['pid']}, since {holder['since']}"
-    except (ValueError, KeyError, TypeError):
-        return "another process"
+def _describe(descriptor: int) -> str:
+    for _ in range(_LOOKS):
+        with suppress(ValueError, KeyError, TypeError):
+            holder = json.loads(os.pread(descriptor, _TEXT_LIMIT_BYTES, 0))
+            return f"{holder['user']} on {holder['host']}, process {holder['pid']}, since {holder['since']}"
+        time.sleep(_PAUSE_SECONDS)
+    return "another process"

@@ -114,7 +114,7 @@ def kubernetes(jobs: Sequence[Job], place: Place) -> Files:
 
     The volume stays when the last job goes: records are on it.
     """
-    made = {f"{place.unit}-records.yaml": _render("volume", place=place)}
+    made = {f"{place.unit}.yaml": _render("volume", place=place)}
     return made | {
         f"{place.unit}-{job.name}.yaml": _render("cronjob", job=job, place=place, variables=_variables(jobs))
         for job in jobs

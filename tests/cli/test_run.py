@@ -118,6 +118,17 @@ def test_a_locked_record_comes_before_a_missing_person(project: Path, capsys: Ca
     assert app.run(["resume", "7f3a"]) == ExitCode.HUMAN_NEEDED
 
 
+def test_a_run_that_ended_needs_nobody_to_be_resumed(project: Path, capsys: Capture) -> None:
+    write(project, "outer", FIRST)
+    assert app.run(["run", "outer", "--env", "lab", "--unattended"]) == ExitCode.OK
+    (record,) = records(project)
+    (project / "started").unlink()
+    capsys.readouterr()
+    assert app.run(["resume", record.name]) == ExitCode.OK
+    assert "SUCCEEDED" in capsys.readouterr().out
+    assert not (project / "started").exists(), "no step is taken again"
+
+
 def test_a_sandbox_in_use_is_not_ended(project: Path, capsys: Capture) -> None:
     sandbox = project / ".drx" / "sandbox" / "default"
     for alone in (True, False):
@@ -163,7 +174,7 @@ def test_two_schedulers_at_once_give_one_run(project: Path) -> None:
     assert sorted(codes) == [ExitCode.OK, ExitCode.LOCKED, ExitCode.LOCKED], said
     winner = runs[codes.index(ExitCode.OK)]
     refused = [text for code, text in zip(codes, said, strict=True) if code == ExitCode.LOCKED]
-    assert all("held in lab is being run by" in text and f"process {winner.pid}," in text for text in refused)
+    assert all("held in lab is being run by" in text and f"process {winner.pid}," in text for text in refused), refused
     assert (project / "tally").read_text() == "ran\n"
     assert len(records(project)) == 1
 

@@ -237,7 +237,7 @@ def test_a_crontab_that_cannot_be_read_is_not_written_over(
     [
         ("github", [], "commit that they are gone"),
         ("systemd", [], "systemctl stop drx-shop-nightly.timer drx-shop-slices.timer && systemctl daemon-reload"),
-        ("kubernetes", ["drx-shop-records.yaml"], "kubectl delete cronjob drx-shop-nightly drx-shop-slices"),
+        ("kubernetes", ["drx-shop.yaml"], "kubectl delete cronjob drx-shop-nightly drx-shop-slices"),
         ("cron", ["crontab"], ""),
     ],
 )

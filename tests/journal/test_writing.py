@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,6 +173,21 @@ def test_what_stands_in_the_lock_never_blocks_and_never_breaks(tmp_path: Path, t
         lock.write_bytes(text)
         with pytest.raises(LockedError, match="in use by another process"):
             Journal.open(path, BY)
+
+
+def test_whoever_is_refused_waits_for_the_holder_to_say_its_name(tmp_path: Path) -> None:
+    """The lock comes a moment before the text, and an earlier holder leaves none to be mistaken for it."""
+    path = write(tmp_path, FACTS[:1])
+    lock = path.with_suffix(".lock")
+    assert lock.read_bytes() == b""
+    with Journal.open(path, BY):
+        text = lock.read_bytes()
+        lock.write_bytes(b"")
+        late = threading.Timer(0.1, lambda: lock.write_bytes(text))
+        late.start()
+        with pytest.raises(LockedError, match=f"in use by {BY.user} on {BY.host}"):
+            Journal.open(path, BY)
+        late.join()
 
 
 def test_a_full_disk_keeps_nobody_from_holding_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
