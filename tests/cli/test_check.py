@@ -71,8 +71,8 @@ def test_every_problem_of_every_file_and_one_summary(project: Path, capsys: pyte
     assert capsys.readouterr().out == (
         "drx.yaml:6:10: 'primary' is missing. Add `primary: ...`\n"
         "drx.yaml:7:1: unknown key 'retention'. "
-        "Known keys: service, objectives, environments, backups, secret_command, secret_variables, contacts, roles, notify, "
-        "schedules, records, verified_for\n"
+        "Known keys: service, objectives, environments, backups, secret_command, secret_variables, contacts, roles, "
+        "notify, schedules, records, verified_for\n"
         "runbooks/outage.yaml:5:45: there is no target.helth_url. Did you mean 'health_url'?\n"
         "runbooks/tab.yaml:2:1: a tab stands in the indentation. Use spaces\n"
         "drills/outage.yaml:2:10: nobody answers step 'say' of 'outage'. "
