@@ -10,6 +10,7 @@ from drx.engine.plan import Plan
 from drx.engine.state import evolve, replay
 from drx.errors import DrxError, UsageError
 from drx.journal import JOURNAL, Journal, read_journal
+from drx.reports.facts import gather
 from drx.reports.shapes import RunFacts
 from drx.runner.company import end_copying, start_copying
 from drx.runner.copying import Shelf
@@ -38,7 +39,8 @@ def annotate(record: Path, facts: Sequence[Afterthought], setting: Setting) -> R
         shelf = _shelf(found, setting, masker)
         _append(record, journal, found.plan(), facts, setting)
         look_back = looking_back(found.binder, found.config, setting.records, setting.proven)
-        told = seal(found.plan(), journal, record, setting.operator, look_back)
+        told = gather(found.plan(), journal.events, journal.head)
+        seal(told, journal, record, setting.operator, look_back)
         _copy(record, len(journal.events), shelf, setting)
         return told
 

@@ -12,7 +12,6 @@ from drx.errors import DrxError, ExitCode
 from drx.files import file_mode, read_regular, write_atomically
 from drx.journal import Journal
 from drx.reports.document import read_history, report_json
-from drx.reports.facts import gather
 from drx.reports.markdown import report_markdown
 from drx.reports.shapes import RunFacts, Word
 from drx.reports.trend import History
@@ -29,19 +28,17 @@ def show_verdict(facts: RunFacts, record: Path, ui: Ui) -> None:
     ui.verdict((*verdict_lines(facts), f"report   {record / REPORT}"))
 
 
-def seal(plan: Plan, journal: Journal, record: Path, operator: Author, look_back: LookBack) -> RunFacts:
-    """Write the reports and the hash of every file of the record, unless the newest event has done so.
+def seal(facts: RunFacts, journal: Journal, record: Path, operator: Author, look_back: LookBack) -> None:
+    """Write the reports of what the journal tells, and the hash of every file of the record.
 
-    What came before the run is told as it was when the first report was written. Raises DrxError where the disk
-    refuses.
+    Nothing is done where the newest event has done so. What came before the run is told as it was when the first report
+    was written. Raises DrxError where the disk refuses.
     """
-    facts = gather(plan, journal.events, journal.head)
     if not isinstance(journal.events[-1].fact, ReportWritten):
         history = reported_history(record)
         _write(record, facts, look_back(facts) if history is None else history)
         journal.append(ReportWritten(hash_files(record)), operator)
         journal.sync()
-    return facts
 
 
 def reports_of(facts: RunFacts, history: History) -> dict[str, bytes]:

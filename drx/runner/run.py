@@ -17,6 +17,7 @@ from drx.engine.terms import Mode
 from drx.errors import ExitCode, HumanNeeded
 from drx.guard import Guard, is_protected, refuse_protected
 from drx.journal import JOURNAL, Journal
+from drx.reports.facts import gather
 from drx.reports.notices import about_start
 from drx.runbook.load import Binder
 from drx.runbook.needs import needed_parts
@@ -233,13 +234,18 @@ def _drive(run: _Run, signals: ExitStack) -> ExitCode:
 
 
 def _finish(run: _Run) -> ExitCode:
-    told = run.telling.end_of(run.plan, run.loop.state, run.journal, run.record)
+    journal, operator, ui = run.journal, run.setting.operator, run.setting.ui
+    facts = gather(run.plan, journal.events, journal.head)
+    code = exit_code(run.plan, run.loop.state, facts)
+    told = run.telling.end_of(run.plan, facts, code, journal.events, run.record)
     for fact in told:
-        run.setting.ui.show(run.journal.append(fact, run.setting.operator))
-    facts = seal(run.plan, run.journal, run.record, run.setting.operator, run.look_back)
-    show_verdict(facts, run.record, run.setting.ui)
+        ui.show(journal.append(fact, operator))
+    if told:  # the report says who was told
+        facts = gather(run.plan, journal.events, journal.head)
+    seal(facts, journal, run.record, operator, run.look_back)
+    show_verdict(facts, run.record, ui)
     run.setting.finished(facts)
-    return exit_code(run.plan, run.loop.state, facts)
+    return code
 
 
 def _gear(record: Path, target: Target, masker: Masker, guard: Guard, setting: Setting, binder: Binder) -> Gear:

@@ -7,11 +7,9 @@ from queue import Empty, SimpleQueue
 
 from drx.engine.events import Event, NotificationFailed, Notified, ReportWritten, RunFinished
 from drx.engine.plan import Plan
-from drx.engine.state import State
-from drx.journal import Journal
-from drx.reports.facts import gather
+from drx.errors import ExitCode
 from drx.reports.notices import Notice, about_end
-from drx.runner.finish import exit_code
+from drx.reports.shapes import RunFacts
 from drx.runner.record import REPORT
 
 Trace = Callable[[Plan, Sequence[Event]], Sequence[Notified]]
@@ -36,15 +34,14 @@ class Telling:
         self._begun = notice
         threading.Thread(target=lambda: self._told.put(self._tell(notice)), daemon=True).start()
 
-    def end_of(self, plan: Plan, state: State, journal: Journal, record: Path) -> Sequence[Notified]:
+    def end_of(
+        self, plan: Plan, facts: RunFacts, code: ExitCode, events: Sequence[Event], record: Path
+    ) -> Sequence[Notified]:
         """Tell what came of a run, once: one that is only looked at again, or sealed again, is not told again."""
-        events = journal.events
         ended = next(index for index, event in enumerate(events) if isinstance(event.fact, RunFinished))
         if any(isinstance(event.fact, Notified | ReportWritten) for event in events[ended:]):
             return ()
-        facts = gather(plan, events, journal.head)
-        notice = about_end(facts, exit_code(plan, state, facts), str(record / REPORT))
-        return (*self.end(notice), *self._trace(plan, events))
+        return (*self.end(about_end(facts, code, str(record / REPORT))), *self._trace(plan, events))
 
     def end(self, notice: Notice) -> Sequence[Notified]:
         """Send the last message, and give what came of all of them."""
