@@ -90,6 +90,19 @@ class Terminal:
         self.see(question)
         self.type(*keys, ENTER)
 
+    def insist(self, key: str) -> None:
+        """Press a key now and then until the process ends: what is pressed while a question is put is not for it."""
+        pressed = 0.0
+
+        def ended() -> bool:
+            nonlocal pressed
+            if self.child.isalive() and time.monotonic() - pressed > 1:
+                self.child.send(key)
+                pressed = time.monotonic()
+            return not self.child.isalive()
+
+        self._until(ended)
+
     def choose(self, label: str) -> None:
         """Wait for a choice of this label, move to it, and take it."""
         deadline = time.monotonic() + self._patience

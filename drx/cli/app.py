@@ -56,7 +56,9 @@ def main() -> None:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup, for one, has it ignored
             signal.signal(number, _leave)
     if sys.stdin.isatty():
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # some shells start what they start with it ignored
+        # Some shells have what they start ignore both.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGQUIT, _leave)
     if sys.argv[1:2] in ([], [STATUS]):
         gc.disable()  # it is over in a second, of which looking for garbage would be a tenth
     try:

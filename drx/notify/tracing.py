@@ -31,6 +31,8 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _HEADERS = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
 _REFUSED = re.compile(r"code: (\w+), reason: (.*)")
+_SHARE = 0.8
+"""How much of the time the exporter has, so that there is some left to say why it failed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -103,7 +105,7 @@ def _export(run: str, stretches: Sequence[Stretch], seconds: float) -> str:
     except ImportError:
         return INSTALL
     with _said() as said:
-        exporter = OTLPSpanExporter(timeout=seconds)
+        exporter = OTLPSpanExporter(timeout=seconds * _SHARE)
         try:
             result = exporter.export(tuple(_spans(run, stretches)))
         finally:
@@ -119,7 +121,8 @@ def _why(said: Sequence[str]) -> str:
     refused = _REFUSED.search(last)
     if refused and refused[1] != "None":
         return f"it answered {refused[1]} {refused[2]}"
-    return "it cannot be reached, or is too busy" if "due to timeout, max retries" in last else last
+    tried_again = any("Transient error" in line or "due to timeout, max retries" in line for line in said)
+    return "it cannot be reached, or is too busy" if tried_again else last
 
 
 class _Said(logging.Handler):

@@ -10,6 +10,9 @@ from drx.runner.messages import Queue, Signalled
 from drx.ui.port import Interrupted
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_KEYS = (signal.SIGINT, signal.SIGQUIT)
+"""A keyboard sends them, too. Shells have them ignored by what they start in the background, even where that gets a
+terminal of its own."""
 
 
 @contextmanager
@@ -25,6 +28,6 @@ def signals_to(queue: Queue) -> Iterator[ExitStack]:
     heeded = {signal.SIGINT: interrupted, **dict.fromkeys(_ENDING, ending)}
     with ExitStack() as until:
         for number, handler in heeded.items() if threading.current_thread() is threading.main_thread() else ():
-            if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # nohup has one ignored
+            if number in _KEYS or signal.getsignal(number) is not signal.SIG_IGN:  # nohup has one ignored
                 until.callback(signal.signal, number, signal.signal(number, handler))
         yield until

@@ -45,8 +45,10 @@ def _tally(file: Path, line: str) -> str:
 
 def _start(project: Project, *, heed: bool = True) -> subprocess.Popen[str]:
     hang_up = f"--{'default' if heed else 'ignore'}-signal=HUP"  # whatever the tests themselves were told
+    # A shell has what it starts in the background ignore the signals of the keyboard, which a run heeds all the same.
     return subprocess.Popen(
-        ["env", hang_up, sys.executable, "-m", "tests.runner.attended", str(project.root), "unattended"],
+        ["env", hang_up, "--ignore-signal=INT,QUIT", sys.executable, "-m", "tests.runner.attended", str(project.root),
+         "unattended"],
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -62,7 +64,7 @@ def _wait_for(project: Project, step: str) -> None:
     raise AssertionError(f"{step} never started")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_aborts_rolls_back_and_cleans_up(project: Project, number: signal.Signals) -> None:
     file = project.root / "tally"
     undo = f"rollback: {{action: test.tally, with: {{file: '{file}', line: undo}}}}"
