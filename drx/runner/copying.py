@@ -21,6 +21,7 @@ from drx.journal import JOURNAL
 from drx.runner.record import FROZEN, REPORTS, SIGNATURE
 from drx.secrets import Secret
 
+_FIRST_WAIT_SECONDS = 2.0
 _LONGEST_WAIT_SECONDS = 30.0
 _LOOK_SECONDS = 2.0
 """How often the live page is looked at: it may be written anew without an event."""
@@ -135,6 +136,7 @@ class Copying:
         self._copier.limit = 0
         self._wake = threading.Event()
         self._ending = threading.Event()
+        self._left = threading.Event()
         self.problem = ""
         """Why the newest try failed; empty where everything is copied."""
         self._thread = threading.Thread(target=self._work, name="records", daemon=True)
@@ -150,19 +152,20 @@ class Copying:
         self._ending.set()
         self._wake.set()
         self._thread.join(seconds)
+        self._left.set()
         if self._thread.is_alive():
             return self.problem or f"not everything was copied within {seconds:g}s"
         return self.problem
 
     def _work(self) -> None:
-        failures = 0
-        while True:
+        pause = 0.0
+        while not self._left.is_set():
             self._wake.clear()
             ending = self._ending.is_set()
-            failures = failures + 1 if self._failed() else 0
-            if ending and not failures:
+            pause = min(pause * 2 or _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS) if self._failed() else 0.0
+            if ending and not pause:
                 return
-            self._pause(min(2.0**failures, _LONGEST_WAIT_SECONDS) if failures else _LOOK_SECONDS, failed=failures > 0)
+            self._pause(pause or _LOOK_SECONDS, failed=pause > 0)
 
     def _failed(self) -> bool:
         try:

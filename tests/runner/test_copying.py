@@ -119,6 +119,9 @@ def test_a_lost_network_stops_nothing_and_the_next_run_catches_up(
         assert "not all of this record is in" in project.shown
         assert "The next run from here copies the rest" in project.shown
         assert [path.name for path in (project.root / "state" / "uncopied").iterdir()] == [first.name]
+        for thread in [each for each in threading.enumerate() if each.name == "records"]:
+            thread.join(20)
+            assert not thread.is_alive(), "nothing goes on trying once the run has given up"
         proxy.mend()
         monkeypatch.setattr(copying.Copying.close, "__defaults__", (30.0,))
         assert run(project, shelf) is ExitCode.OK

@@ -143,7 +143,10 @@ def test_before_anything_it_says_what_it_will_do_where_and_how_long_it_takes(gal
 
 @pytest.mark.parametrize("size", [SMALL, LARGE, HUGE], indirect=True, ids=str)
 @pytest.mark.parametrize("lost", [False, True])
-def test_a_drill_tells_each_step_in_a_line_and_ends_with_its_verdict(project: Project, size: Size, lost: bool) -> None:
+def test_a_drill_tells_each_step_in_a_line_and_ends_with_its_verdict(
+    project: Project, monkeypatch: pytest.MonkeyPatch, size: Size, lost: bool
+) -> None:
+    monkeypatch.delenv("CI", raising=False)  # drx says first that a record on such a machine does not last
     missing = project.root / "missing"
     project.write(steps_yaml(*DRILLED), DRILL.format(missing))
     if lost:
