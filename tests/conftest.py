@@ -71,15 +71,8 @@ def database(mongo_client: MongoClient[dict[str, object]]) -> Iterator[Database[
 @pytest.fixture
 def bucket(s3_server: str) -> str:
     """An empty bucket; the keys are `test` and `test`, the region us-east-1."""
-    import boto3
-
     name = f"test-{uuid.uuid4().hex[:12]}"
-    client = boto3.client(
-        "s3", endpoint_url=s3_server, region_name="us-east-1",
-        aws_access_key_id="test", aws_secret_access_key="test",
-    )  # fmt: skip
-    client.create_bucket(Bucket=name)
-    client.close()
+    servers.make_bucket(s3_server, name)
     return name
 
 

@@ -66,6 +66,18 @@ def s3(directory: Path, **settings: str) -> Iterator[str]:
         yield endpoint
 
 
+def make_bucket(endpoint: str, bucket: str) -> None:
+    """Make an empty bucket; the keys are `test` and `test`, the region us-east-1."""
+    import boto3
+
+    client = boto3.client(
+        "s3", endpoint_url=endpoint, region_name="us-east-1",
+        aws_access_key_id="test", aws_secret_access_key="test",
+    )  # fmt: skip
+    client.create_bucket(Bucket=bucket)
+    client.close()
+
+
 @contextmanager
 def _running(
     command: list[str], environment: dict[str, str], directory: Path, answers: Callable[[], bool]

@@ -21,10 +21,11 @@ def called(runbook: Runbook, root: Path) -> Iterator[str]:
     yield from packages({name.partition(".")[0] for name, _ in calls})
     paths = {path for name, given in calls if name == "shell.run" for path in _paths(given)}
     for path in sorted(paths):
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # a link may lead in circles
             found = (root / path).resolve()
             if found.is_relative_to(root.resolve()) and found.is_file():
-                yield f"{path} {hashlib.sha256(found.read_bytes()).hexdigest()}"
+                with found.open("rb") as file:  # what is named may be large data, too
+                    yield f"{path} {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _calls(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:

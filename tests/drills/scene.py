@@ -130,15 +130,3 @@ def stocked(uri: str) -> Iterator[Server]:
         client.drop_database("pixelcraft")
         client["pixelcraft"]["images"].insert_many([{"n": number} for number in range(20)])
         yield Server(uri, client)
-
-
-def make_bucket(endpoint: str, bucket: str) -> None:
-    """Make an empty bucket."""
-    import boto3
-
-    client = boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1",
-        aws_access_key_id="test", aws_secret_access_key="test",
-    )  # fmt: skip
-    client.create_bucket(Bucket=bucket)
-    client.close()

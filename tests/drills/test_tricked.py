@@ -10,7 +10,7 @@ import pytest
 from drx.errors import ExitCode
 from tests import servers
 from tests.drills.harness import Outcome, Project
-from tests.drills.scene import DRILL, HOLD, KEYS, RUNBOOK, Scene, make_bucket, stocked
+from tests.drills.scene import DRILL, HOLD, KEYS, RUNBOOK, Scene, stocked
 from tests.faulty import faulty
 from tests.proxy import Proxy, proxied
 
@@ -40,7 +40,7 @@ def scene(
         faulty(s3_server) as (faults, endpoint),
     ):
         own = f"{bucket}-own"
-        make_bucket(s3_server, own)
+        servers.make_bucket(s3_server, own)
         scene = Scene(project, production, staging, s3_server, faults, (bucket, own))
         scene.configure(bucket=bucket, s3=s3_server, keys=KEYS, own=own, endpoint=endpoint, database="pixelcraft")
         scene.address(own_server)

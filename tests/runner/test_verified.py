@@ -1,5 +1,6 @@
 """What a drill proves is noted when it passed, and only then."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from importlib import invalidate_caches
@@ -90,6 +91,17 @@ def test_the_hash_changes_with_any_script_that_is_called(project: Project) -> No
     for path in (*others, project.root.parent / "outside.sh"):
         path.write_text("another")
         assert _hashed(project) == before, path
+
+
+@pytest.mark.parametrize("word", ["circle/back.sh", "x" * 5000, ".", "~", "//", "..", "-"])
+def test_a_word_that_leads_to_no_file_is_no_script(project: Project, word: str) -> None:
+    (project.root / "circle").symlink_to("circle")
+    project.write(RUNBOOK, DRILL)
+    before = _hashed(project)
+    called = f"['true', {json.dumps(word)}]"
+    project.write(RUNBOOK.replace("['true']", called), DRILL)
+    after = _hashed(project)
+    assert after == _hashed(project) != before, "the runbook itself is another one"
 
 
 def test_the_hash_changes_with_the_version_of_a_package_that_has_an_action(
