@@ -30,6 +30,9 @@ environments:
   production: {protected: true}
 contacts: {on_call: on-call}
 """
+CONFIRM = "{id: call, confirm: 'Call the {{ contacts.on_call }} engineer', expect: 5m}"
+SLOW = "{id: slow, action: test.slow, with: {seconds: 60s}, expect: 1s}"
+"""A step that waits for a person, and one that works for a minute."""
 
 
 @dataclass

@@ -8,8 +8,7 @@ import pytest
 from drx.engine.events import Answered, InputGiven
 from drx.engine.terms import Choice
 from drx.errors import ExitCode
-from tests.runner.project import Project, steps_yaml
-from tests.runner.test_terminal import CONFIRM
+from tests.runner.project import CONFIRM, Project, steps_yaml
 from tests.terminal import DOWN, ENTER, Size, story
 
 INPUTS = """\

@@ -32,11 +32,10 @@ from drx.reports.notices import Notice
 from drx.runner import launch
 from drx.runner.record import freeze
 from drx.runner.run import run_runbook
-from tests.runner.project import Project, steps_yaml
+from tests.runner.project import SLOW, Project, steps_yaml
 from tests.terminal import story
 
 ROOT = Path(__file__).resolve().parents[2]
-SLOW = "{id: slow, action: test.slow, with: {seconds: 60s}, expect: 1s}"
 
 
 def _tally(file: Path, line: str) -> str:

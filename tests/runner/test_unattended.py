@@ -17,8 +17,8 @@ from drx.runner.overlap import alone
 from drx.runner.rereading import begun
 from drx.runner.run import resume, run_runbook
 from drx.runner.setting import Setting
-from tests.runner.project import CONFIG, Project, steps_yaml
-from tests.runner.test_signals import SLOW, _tally
+from tests.runner.project import CONFIG, SLOW, Project, steps_yaml
+from tests.runner.test_signals import _tally
 
 
 def begin(project: Project, setting: Setting, environment: str = "lab") -> ExitCode:
