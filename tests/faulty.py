@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.web import web_server
 
 _SLOW_DOWN = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Please reduce your rate.</Message></Error>'
 _CHANGED = b'<?xml version="1.0"?><Error><Code>PreconditionFailed</Code><Message>It did not hold.</Message></Error>'
@@ -154,12 +156,5 @@ class _Handler(BaseHTTPRequestHandler):
 def faulty(endpoint: str) -> Iterator[tuple[Faults, str]]:
     """Run one before a server, and give its own endpoint."""
     faults = Faults(endpoint)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"faults": faults}))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield faults, f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with web_server(type("Handler", (_Handler,), {"faults": faults})) as url:
+        yield faults, url

@@ -80,20 +80,26 @@ def base_backup(
 
 def _undisturbed(job: "_Job") -> "_Dumped":
     """Dump until an attempt ends during which no collection was renamed or converted."""
+    moved = ""
     for attempt in range(1, _ATTEMPTS + 1):
         unfinished = job.begin(anew=attempt > 1)
         try:
             dumped = job.run(unfinished)
-        except (CollectionMoved, RolledOver) as error:
-            if attempt == _ATTEMPTS or (isinstance(error, RolledOver) and not unfinished.resumed):
+        except RolledOver as error:
+            if attempt == _ATTEMPTS or not unfinished.resumed:
                 raise
-            job.say(f"started over: {error.message}")
-            continue
-        if not dumped.captured.disturbed:
-            return dumped
-        job.say(f"started over: {dumped.captured.disturbed[0]}")
+            moved = error.message
+        except CollectionMoved as error:
+            moved = error.message
+        else:
+            if not dumped.captured.disturbed:
+                return dumped
+            moved = dumped.captured.disturbed[0]
+        if attempt < _ATTEMPTS:
+            job.say(f"started over: {moved}")
     raise StepError(
-        f"collections of {job.database} were renamed or converted during {_ATTEMPTS} attempts to back it up",
+        f"collections of {job.database} were dropped, renamed or converted during each of {_ATTEMPTS} attempts to back "
+        f"it up. The last: {moved}",
         "Take the base when nobody changes collections",
     )
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from drx.errors import Cancelled, StepError
 from drx.secrets import Masker
 from tests.actions.context import FakeContext, params_of, registered, run
 from tests.weather import unvouched
+from tests.web import web_server
 
 BODY = b'{"images": 50000}'
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -111,23 +112,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def sites() -> Iterator[tuple[Site, Site]]:
-    servers, found = [], []
-    for _ in range(2):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {}))
-        site = Site(f"http://127.0.0.1:{server.server_address[1]}")
-        server.RequestHandlerClass.site = site  # type: ignore[attr-defined]
-        servers.append(server)
-        found.append(site)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    servers[0].RequestHandlerClass.other = found[1].url  # type: ignore[attr-defined]
-    for server in servers:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        server.daemon_threads = True
-        server.block_on_close = False
-    yield found[0], found[1]
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    class First(_Handler):
+        pass
+
+    class Second(_Handler):
+        pass
+
+    with web_server(First) as url, web_server(Second) as other:
+        First.site, First.other, Second.site = Site(url), other, Site(other)
+        yield First.site, Second.site
 
 
 @pytest.fixture
@@ -240,14 +233,8 @@ def test_a_closed_port_and_an_unknown_host_are_named(context: FakeContext) -> No
 
 def test_tls_certificates_are_verified(context: FakeContext, tmp_path: Path) -> None:
     tls = unvouched(tmp_path)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    with pytest.raises(StepError, match="has no valid certificate: self-signed"):
-        run("http.check", context, url=f"https://127.0.0.1:{server.server_address[1]}/")
-    server.shutdown()
-    server.server_close()
+    with web_server(_Handler, tls) as url, pytest.raises(StepError, match="has no valid certificate: self-signed"):
+        run("http.check", context, url=f"{url}/")
 
 
 def test_waiting_ends_with_the_first_good_answer(context: FakeContext, site: Site) -> None:

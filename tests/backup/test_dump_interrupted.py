@@ -148,20 +148,27 @@ def test_a_primary_that_steps_down_ends_a_dump_that_goes_on_later(
     assert not differences(database, put_back(database, store, manifest, into))
 
 
-def test_a_database_that_never_holds_still_is_no_backup(database: Db, store: Store) -> None:
+@pytest.mark.parametrize("when", ["listed", "read"])
+def test_a_database_that_never_holds_still_is_no_backup(
+    database: Db, store: Store, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(database, 3)
-    names = iter(["one", "two", "three", "four"])
-    last = "images"
+    names = ["images", "one", "two", "three", "four"]
+    really = scan._described
 
-    def rename(done: int, total: int | None, unit: str) -> None:
-        nonlocal last
-        name = next(names)
-        database[last].rename(name)
-        last = name
+    def rename(*_: object) -> None:
+        database[names.pop(0)].rename(names[0])
 
-    with pytest.raises(StepError, match="renamed or converted during 3 attempts"):
-        back_up(database, store, progress=rename)
-    assert last == "three"
+    def while_listed(source: Any, item: Any) -> scan.Described:
+        rename()
+        return really(source, item)
+
+    if when == "listed":
+        monkeypatch.setattr(scan, "_described", while_listed)
+    with pytest.raises(StepError, match=r"renamed or converted during each of 3 attempts .* The last: ") as caught:
+        back_up(database, store, progress=rename if when == "read" else lambda *_: None)
+    assert "when nobody changes collections" in caught.value.remedy
+    assert names == ["three", "four"]
     assert list_bases(store, "svc") == ()
 
 

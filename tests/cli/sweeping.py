@@ -141,7 +141,7 @@ def sweep(root: Path, commands: Iterable[Command], capsys: Capture, *names: str)
         said = capsys.readouterr()
         told = said.out + said.err
         assert not list(root.glob("drx-bug-*")), (command, told)
-        assert "Traceback" not in told, command
+        assert "Traceback" not in told, (command, told)
         assert "a bug in the action" not in told, (command, told)
         assert "Topology" not in told, command
         assert codes[command] in listed(command), (command, told)

@@ -6,13 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from drx.errors import ExitCode
 from tests.drills.harness import Project
+from tests.web import web_server
 
 CONFIG = """
 service: pixelcraft
@@ -86,20 +87,11 @@ def counting() -> Iterator[Counting]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, request: object, client_address: object) -> None:
-            """The other end was killed, as it should be."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        found.url = f"http://127.0.0.1:{server.server_port}"
+    with web_server(Handler) as found.url:
         try:
             yield found
         finally:
             found.let.set()
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture

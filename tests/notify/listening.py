@@ -4,7 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.web import web_server
 
 
 @dataclass
@@ -44,14 +46,8 @@ def listening() -> Iterator[Listener]:
         def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listener.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02))
-    thread.start()
-    try:
-        yield listener
-    finally:
-        listener.over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with web_server(Handler) as listener.url:
+        try:
+            yield listener
+        finally:
+            listener.over.set()

@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from drx.reports import livepage
 from drx.runner.record import REPORT_HTML
 from tests.browser import HEADLESS, needs_browser
 from tests.runner.project import Project, steps_yaml
+from tests.web import web_server
 
 FIRST = "{id: first, title: Look <b>first</b>, action: test.artifact, expect: 1s}"
 SLOW = "{id: slow, title: Restore the database, action: test.slow, with: {seconds: 3s}, expect: 30s}"
@@ -137,16 +138,13 @@ def test_the_page_loads_itself_anew_from_any_static_server(project: Project) -> 
         def log_request(self, *_: object) -> None:
             asked.append(self.path)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}/{REPORT_HTML}"
-        command = _browser(project, "--remote-debugging-port=0", address)
+    with web_server(Handler) as address:
+        command = _browser(project, "--remote-debugging-port=0", f"{address}/{REPORT_HTML}")
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child:
             deadline = time.monotonic() + 60
             while asked.count(f"/{REPORT_HTML}") < 2 and time.monotonic() < deadline:
                 time.sleep(0.1)
             child.terminate()
-        server.shutdown()
     (project.root / "end").touch()
     thread.join()
     pages = [path for path in asked if path == f"/{REPORT_HTML}"]
