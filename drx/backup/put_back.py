@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import bson
@@ -12,10 +11,11 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
+from drx.backup.format.batches import batches_of
 from drx.backup.format.documents import id_document, split
 from drx.backup.format.identity import id_key
 from drx.backup.server.cursor import RAW
-from drx.backup.server.insert import batches_of, insert
+from drx.backup.server.insert import insert
 from drx.backup.server.scan import Range, Scan, failures
 from drx.errors import StepError
 
@@ -80,8 +80,8 @@ def put_back(found: Iterable[Difference], live: Documents, keep: Database[Any], 
 
     Raises StepError where one cannot be kept or written.
     """
-    name, count, remaining = live.name, 0, iter(found)
-    while batch := list(islice(remaining, _AT_ONCE)):
+    name, count = live.name, 0
+    for batch in batches_of(found, lambda each: len(each.good) + len(each.live or b""), _AT_ONCE):
         check()
         _keep(keep, name, [each.live for each in batch if each.live is not None])
         _keep(keep, name + _ABSENT, [bson.encode({"_id": each.name}) for each in batch if each.live is None])
@@ -152,7 +152,7 @@ def _put(each: Difference) -> ReplaceOne[Any] | InsertOne[Any]:
 
 
 def _keep(keep: Database[Any], name: str, documents: Sequence[bytes]) -> None:
-    for batch in batches_of(documents):
+    for batch in batches_of(documents, len):
         insert(keep, name, batch)
 
 

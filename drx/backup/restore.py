@@ -3,16 +3,16 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from operator import is_
 from typing import Protocol
 
+from drx.backup.format.batches import batches_of
 from drx.backup.format.digest import Digest, digest_of
 from drx.backup.format.manifest import FileManifest, Manifest, Member, Restored, RestoredCollection
 from drx.backup.format.members import read_member
 from drx.backup.oplog.entry import position_of
 from drx.backup.oplog.plan import Changes, CollectionPlan
-from drx.backup.server.insert import batches_of, insert
+from drx.backup.server.insert import insert
 from drx.backup.server.scan import Client, failures
 from drx.backup.stores.base import Store
 from drx.backup.verify import check_at_once
@@ -184,7 +184,7 @@ class _Job:
 
         def write(item: CollectionPlan, documents: Sequence[bytes], check: Callable[[], None]) -> None:
             name = f"system.buckets.{item.name}" if item.type == "timeseries" else item.name
-            for batch in batches_of(documents):
+            for batch in batches_of(documents, len):
                 check()
                 insert(self.client[self.into], name, batch)
                 meter.add(len(batch))
@@ -203,7 +203,7 @@ class _Job:
                 write(item, documents, check)
                 digests[item.name].append(digest_of(documents))
 
-            side_by_side(load_born, _chunks(item.changes.born()), 1, self.cancelled)
+            side_by_side(load_born, batches_of(item.changes.born(), len), 1, self.cancelled)
         return {name: sum(found, Digest()) for name, found in digests.items()}
 
     def build_indexes(self, item: CollectionPlan) -> None:
@@ -223,11 +223,6 @@ def _final(documents: list[bytes], digest: Digest, changes: Changes) -> tuple[li
     changed = [(before, after) for before, after in zip(documents, finals, strict=True) if after is not before]
     gone = digest_of(before for before, _ in changed)
     return kept, digest - gone + digest_of(after for _, after in changed if after is not None)
-
-
-def _chunks(documents: Iterator[bytes]) -> Iterator[list[bytes]]:
-    while chunk := list(islice(documents, 1000)):
-        yield chunk
 
 
 def indexes_to_build(listed: Sequence[Mapping[str, object]], options: Mapping[str, object]) -> list[dict[str, object]]:

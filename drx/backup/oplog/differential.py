@@ -8,21 +8,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import islice
+from heapq import merge
 
 from bson import Timestamp, decode
 
 from drx import __version__
+from drx.backup.format.batches import batches_of
 from drx.backup.format.catalog import MANIFEST, Skip, differential_prefix, list_differentials, list_slices
 from drx.backup.format.manifest import PLAIN, FileManifest, Manifest, to_json
 from drx.backup.format.members import MemberBuffer, MemberWriter, read_member
 from drx.backup.oplog.condense import condensed
 from drx.backup.oplog.detour import around_damage
 from drx.backup.oplog.effects import Chain, Effect
-from drx.backup.oplog.entry import first_field, parse
+from drx.backup.oplog.entry import first_field, parse, position_in
 from drx.backup.oplog.fold import BaseCollection, CollectionPlan, fold
 from drx.backup.oplog.moments import until_after
 from drx.backup.oplog.net import net_entries
+from drx.backup.oplog.parts import Parts
 from drx.backup.oplog.slices import best_chain, read_chain
 from drx.backup.oplog.transactions import goes_on, is_unfinished
 from drx.backup.stores.base import Store
@@ -85,7 +87,7 @@ class _Watched:
     def __init__(self, entries: Iterator[bytes], check: Callable[[], None]) -> None:
         self._entries, self._check = entries, check
         self.last: bytes | None = None
-        self.open: dict[bytes, list[bytes]] = {}
+        self.open = Parts()
 
     def __iter__(self) -> Iterator[bytes]:
         for number, raw in enumerate(self._entries):
@@ -100,9 +102,9 @@ class _Watched:
         entry = parse(raw)
         command, transaction = first_field(entry.o) if entry.op == "c" else "", entry.transaction or b""
         if command == "applyOps" and is_unfinished(entry):
-            self.open.setdefault(transaction, []).append(raw)
+            self.open.add(transaction, raw, anew=not goes_on(entry, command))
         elif command == "abortTransaction" or goes_on(entry, command):
-            self.open.pop(transaction, None)
+            self.open.drop(transaction)
 
     def wall(self, end: Timestamp) -> datetime:
         """Tell when the last entry was written; by its timestamp where it does not say, or where there is none."""
@@ -112,8 +114,7 @@ class _Watched:
 
 def _all_of(base: Manifest, plans: tuple[CollectionPlan, ...], source: _Watched, end: Timestamp) -> Iterator[bytes]:
     """Give what is left of transactions that are not over yet, then the net effect of everything else."""
-    unfinished = [raw for begun in source.open.values() for raw in begun]
-    yield from sorted(unfinished, key=lambda raw: parse(raw).position)
+    yield from merge(*map(source.open.take, source.open.keys()), key=position_in)
     yield from net_entries(
         base.database, _collections(base), plans, consistent_from=base.end, end=end, wall=source.wall(end)
     )
@@ -125,7 +126,7 @@ def _write(store: Store, prefix: str, entries: Iterator[bytes], check: Callable[
     with store.upload(prefix + OPLOG) as upload:
         writer = MemberWriter(upload, OPLOG)
         buffer = MemberBuffer(writer, with_ids=False)
-        while batch := list(islice(entries, _BATCH)):
+        for batch in batches_of(entries, len):
             check()
             buffer.add(batch)
             count += len(batch)

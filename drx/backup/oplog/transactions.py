@@ -1,10 +1,12 @@
-"""Flatten a stream of oplog entries into the operations that were committed, in commit order. Pure."""
+"""Flatten a stream of oplog entries into the operations that were committed, in commit order."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from drx.backup.format.documents import elements
 from drx.backup.oplog.entry import Entry, first_field, parse, timestamp_of
+from drx.backup.oplog.parts import Parts
 from drx.errors import StepError
 
 
@@ -13,30 +15,30 @@ def committed(entries: Iterable[Entry], known_until: int) -> Iterator[Entry]:
 
     The parts of a transaction (`partialTxn`, `prepare`) wait for its last entry or its `commitTransaction`; what is
     aborted, or not committed when the stream ends, never comes out. So do those of a write that a server made in
-    batches, which has no session: it is written in one go, so that there is one at a time. `multiOpType` marks what is
-    applied by itself, such as a vectored insert. Source: the servers' `OplogEntry` and the transactions section of
-    their replication notes.
+    batches, which has no session: it is written in one go, so that there is one at a time. Large ones wait in a
+    temporary file. `multiOpType` marks what is applied by itself, such as a vectored insert. Source: the servers'
+    `OplogEntry` and the transactions section of their replication notes.
 
     Up to `known_until` a transaction may end that began before the stream: it was over when the stream began, and is
-    in the base. Raises StepError where the beginning of any other is missing.
+    in the base. Raises StepError where the beginning of any other is missing, and where the file finds no room.
     """
-    waiting: dict[bytes, list[Entry]] = {}
+    waiting = Parts()
     for entry in entries:
         command, key = first_field(entry.o) if entry.op == "c" else "", entry.transaction or b""
-        begun = waiting.pop(key, []) if goes_on(entry, command) else []
-        if goes_on(entry, command) and not begun and not entry.vectored:
+        if goes_on(entry, command) and key not in waiting and not entry.vectored:
             if is_unfinished(entry) or entry.position > known_until:
                 raise _headless(entry)
             continue
         match command:
             case "applyOps" if is_unfinished(entry):
-                waiting[key] = [*begun, entry]
+                waiting.add(key, entry.o, anew=not goes_on(entry, command))
             case "applyOps":
-                yield from _operations([*begun, entry], entry.position)
+                begun = waiting.take(key) if goes_on(entry, command) else ()
+                yield from _operations(chain(begun, (entry.o,)), entry.position)
             case "commitTransaction":
-                yield from _operations(begun, entry.position)
+                yield from _operations(waiting.take(key), entry.position)
             case "abortTransaction":
-                waiting.pop(key, None)
+                waiting.drop(key)
             case _:
                 yield entry
 
@@ -53,19 +55,20 @@ def is_unfinished(entry: Entry) -> bool:
     )
 
 
-def _operations(parts: Iterable[Entry], position: int) -> Iterator[Entry]:
+def _operations(commands: Iterable[bytes], position: int) -> Iterator[Entry]:
     """Open applyOps one by one, as of one position; what waits, waits as it came."""
-    return (replace(operation, position=position) for part in parts for operation in _flatten(part))
+    return (replace(operation, position=position) for command in commands for operation in _opened(command))
 
 
-def _flatten(entry: Entry) -> Iterator[Entry]:
+def _opened(command: bytes) -> Iterator[Entry]:
     """Open nested applyOps; their parts belong to the transaction around them."""
-    if entry.op == "c" and first_field(entry.o) == "applyOps":
-        children = next(entry.o[start:end] for name, _, start, end in elements(entry.o) if name == b"applyOps")
-        for _, raw in _values(children):
-            yield from _flatten(parse(raw))
-    else:
-        yield entry
+    children = next(command[start:end] for name, _, start, end in elements(command) if name == b"applyOps")
+    for _, _, start, end in elements(children):
+        entry = parse(children[start:end])
+        if entry.op == "c" and first_field(entry.o) == "applyOps":
+            yield from _opened(entry.o)
+        else:
+            yield entry
 
 
 def _headless(entry: Entry) -> StepError:
@@ -74,7 +77,3 @@ def _headless(entry: Entry) -> StepError:
         f"the beginning of the transaction that ends at {at.time}.{at.inc} is not in the archived oplog",
         "Restore from a base that ended after it, or to a time before it",
     )
-
-
-def _values(array: bytes) -> Iterator[tuple[int, bytes]]:
-    return ((kind, array[start:end]) for _, kind, start, end in elements(array))

@@ -1,8 +1,6 @@
 """Insert raw documents byte for byte, each once, however often the same batch is sent. Writes to the target only."""
 
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -16,20 +14,7 @@ from drx.backup.server.cursor import RAW
 from drx.backup.server.scan import failures
 from drx.errors import StepError
 
-_MOST_DOCUMENTS = 1000
-_MOST_BYTES = (16 << 20) - (64 << 10)  # the command's own fields and array keys need room beside the documents
 _DUPLICATE_KEY = 11000
-
-
-def batches_of(documents: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Cut documents into batches that fit a command."""
-    begin = 0
-    while begin < len(documents):
-        batch = documents[begin : begin + _MOST_DOCUMENTS]
-        if sum(map(len, batch)) > _MOST_BYTES:
-            batch = batch[: max(1, bisect_right(list(accumulate(map(len, batch))), _MOST_BYTES))]
-        yield batch
-        begin += len(batch)
 
 
 def insert(database: Database[Any], name: str, batch: Sequence[bytes]) -> None:

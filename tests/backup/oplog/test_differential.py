@@ -15,7 +15,7 @@ from drx.backup.dump import base_backup
 from drx.backup.format.catalog import list_differentials, list_slices, slice_keys
 from drx.backup.format.documents import split
 from drx.backup.format.manifest import Manifest, SliceManifest, to_json
-from drx.backup.format.members import compress, read_member
+from drx.backup.format.members import LARGEST_MEMBER, compress, read_member
 from drx.backup.oplog.differential import take_differential
 from drx.backup.oplog.entry import parse, position_in, timestamp_of
 from drx.backup.oplog.fold import BaseCollection, fold
@@ -219,6 +219,18 @@ def test_a_transaction_that_is_not_over_goes_on_after_differentials(store: Store
     entries = read_chain(store, SERVICE, base, until_after(Timestamp(105, 1)), differentials=[second])
     (plan,) = fold(entries, database=DATABASE, base=[], until=until, consistent_from=base.end)
     assert [decode(raw)["_id"] for raw in plan.changes.born()] == [2, 1, 3]
+
+
+def test_documents_of_a_megabyte_lie_in_members_that_can_be_read(store: Store) -> None:
+    base = put_base(store, "b1", 99, {})
+    for number in range(3):
+        written = ({"_id": 40 * number + more, "x": b"x" * (1 << 20)} for more in range(40))
+        entries = ({"op": "i", "ns": f"{DATABASE}.c", "o": each, "ts": Timestamp(99 + number, 2)} for each in written)
+        _put_entries(store, 99 + number, 100 + number, *entries)
+    taken = take_differential(store, SERVICE, base, backup_id="d1", check=lambda: None)
+    (file,) = taken.files
+    assert max(member.digest.size_bytes for member in file.members) < LARGEST_MEMBER / 2
+    assert sum(member.digest.count for member in file.members) == taken.oplog_entries >= 120
 
 
 def _put_entries(store: Store, start: int, end: int, *entries: dict[str, Any]) -> None:

@@ -5,12 +5,11 @@ from typing import Any
 
 import bson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from drx.backup.server.insert import batches_of, insert
+from drx.backup.format.batches import batches_of
+from drx.backup.server.insert import insert
 from drx.errors import StepError
 from tests import servers
 
@@ -18,21 +17,10 @@ MEGABYTE = 1 << 20
 Db = Database[dict[str, Any]]
 
 
-@given(st.lists(st.sampled_from([10, MEGABYTE, 5 * MEGABYTE, 16 * MEGABYTE]), max_size=30), st.integers(0, 2500))
-def test_batches_hold_everything_in_order_and_fit(sizes: list[int], small: int) -> None:
-    pieces = {size: bytes(size) for size in set(sizes)}
-    documents = [pieces[size] for size in sizes] + [b"%d" % number for number in range(small)]
-    batches = list(batches_of(documents))
-    assert [document for batch in batches for document in batch] == documents
-    for batch in batches:
-        assert 0 < len(batch) <= 1000
-        assert len(batch) == 1 or sum(map(len, batch)) < 16 * MEGABYTE
-
-
 def test_the_largest_documents_arrive(database: Db) -> None:
     documents = [bson.encode({"_id": number, "pad": b"x" * (7 * MEGABYTE)}) for number in range(3)]
     documents.append(bson.encode({"_id": 9, "pad": b"x" * (16 * MEGABYTE - 40)}))
-    for batch in batches_of(documents):
+    for batch in batches_of(documents, len):
         insert(database, "big", batch)
     assert database.big.count_documents({}) == 4
 

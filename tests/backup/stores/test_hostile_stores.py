@@ -2,10 +2,7 @@
 
 import gzip
 import time
-import tracemalloc
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -22,6 +19,7 @@ from drx.backup.oplog.slices import slice_entries, take_slice
 from drx.backup.stores.base import Store
 from drx.backup.uploads.points import Point, inventory_key, read_items
 from drx.errors import DamagedError, PermanentError
+from tests.memory import memory_below
 
 BOMB_BYTES = 256 << 20
 _BOMBS: dict[bytes, bytes] = {}
@@ -34,17 +32,6 @@ def bomb(of: bytes) -> bytes:
         packed = b"".join(packer.compress(piece) for _ in range(BOMB_BYTES >> 20))
         _BOMBS[of] = packed + packer.flush()
     return _BOMBS[of]
-
-
-@contextmanager
-def memory_below(limit: int) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < limit, f"{peak:,} bytes"
 
 
 def member(data: bytes, size_bytes: int) -> Member:
