@@ -240,7 +240,7 @@ class _Job:
                 writer.write(number, wrote)
 
             try:
-                side_by_side(dump_range, range(len(planned.ranges)), self.workers, self.cancelled)
+                side_by_side(dump_range, range(len(planned.ranges)), planned.workers(self.workers), self.cancelled)
                 return writer.finish(self.store, key)
             except DrxError:
                 if lasting:

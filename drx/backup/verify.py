@@ -74,7 +74,7 @@ def digest_collection(planned: Scan, workers: int, meter: Meter, cancelled: Call
             digests.append(digest)
             meter.add(digest.count)
 
-    side_by_side(digest_range, planned.ranges, workers, cancelled)
+    side_by_side(digest_range, planned.ranges, planned.workers(workers), cancelled)
     return sum(digests, Digest())
 
 

@@ -10,6 +10,7 @@ from bson import decode
 from bson.json_util import dumps
 from isal import igzip, isal_zlib
 
+from drx.backup.format.batches import batches_of
 from drx.backup.format.digest import Digest, digest_of
 from drx.backup.format.documents import DamagedDocument, id_document, split
 from drx.backup.format.manifest import CANONICAL, PLAIN, FileManifest, Member
@@ -106,6 +107,13 @@ class MemberBuffer:
 
     def add(self, documents: Sequence[bytes]) -> None:
         """Take raw documents."""
+        if sum(map(len, documents)) <= MEMBER_BYTES:
+            self._add(documents)
+            return
+        for batch in batches_of(documents, len, most_bytes=MEMBER_BYTES):
+            self._add(batch)
+
+    def _add(self, documents: Sequence[bytes]) -> None:
         if not documents:
             return
         if self._with_ids:

@@ -123,6 +123,10 @@ class Scan:
         """Whether it is read in the order of `_id`, so that what was read can be told from what is left."""
         return any(part.low or part.high for part in self.ranges)
 
+    def workers(self, most: int) -> int:
+        """Tell how many ranges to read side by side: documents that fill a reply each would fill the memory."""
+        return most if self.batch_size > 1 else 1
+
     def batches(self, part: Range) -> Iterator[list[bytes]]:
         """Read a range as raw documents, as many at a time as one reply of the server holds."""
         find: dict[str, Any] = {"find": self.collection.name, "batchSize": self.batch_size}
