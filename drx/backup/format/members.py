@@ -106,11 +106,9 @@ class MemberBuffer:
         self._ids = ("", "")
 
     def add(self, documents: Sequence[bytes]) -> None:
-        """Take raw documents."""
-        if sum(map(len, documents)) <= MEMBER_BYTES:
-            self._add(documents)
-            return
-        for batch in batches_of(documents, len, most_bytes=MEMBER_BYTES):
+        """Take raw documents; what is much more than a member is cut."""
+        few = sum(map(len, documents)) <= 2 * MEMBER_BYTES
+        for batch in [documents] if few else batches_of(documents, len, most_bytes=MEMBER_BYTES):
             self._add(batch)
 
     def _add(self, documents: Sequence[bytes]) -> None:
