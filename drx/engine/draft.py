@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from drx.engine.commands import Cancel, CancelReason, Next, Question, Start
-from drx.engine.events import Fact, StepCancelled, StepTimedOut
+from drx.engine.events import AbortRequested, Fact, StepCancelled, StepTimedOut
 from drx.engine.terms import Part
 from drx.engine.visit import Visit
 
@@ -33,8 +33,12 @@ class Draft:
     wake_at: datetime | None = None
 
     def record(self, *facts: Fact) -> Progress:
-        """Conclude facts; the walk stops there, since they change the state."""
-        self.facts.extend(facts)
+        """Conclude facts; the walk stops there, since they change the state.
+
+        Once one branch has ended the run, the others conclude nothing more: what they began would never end.
+        """
+        if not any(isinstance(fact, AbortRequested) for fact in self.facts):
+            self.facts.extend(facts)
         return Progress.BUSY
 
     def start(self, visit: Visit, part: Part, *, again: bool = False) -> Progress:

@@ -6,6 +6,7 @@ from drx.engine.commands import Cancel, CancelReason
 from drx.engine.compile import Compiler
 from drx.engine.draft import GRACE
 from drx.engine.events import (
+    AbortRequested,
     InputGiven,
     StepCancelled,
 )
@@ -37,6 +38,37 @@ def test_abort_in_a_branch_cancels_the_others() -> None:
     run.tell(StepCancelled("b", 1, 1, Part.WORK))
     assert run.end() == "failed: a: no"
     assert run.visit("g").status is Status.CANCELLED
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        {"id": "next", "parallel": {"more": [{"id": "inside", "action": "do-once"}]}},
+        {"id": "next", "confirm": "Done?"},
+        {"id": "next", "when": "false", "action": "do-once"},
+    ],
+)
+def test_nothing_begins_in_other_branches_once_one_has_aborted(following: dict[str, object]) -> None:
+    """Not even at the same moment: nobody would end it any more."""
+    run = script({"id": "g", "parallel": {"one": [{**A, "on_failure": "abort"}], "two": [B, following]}})
+    run.started()
+    run.fail("a")
+    run.succeed("b")
+    assert run.end() == "failed: a: no"
+    assert "next" not in run.state.visits
+
+
+def test_of_two_branches_that_abort_at_once_the_first_says_why() -> None:
+    group = {
+        "id": "g",
+        "parallel": {name: [{**step, "on_failure": "abort"}] for name, step in {"one": A, "two": B}.items()},
+    }
+    run = script(group)
+    run.started()
+    run.fail("a", "this")
+    run.fail("b", "that")
+    assert run.end() == "failed: a: this"
+    assert sum(isinstance(fact, AbortRequested) for fact in run.facts) == 1
 
 
 def test_a_group_past_its_time_stops_what_is_inside() -> None:
