@@ -168,7 +168,7 @@ def _note(project: Project, binder: "Binder", facts: "RunFacts") -> None:
 def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: str, take_over: bool = False) -> int:
     """Go on with a run where it was left; with `take_over`, also where another process is still at it."""
     from drx.cli.records import find_record, has_finished, newest_unfinished, started_in
-    from drx.cli.take_over import require_free
+    from drx.cli.take_over import once_let_go, require_free
     from drx.runner.run import resume as go_on
 
     project = load_project(sandbox)
@@ -184,8 +184,13 @@ def resume(run_name: str | None, *, unattended: bool, as_json: bool, sandbox: st
     require_free(record, take_over=take_over)
     around = Around(project, as_json, talks=False, asks=not unattended and not as_json)
     touches_nothing = ended or begun.mode == "tabletop"
-    with nullcontext() if touches_nothing else sandbox_for(project, begun.environment, keep=lambda: True):
-        code = go_on(record, around.before(begun.runbook, project.setting(unattended=unattended, as_json=as_json)))
+    setting = around.before(begun.runbook, project.setting(unattended=unattended, as_json=as_json))
+
+    def going_on() -> int:
+        with nullcontext() if touches_nothing else sandbox_for(project, begun.environment, keep=lambda: True):
+            return go_on(record, setting)
+
+    code = once_let_go(record, going_on) if take_over else going_on()
     around.after()
     return code
 

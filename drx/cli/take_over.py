@@ -2,7 +2,9 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from drx.accounts import account_name
 from drx.cli.project import operator
@@ -14,6 +16,9 @@ from drx.journal.lock import holder_of, what_to_do
 _LOOK_SECONDS = 0.2
 _PATIENCE_SECONDS = 60.0
 """Longer than a step that is told to stop may take."""
+_LEAVING_SECONDS = 10.0
+"""Longer than a process takes to end once it has let its record go."""
+_T = TypeVar("_T")
 
 
 def require_free(record: Path, *, take_over: bool) -> None:
@@ -38,6 +43,21 @@ def require_free(record: Path, *, take_over: bool) -> None:
         )
 
 
+def once_let_go(record: Path, go_on: Callable[[], _T]) -> _T:
+    """Go on with a record that was handed over: what its process held beside it, a job or a sandbox, it lets go last.
+
+    Raises LockedError where another process has the record by now, or what belongs to it is not let go.
+    """
+    deadline = time.monotonic() + _LEAVING_SECONDS
+    while True:
+        try:
+            return go_on()
+        except LockedError:
+            if _holder(record) or time.monotonic() >= deadline:
+                raise
+        time.sleep(_LOOK_SECONDS)
+
+
 def _asked_to_hand_over(record: Path, holder: str, patience: float) -> str:
     """Ask the holder to pause, which stops what is under way as Ctrl-C would; takes the request back at the end.
 
@@ -52,7 +72,6 @@ def _asked_to_hand_over(record: Path, holder: str, patience: float) -> str:
     try:
         while (now := _holder(record)) == holder and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
-        time.sleep(0 if now else _LOOK_SECONDS)  # what it holds beside the record, such as a sandbox, it lets go next
         return now
     finally:
         # Left there, it would pause the run again as soon as it goes on.
